@@ -1,0 +1,2 @@
+//! The binary `hyrax`.
+fn main() {}

@@ -1,0 +1,14 @@
+//! Names and values that every layer shares: keys, revisions, changes, limits, the clock.
+//!
+//! Nothing here does I/O, knows a wire format or names an engine.
+
+mod change;
+mod clock;
+mod key;
+pub mod limits;
+mod revision;
+
+pub use change::{Change, OwnedChange};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use key::{DomainKey, RESERVED_PREFIX, is_reserved};
+pub use revision::Revision;

@@ -1,0 +1,64 @@
+//! Every bound in one place, each with the reason for its size.
+//!
+//! A limit that an operator may want to move is the default of a setting; the others are fixed.
+
+use std::time::Duration;
+
+/// A key, an EKG's name, an id. Long enough for any path; short enough that a key never rivals a
+/// value, as every change repeats it to every monitor.
+pub const KEY_BYTES_MAX: usize = 64 * 1024;
+
+/// One line, frame or body, by default (`max_frame`). A larger value is not live state but a file;
+/// and each connection may make the server hold one such line.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// How deep JSON may nest. Commands need three levels; a hundred and more is an attack on the stack.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// Connections, by default. Ten times what one machine's front end usually sees, and at some 7 KiB
+/// each still under a gibibyte.
+pub const CONNECTIONS_MAX: usize = 100_000;
+
+/// Bytes queued to one client before its pushes fold into resets, by default. A client this far
+/// behind learns more from the current value than from the history.
+pub const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Reply bytes one client may leave unread before no further command of it is taken. It must hold
+/// one large reply; beyond that the client has stopped listening.
+pub const REPLY_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long a client with a full queue may read nothing before it is disconnected. A stalled mobile
+/// client comes back within this time or comes back as a new connection.
+pub const STALLED_MAX: Duration = Duration::from_secs(30);
+
+/// How long a half-open connection may go unnoticed, by default.
+pub const HALF_OPEN_MAX: Duration = Duration::from_secs(30);
+
+/// Monitors of one session, by default: keys and prefixes together.
+pub const MONITORS_PER_SESSION_MAX: usize = 10_000;
+
+/// EKG entries of one session, by default.
+pub const EKGS_PER_SESSION_MAX: usize = 1_000;
+
+/// Commands in one package. A package is answered by one array, which is held until it is whole.
+pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
+
+/// Bytes of changes remembered for one monitored key, to answer `since` from.
+pub const HISTORY_BYTES_PER_KEY_MAX: usize = 64 * 1024;
+
+/// Changes remembered for one monitored key.
+pub const HISTORY_CHANGES_PER_KEY_MAX: usize = 1_000;
+
+/// How long a key that lost its last monitor is remembered, so that a client that reconnects misses
+/// nothing.
+pub const HISTORY_LINGER: Duration = Duration::from_secs(60);
+
+/// Keys whose history lingers without a monitor; beyond this the oldest are forgotten.
+pub const LINGERING_KEYS_MAX: usize = 100_000;
+
+/// How long the node's own lease lives without a renewal, by default: how long others believe in a
+/// dead node.
+pub const NODE_LEASE: Duration = Duration::from_secs(5);
+
+/// How long a shutdown waits for clients to be told, by default.
+pub const DRAIN_MAX: Duration = Duration::from_secs(10);
