@@ -1,0 +1,129 @@
+//! Where a command's keys are among its arguments: Redis' key specifications.
+
+use crate::number::parse_integer;
+
+/// What a command does with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It only looks.
+    Read,
+    /// It may change, make or delete it.
+    Write,
+}
+
+/// Some of a command's keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// What is done with them.
+    pub access: Access,
+    /// Where they are.
+    pub place: Place,
+}
+
+/// Where keys are.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// The word at this position.
+    At(usize),
+    /// Every `step`th word from `first` to the last, less `spare` words at the end.
+    From {
+        /// The first key's position.
+        first: usize,
+        /// The distance from one to the next.
+        step: usize,
+        /// Words at the end that are no keys.
+        spare: usize,
+    },
+    /// As many as the number at this position says, right after it.
+    Counted(usize),
+    /// The word after this keyword (the last such pair counts), looked for from a position on.
+    After(&'static str, usize),
+}
+
+/// A key found in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyAt<'a> {
+    /// Its position among the words.
+    pub position: usize,
+    /// Its bytes.
+    pub key: &'a [u8],
+    /// What is done with it.
+    pub access: Access,
+}
+
+impl KeySpec {
+    /// Keys that are read.
+    pub const fn read(place: Place) -> KeySpec {
+        KeySpec { access: Access::Read, place }
+    }
+
+    /// Keys that are written.
+    pub const fn write(place: Place) -> KeySpec {
+        KeySpec { access: Access::Write, place }
+    }
+
+    /// The keys that this finds in a call.
+    pub fn find<'a>(self, argv: &'a [&'a [u8]]) -> impl Iterator<Item = KeyAt<'a>> {
+        let (first, step, end) = self.range(argv);
+        (first..end.min(argv.len())).step_by(step).map(move |position| KeyAt {
+            position,
+            key: argv[position],
+            access: self.access,
+        })
+    }
+
+    /// First position, step, and end (exclusive).
+    fn range(self, argv: &[&[u8]]) -> (usize, usize, usize) {
+        match self.place {
+            Place::At(position) => (position, 1, position + 1),
+            Place::From { first, step, spare } => (first, step, argv.len().saturating_sub(spare)),
+            Place::Counted(position) => {
+                let count = argv.get(position).and_then(|word| parse_integer(word)).unwrap_or(0);
+                let count = usize::try_from(count).unwrap_or(0).min(argv.len());
+                (position + 1, 1, position + 1 + count)
+            }
+            Place::After(keyword, from) => {
+                let found = (from..argv.len().saturating_sub(1))
+                    .rev()
+                    .find(|&position| argv[position].eq_ignore_ascii_case(keyword.as_bytes()));
+                found.map_or((0, 1, 0), |position| (position + 1, 1, position + 2))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::lookup;
+
+    fn check(line: &str, expected: &str) {
+        let argv: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let command = lookup(argv[0]).expect("a command");
+        let found: Vec<String> = command
+            .keys(&argv)
+            .map(|key| {
+                let access = if key.access == Access::Write { "w:" } else { "r:" };
+                access.to_owned() + &String::from_utf8_lossy(key.key)
+            })
+            .collect();
+        assert_eq!(found.join(" "), expected, "{line}");
+    }
+
+    #[test]
+    fn keys_are_found_where_redis_finds_them() {
+        check("get a", "r:a");
+        check("set a b ex 10", "w:a");
+        check("mset a 1 b 2", "w:a w:b");
+        check("rename a b", "w:a w:b");
+        check("copy a b", "r:a w:b");
+        check("bitop and d a b", "w:d r:a r:b");
+        check("sinterstore d a b", "w:d r:a r:b");
+        check("zunionstore d 2 a b weights 1 2", "w:d r:a r:b");
+        check("zinter 2 a b", "r:a r:b");
+        check("lmpop 2 a b left", "w:a w:b");
+        check("lmpop 9 a b", "w:a w:b");
+        check("lmpop x a b", "");
+        check("get", "");
+    }
+}

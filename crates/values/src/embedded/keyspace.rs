@@ -1,0 +1,272 @@
+//! What a command sees while it runs: the keys it named, locked, at one instant.
+
+use super::Embedded;
+use super::shard::Shard;
+use super::values::{Hash, List, Set, SortedSet, Str, Value};
+use crate::{Call, Error, Feed, key_hash};
+use hyrax_types::Change;
+use parking_lot::MutexGuard;
+
+/// The locked part of the key space.
+///
+/// A key past its time is removed the moment it is looked at, and its monitors are told first.
+pub struct Keyspace<'a> {
+    engine: &'a Embedded,
+    call: &'a Call<'a>,
+    now_ms: u64,
+    held: Held<'a>,
+    emitted: bool,
+    random: fastrand::Rng,
+}
+
+/// The shards that are locked.
+enum Held<'a> {
+    /// The shard of the one key of most commands, and that key's hash.
+    One { shard: MutexGuard<'a, Shard>, key: &'a [u8], hash: u64 },
+    /// In rising order of their numbers, which is also the order of locking.
+    Several(Vec<(usize, MutexGuard<'a, Shard>)>),
+}
+
+/// What becomes of a key's expiry when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It stays.
+    Keep,
+    /// The key no longer expires.
+    Never,
+    /// It expires at this time, in milliseconds since the epoch.
+    At(u64),
+}
+
+/// Typed access to a key: absent keys are `None`, another type is [`Error::WrongType`].
+macro_rules! typed {
+    ($variant:ident, $type:ty, $read:ident, $write:ident, $create:ident) => {
+        /// The value, to read.
+        pub fn $read(&mut self, key: &[u8]) -> Result<Option<&$type>, Error> {
+            match self.read(key) {
+                None => Ok(None),
+                Some(Value::$variant(value)) => Ok(Some(value)),
+                Some(_) => Err(Error::WrongType),
+            }
+        }
+
+        /// The value, to change. Whoever takes its last element calls [`Keyspace::remove_if_empty`].
+        pub fn $write(&mut self, key: &[u8]) -> Result<Option<&mut $type>, Error> {
+            match self.write(key) {
+                None => Ok(None),
+                Some(Value::$variant(value)) => Ok(Some(value)),
+                Some(_) => Err(Error::WrongType),
+            }
+        }
+
+        /// The value, to change, made empty when the key is absent. Something must be put into it.
+        pub fn $create(&mut self, key: &[u8]) -> Result<&mut $type, Error> {
+            match self.get_or_insert(key, || Value::$variant(Default::default())) {
+                Value::$variant(value) => Ok(value),
+                _ => Err(Error::WrongType),
+            }
+        }
+    };
+}
+
+impl<'a> Keyspace<'a> {
+    /// Locks what `call` names.
+    pub(super) fn lock(engine: &'a Embedded, call: &'a Call<'a>, now_ms: u64) -> Self {
+        let mut keys = call.command.keys(call.argv);
+        let held = match (keys.next(), keys.next()) {
+            (Some(only), None) => {
+                let hash = key_hash(only.key);
+                Held::One { shard: engine.shard(hash).lock(), key: only.key, hash }
+            }
+            (first, second) => {
+                let mut numbers: Vec<usize> = first
+                    .into_iter()
+                    .chain(second)
+                    .chain(keys)
+                    .map(|found| engine.shard_number(key_hash(found.key)))
+                    .collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                Held::Several(
+                    numbers.into_iter().map(|number| (number, engine.shards[number].lock())).collect(),
+                )
+            }
+        };
+        Keyspace { engine, call, now_ms, held, emitted: false, random: fastrand::Rng::new() }
+    }
+
+    /// The instant at which the command runs, in milliseconds since the epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// Where random choices come from.
+    pub fn random(&mut self) -> &mut fastrand::Rng {
+        &mut self.random
+    }
+
+    /// The hash of a key and its shard.
+    fn locate(&mut self, key: &[u8]) -> (u64, &mut Shard) {
+        match &mut self.held {
+            Held::One { shard, key: only, hash } => {
+                debug_assert_eq!(*only, key, "a command reaches for a key that it did not name");
+                (*hash, shard)
+            }
+            Held::Several(shards) => {
+                let hash = key_hash(key);
+                let number = self.engine.shard_number(hash);
+                let at = shards.partition_point(|(held, _)| *held < number);
+                (hash, &mut shards[at].1)
+            }
+        }
+    }
+
+    /// The hash and position of a key that is there and not past its time.
+    fn find(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let now = self.now_ms;
+        let (hash, shard) = self.locate(key);
+        let position = shard.table.find(hash, key)?;
+        if !shard.table.at(position).is_expired(now) {
+            return Some((hash, position));
+        }
+        shard.remove_at(hash, position);
+        self.emit(key, "expired", &[]);
+        None
+    }
+
+    /// What a key holds.
+    pub fn read(&mut self, key: &[u8]) -> Option<&Value> {
+        let (_, position) = self.find(key)?;
+        Some(&self.locate(key).1.table.at(position).value)
+    }
+
+    /// What a key holds, to change.
+    pub fn write(&mut self, key: &[u8]) -> Option<&mut Value> {
+        let (_, position) = self.find(key)?;
+        Some(&mut self.locate(key).1.table.at_mut(position).value)
+    }
+
+    /// What a key holds, by shared reference, so that several can be looked at side by side. A key
+    /// past its time is not seen, nor removed.
+    pub fn peek(&self, key: &[u8]) -> Option<&Value> {
+        let (hash, shard) = match &self.held {
+            Held::One { shard, key: only, hash } => {
+                debug_assert_eq!(*only, key, "a command reaches for a key that it did not name");
+                (*hash, shard)
+            }
+            Held::Several(shards) => {
+                let hash = key_hash(key);
+                let number = self.engine.shard_number(hash);
+                let at = shards.partition_point(|(held, _)| *held < number);
+                (hash, &shards[at].1)
+            }
+        };
+        let entry = shard.table.at(shard.table.find(hash, key)?);
+        (!entry.is_expired(self.now_ms)).then_some(&entry.value)
+    }
+
+    fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Value) -> &mut Value {
+        let found = self.find(key);
+        let (hash, shard) = self.locate(key);
+        let position = match found {
+            Some((_, position)) => position,
+            None => shard.insert(hash, key, make()),
+        };
+        &mut shard.table.at_mut(position).value
+    }
+
+    typed!(Str, Str, string, string_mut, string_or_new);
+    typed!(Hash, Hash, hash, hash_mut, hash_or_new);
+    typed!(List, List, list, list_mut, list_or_new);
+    typed!(Set, Set, set, set_mut, set_or_new);
+    typed!(SortedSet, SortedSet, sorted_set, sorted_set_mut, sorted_set_or_new);
+
+    /// Puts a value at a key, whatever was there.
+    pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) {
+        let found = self.find(key);
+        let (hash, shard) = self.locate(key);
+        let position = match found {
+            Some((_, position)) => {
+                shard.table.at_mut(position).value = value;
+                position
+            }
+            None => shard.insert(hash, key, value),
+        };
+        match expiry {
+            Expiry::Keep => {}
+            Expiry::Never => {
+                if shard.table.at(position).expiry().is_some() {
+                    shard.set_expiry(hash, position, None);
+                }
+            }
+            Expiry::At(at) => shard.set_expiry(hash, position, Some(at)),
+        }
+    }
+
+    /// Takes a key away, with its value and expiry.
+    pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
+        let (hash, position) = self.find(key)?;
+        let entry = self.locate(key).1.remove_at(hash, position);
+        let expiry = entry.expiry();
+        Some((entry.value, expiry))
+    }
+
+    /// Takes a key away; whether it was there.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        self.take(key).is_some()
+    }
+
+    /// Takes a key away whose aggregate has lost its last element.
+    pub fn remove_if_empty(&mut self, key: &[u8]) {
+        if self.read(key).is_some_and(Value::is_empty) {
+            self.remove(key);
+        }
+    }
+
+    /// When a key expires: `None` without the key, `Some(None)` when it never does.
+    pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
+        let (_, position) = self.find(key)?;
+        Some(self.locate(key).1.table.at(position).expiry())
+    }
+
+    /// Sets when a key expires; whether the key is there. The time must lie ahead: a key whose time
+    /// is over is removed instead.
+    pub fn set_expiry(&mut self, key: &[u8], at: Option<u64>) -> bool {
+        let Some((hash, position)) = self.find(key) else { return false };
+        self.locate(key).1.set_expiry(hash, position, at);
+        true
+    }
+
+    /// Tells that the command, as sent, changed this key. Called once for each key, after the change.
+    pub fn changed(&mut self, key: &[u8]) {
+        let call = self.call;
+        let args = if call.command.has_several_keys(call.argv) { &call.argv[1..] } else { &call.argv[2..] };
+        self.emit(key, call.command.name, args);
+    }
+
+    /// Tells that the effect on this key was that of another command (without its key).
+    pub fn changed_as(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
+        self.emit(key, command, args);
+    }
+
+    fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
+        let quiet = self.call.quiet;
+        let actor = self.call.actor;
+        let feed: &dyn Feed = &*self.engine.feed;
+        let (hash, shard) = self.locate(key);
+        let rev = shard.next_rev();
+        if !quiet && feed.wants(hash, key) {
+            feed.emit(hash, &Change { key, rev, command, args, actor });
+            self.emitted = true;
+        }
+    }
+
+    /// Lets go of the locks, then lets the changes be delivered.
+    pub(super) fn finish(self) {
+        let (feed, emitted) = (&self.engine.feed, self.emitted);
+        drop(self.held);
+        if emitted {
+            feed.settle();
+        }
+    }
+}

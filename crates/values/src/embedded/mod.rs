@@ -1,0 +1,138 @@
+//! The engine in this process: all keys in memory, spread over locks by hash.
+//!
+//! A command locks the shards of the keys it names, in rising order, runs to its end and lets go;
+//! changes are told to the feed while the locks are held, so their order is that of the writes.
+//! Clock and feed come in through the constructor.
+
+#[cfg(test)]
+mod check;
+mod commands;
+mod keyspace;
+mod shard;
+mod table;
+mod values;
+mod wheel;
+
+pub use keyspace::{Expiry, Keyspace};
+
+use crate::command::COMMANDS;
+use crate::{Call, Execution, Feed, Kind, ReplySink, Values, key_hash};
+use commands::Handler;
+use hyrax_types::{Change, Clock, Revision};
+use parking_lot::Mutex;
+use shard::Shard;
+use std::sync::Arc;
+
+/// Far more locks than cores, so that two cores rarely meet on one; and small tables, so that none
+/// takes long to grow.
+const SHARDS: usize = 64;
+
+/// A lock alone on its cache line (two, as they are fetched in pairs).
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
+
+impl std::ops::Deref for Padded {
+    type Target = Mutex<Shard>;
+    fn deref(&self) -> &Mutex<Shard> {
+        &self.0
+    }
+}
+
+/// Live values in the memory of this process.
+pub struct Embedded {
+    shards: Box<[Padded]>,
+    clock: Arc<dyn Clock>,
+    feed: Arc<dyn Feed>,
+    handlers: Vec<Handler>,
+}
+
+impl Embedded {
+    /// An empty key space whose revisions start at the clock's time.
+    pub fn new(clock: Arc<dyn Clock>, feed: Arc<dyn Feed>) -> Self {
+        let start = Revision(clock.now_us());
+        let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(clock.now_ms(), start)))).collect();
+        let handlers = COMMANDS.iter().map(|command| commands::handler(command.id)).collect();
+        Embedded { shards, clock, feed, handlers }
+    }
+
+    /// The shard of a hash. The table within uses the lowest and the highest bits; these are others.
+    fn shard_number(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & (SHARDS - 1)
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+        &self.shards[self.shard_number(hash)]
+    }
+
+    /// How many keys there are, those past their time that nobody met yet included.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().table.len()).sum()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Removes keys whose time is over and tells their monitors, looking at no more than `looks`
+    /// timers in each shard. Answers when to come again, in milliseconds since the epoch, or `None`
+    /// while nothing is to expire.
+    pub fn expire(&self, looks: usize) -> Option<u64> {
+        let now = self.clock.now_ms();
+        let next = self.shards.iter().filter_map(|shard| self.expire_shard(shard, now, looks)).min();
+        self.feed.settle();
+        next
+    }
+
+    fn expire_shard(&self, shard: &Mutex<Shard>, now: u64, mut looks: usize) -> Option<u64> {
+        let mut shard = shard.lock();
+        while let Some((hash, position)) = shard.next_expired(now, &mut looks) {
+            let entry = shard.remove_at(hash, position);
+            let rev = shard.next_rev();
+            let key = table::Keyed::key(&entry);
+            if self.feed.wants(hash, key) {
+                self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
+            }
+        }
+        shard.next_deadline()
+    }
+}
+
+impl Values for Embedded {
+    fn execute(&self, call: &Call<'_>, reply: &mut dyn ReplySink) -> Execution {
+        if let Err(error) = call.command.check_arity(call.argv.len()) {
+            reply.error(&error);
+            return Execution::Done;
+        }
+        let outcome = match self.handlers[call.command.id as usize] {
+            Handler::Keyed(run) => {
+                let mut keys = Keyspace::lock(self, call, self.clock.now_ms());
+                let outcome = run(&mut keys, call.argv, reply);
+                keys.finish();
+                outcome
+            }
+            Handler::Whole(run) => run(self, call.argv, reply),
+        };
+        if let Err(error) = outcome {
+            reply.error(&error);
+        }
+        Execution::Done
+    }
+
+    fn snapshot(
+        &self,
+        key: &[u8],
+        kind: Kind,
+        reply: &mut dyn ReplySink,
+        joined: &mut dyn FnMut(Revision),
+    ) -> Execution {
+        let now = self.clock.now_ms();
+        let hash = key_hash(key);
+        let shard = self.shard(hash).lock();
+        let entry = shard.table.find(hash, key).map(|position| shard.table.at(position));
+        let value = entry.filter(|entry| !entry.is_expired(now)).map(|entry| &entry.value);
+        commands::write_snapshot(value, kind, reply);
+        joined(shard.rev());
+        Execution::Done
+    }
+}

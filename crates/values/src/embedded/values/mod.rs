@@ -1,0 +1,63 @@
+//! What a key can hold, a file for each kind.
+
+mod hash;
+mod list;
+mod set;
+mod sorted_set;
+mod string;
+
+pub use hash::Hash;
+pub use list::List;
+pub use set::Set;
+pub use sorted_set::SortedSet;
+pub use string::Str;
+
+/// What a key holds. An aggregate in here is never empty: its key goes with its last element.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A byte string.
+    Str(Str),
+    /// Fields and their values.
+    Hash(Box<Hash>),
+    /// A sequence.
+    List(Box<List>),
+    /// Members without order.
+    Set(Box<Set>),
+    /// Members by score.
+    SortedSet(Box<SortedSet>),
+}
+
+impl Value {
+    /// The type as Redis' `TYPE` names it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Str(_) => "string",
+            Value::Hash(_) => "hash",
+            Value::List(_) => "list",
+            Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
+        }
+    }
+
+    /// Whether nothing is left, so that the key has to go. A string never counts as empty.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Value::Str(_) => false,
+            Value::Hash(hash) => hash.is_empty(),
+            Value::List(list) => list.is_empty(),
+            Value::Set(set) => set.is_empty(),
+            Value::SortedSet(sorted_set) => sorted_set.is_empty(),
+        }
+    }
+
+    /// Writes the whole value in the form its kind has as a snapshot.
+    pub fn write(&self, reply: &mut dyn crate::ReplySink) {
+        match self {
+            Value::Str(string) => reply.bulk(string.as_bytes()),
+            Value::Hash(hash) => hash.write(reply),
+            Value::List(list) => list.write(reply),
+            Value::Set(set) => set.write(reply),
+            Value::SortedSet(sorted_set) => sorted_set.write(reply),
+        }
+    }
+}

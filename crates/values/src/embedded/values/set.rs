@@ -1,0 +1,17 @@
+//! The value of a set key.
+
+/// Placeholder until its author fills it in.
+#[derive(Clone, Debug, Default)]
+pub struct Set {}
+
+impl Set {
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        true
+    }
+
+    /// Writes all of it.
+    pub fn write(&self, reply: &mut dyn crate::ReplySink) {
+        reply.set(0);
+    }
+}
