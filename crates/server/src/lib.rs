@@ -1,1 +1,5 @@
-//! Coordination.
+//! The server: sessions, the hub, the authorizer, the doors, and what configures them.
+
+pub mod config;
+pub mod hub;
+pub mod signing;

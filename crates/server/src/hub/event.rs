@@ -1,0 +1,109 @@
+//! Something that monitors are told, encoded once for each form in use.
+
+use bytes::Bytes;
+use hyrax_types::{OwnedChange, Revision};
+use std::sync::OnceLock;
+
+/// A form in which pushes leave: one for each dialect of each door.
+///
+/// The hub asks for the bytes once and hands the same to every monitor of that form. It knows the
+/// forms by their number alone.
+pub trait Form: Send + Sync + 'static {
+    /// This form's place in [`FORMS`]: no two forms share one.
+    fn number(&self) -> usize;
+
+    /// The bytes of a push.
+    fn encode(&self, what: &What, out: &mut Vec<u8>);
+}
+
+/// How many forms there can be.
+pub const FORMS: usize = 2;
+
+/// What happened.
+#[derive(Debug)]
+pub enum What {
+    /// A live value changed.
+    Change(OwnedChange),
+    /// Somebody came to or left an EKG.
+    Presence(PresenceChange),
+}
+
+/// A change of an EKG.
+#[derive(Debug)]
+pub struct PresenceChange {
+    /// The EKG.
+    pub ekg: Bytes,
+    /// Where in the EKG's history this stands.
+    pub erev: Revision,
+    /// What happened.
+    pub kind: PresenceKind,
+}
+
+/// What happened to an EKG.
+#[derive(Debug)]
+pub enum PresenceKind {
+    /// An id was added; in the place of another one of the same connection, where there was one.
+    Added {
+        /// The id or name.
+        id: Bytes,
+        /// The id that the connection had before.
+        replaces: Option<Bytes>,
+    },
+    /// An id was removed on purpose.
+    Removed {
+        /// The id or name.
+        id: Bytes,
+    },
+    /// A connection ended.
+    Closed {
+        /// The id or name.
+        id: Bytes,
+        /// Why, in a word.
+        cause: &'static str,
+    },
+}
+
+/// One event on its way to its monitors.
+pub struct Event {
+    what: What,
+    encoded: [OnceLock<Bytes>; FORMS],
+}
+
+impl Event {
+    /// An event that nobody has encoded yet.
+    pub fn new(what: What) -> Self {
+        Event { what, encoded: Default::default() }
+    }
+
+    /// What happened.
+    pub fn what(&self) -> &What {
+        &self.what
+    }
+
+    /// The key or EKG it happened to.
+    pub fn key(&self) -> &[u8] {
+        match &self.what {
+            What::Change(change) => change.key(),
+            What::Presence(change) => &change.ekg,
+        }
+    }
+
+    /// The bytes in a form.
+    pub fn encoded(&self, form: &'static dyn Form) -> &Bytes {
+        self.encoded[form.number()].get_or_init(|| {
+            let mut out = Vec::with_capacity(128);
+            form.encode(&self.what, &mut out);
+            out.into()
+        })
+    }
+
+    /// About how much memory it takes.
+    pub fn size(&self) -> usize {
+        let what = match &self.what {
+            What::Change(change) => change.size(),
+            What::Presence(change) => change.ekg.len() + 64,
+        };
+        // The encoded form repeats the content once, seldom twice.
+        2 * what + size_of::<Self>()
+    }
+}

@@ -1,0 +1,303 @@
+//! Who monitors what: events come in from the engines, and go out to sessions' outboxes.
+//!
+//! The way of a change: the engine, holding what orders writes of the key, appends it to the logs of
+//! the topics it belongs to; a flusher, woken once the engine has let go, hands it to the subscribers'
+//! outboxes and writes to their sockets, with one write for everything pending to a client. The hub
+//! knows no wire format and no engine.
+
+mod event;
+mod flusher;
+mod outbox;
+mod subscription;
+mod topic;
+
+pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, What};
+pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
+pub use subscription::{Scope, Subscription};
+pub use topic::Topic;
+
+use flusher::Flusher;
+use hashbrown::HashTable;
+use hyrax_types::{Change, limits};
+use hyrax_values::{Feed, key_hash};
+use parking_lot::{Mutex, RwLock};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// As many as the embedded engine has shards: two writers that do not meet there seldom meet here.
+const REGISTRIES: usize = 64;
+
+/// The topics of some keys, alone on their cache lines.
+#[repr(align(128))]
+#[derive(Default)]
+struct Registry {
+    /// How many there are, to be read without the lock.
+    count: AtomicUsize,
+    topics: Mutex<HashTable<Arc<Topic>>>,
+}
+
+/// Topics that cover many keys.
+#[derive(Default)]
+struct Wide {
+    prefixes: HashMap<Box<[u8]>, Arc<Topic>>,
+    /// How many prefixes there are of each length.
+    lengths: BTreeMap<usize, usize>,
+    everything: Option<Arc<Topic>>,
+}
+
+/// A topic that lost its last subscriber.
+struct Idle {
+    since: Instant,
+    topic: Arc<Topic>,
+    /// How often it had been claimed by then.
+    claims: usize,
+}
+
+/// A session's monitor: its subscription and the topic it is of.
+pub struct Monitor {
+    /// Whom, in what form, from where on.
+    pub subscription: Arc<Subscription>,
+    /// Of what.
+    pub topic: Arc<Topic>,
+}
+
+/// All monitors of this node.
+pub struct Hub {
+    registries: Box<[Registry]>,
+    wide: RwLock<Wide>,
+    has_wide: AtomicBool,
+    flushers: Box<[Flusher]>,
+    /// Topics without subscribers, by when they lost the last.
+    idle: Mutex<VecDeque<Idle>>,
+    monitors: AtomicUsize,
+    counters: Arc<Counters>,
+}
+
+impl Hub {
+    /// A hub with a number of flushers, each of which somebody must [run](Hub::run_flusher).
+    pub fn new(flushers: usize) -> Arc<Self> {
+        Arc::new(Hub {
+            registries: (0..REGISTRIES).map(|_| Registry::default()).collect(),
+            wide: RwLock::default(),
+            has_wide: AtomicBool::new(false),
+            flushers: (0..flushers.max(1)).map(|_| Flusher::default()).collect(),
+            idle: Mutex::default(),
+            monitors: AtomicUsize::new(0),
+            counters: Arc::default(),
+        })
+    }
+
+    /// How many flushers there are.
+    pub fn flushers(&self) -> usize {
+        self.flushers.len()
+    }
+
+    /// Delivers what belongs to one flusher, for ever.
+    pub async fn run_flusher(&self, number: usize) {
+        self.flushers[number].run().await;
+    }
+
+    /// What all outboxes have done.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// How many monitors there are.
+    pub fn monitors(&self) -> usize {
+        self.monitors.load(Ordering::Relaxed)
+    }
+
+    /// Begins a monitor of what its scope covers. It hears nothing until one of the topic's `join`s,
+    /// after which [`Hub::entered`] is due; [`Hub::end`] ends it in any case.
+    pub fn begin(&self, subscription: Arc<Subscription>) -> Monitor {
+        self.monitors.fetch_add(1, Ordering::Relaxed);
+        let topic = match &subscription.scope {
+            Scope::Key(key) => self.claim_key(key),
+            Scope::Prefix(prefix) => self.claim_prefix(prefix),
+            Scope::Everything => self.claim_everything(),
+        };
+        Monitor { subscription, topic }
+    }
+
+    /// Has a flusher let a monitor in that joined its topic.
+    pub fn entered(&self, monitor: &Monitor) {
+        self.enqueue(&monitor.topic);
+        self.settle();
+    }
+
+    fn claim_key(&self, key: &[u8]) -> Arc<Topic> {
+        let hash = key_hash(key);
+        let registry = self.registry(hash);
+        let mut topics = registry.topics.lock();
+        let topic = match topics.find(hash, |topic| *topic.name == *key) {
+            Some(found) => found.clone(),
+            None => {
+                let topic = Arc::new(Topic::new(key, true, hash as usize % self.flushers.len()));
+                topics.insert_unique(hash, topic.clone(), |topic| key_hash(&topic.name));
+                registry.count.store(topics.len(), Ordering::Release);
+                topic
+            }
+        };
+        topic.claim();
+        topic
+    }
+
+    fn claim_prefix(&self, prefix: &[u8]) -> Arc<Topic> {
+        let mut wide = self.wide.write();
+        let topic = match wide.prefixes.get(prefix) {
+            Some(found) => found.clone(),
+            None => {
+                let flusher = key_hash(prefix) as usize % self.flushers.len();
+                let topic = Arc::new(Topic::new(prefix, false, flusher));
+                wide.prefixes.insert(prefix.into(), topic.clone());
+                *wide.lengths.entry(prefix.len()).or_default() += 1;
+                self.has_wide.store(true, Ordering::Release);
+                topic
+            }
+        };
+        topic.claim();
+        topic
+    }
+
+    fn claim_everything(&self) -> Arc<Topic> {
+        let mut wide = self.wide.write();
+        self.has_wide.store(true, Ordering::Release);
+        let topic = wide.everything.get_or_insert_with(|| Arc::new(Topic::new(b"", false, 0))).clone();
+        topic.claim();
+        topic
+    }
+
+    /// Ends a monitor. Nothing of it is queued to its outbox after this.
+    pub fn end(&self, monitor: &Monitor) {
+        monitor.subscription.outbox.end(&monitor.subscription);
+        self.monitors.fetch_sub(1, Ordering::Relaxed);
+        let was_last = monitor.topic.leave();
+        self.enqueue(&monitor.topic);
+        self.settle();
+        match monitor.subscription.scope {
+            Scope::Key(_) if was_last => self.linger(monitor.topic.clone()),
+            Scope::Prefix(_) | Scope::Everything if was_last => self.drop_wide(&monitor.topic),
+            _ => {}
+        }
+    }
+
+    /// Keeps a key's history for a while, in case its client comes back.
+    fn linger(&self, topic: Arc<Topic>) {
+        let mut idle = self.idle.lock();
+        let claims = topic.claims();
+        idle.push_back(Idle { since: Instant::now(), topic, claims });
+        if idle.len() > limits::LINGERING_KEYS_MAX {
+            let oldest = idle.pop_front();
+            drop(idle);
+            oldest.into_iter().for_each(|oldest| self.forget(&oldest));
+        }
+    }
+
+    /// Forgets keys that have been without a monitor for long. To be called now and then.
+    pub fn sweep(&self, now: Instant) {
+        loop {
+            let mut idle = self.idle.lock();
+            let due = idle.front().is_some_and(|idle| now.duration_since(idle.since) >= limits::HISTORY_LINGER);
+            let Some(oldest) = (if due { idle.pop_front() } else { None }) else { return };
+            drop(idle);
+            self.forget(&oldest);
+        }
+    }
+
+    /// Forgets a topic, unless it was used since it fell idle.
+    fn forget(&self, idle: &Idle) {
+        let hash = key_hash(&idle.topic.name);
+        let registry = self.registry(hash);
+        let mut topics = registry.topics.lock();
+        if !idle.topic.is_idle() || idle.topic.claims() != idle.claims {
+            return;
+        }
+        if let Ok(found) = topics.find_entry(hash, |other| Arc::ptr_eq(other, &idle.topic)) {
+            found.remove();
+        }
+        registry.count.store(topics.len(), Ordering::Release);
+    }
+
+    fn drop_wide(&self, topic: &Arc<Topic>) {
+        let mut wide = self.wide.write();
+        if !topic.is_idle() {
+            return;
+        }
+        if wide.everything.as_ref().is_some_and(|everything| Arc::ptr_eq(everything, topic)) {
+            wide.everything = None;
+        } else if wide.prefixes.remove(&topic.name).is_some() {
+            let length = topic.name.len();
+            let left = wide.lengths.get_mut(&length).map_or(0, |count| {
+                *count -= 1;
+                *count
+            });
+            if left == 0 {
+                wide.lengths.remove(&length);
+            }
+        }
+        self.has_wide.store(wide.everything.is_some() || !wide.prefixes.is_empty(), Ordering::Release);
+    }
+
+    /// Takes a change of an EKG, in order for its name.
+    pub fn emit_presence(&self, change: PresenceChange) {
+        let hash = key_hash(&change.ekg);
+        if let Some(topic) = self.find(hash, &change.ekg) {
+            topic.append(&Arc::new(Event::new(What::Presence(change))));
+            self.enqueue(&topic);
+            self.settle();
+        }
+    }
+
+    fn registry(&self, hash: u64) -> &Registry {
+        &self.registries[(hash >> 32) as usize & (REGISTRIES - 1)]
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<Arc<Topic>> {
+        let registry = self.registry(hash);
+        if registry.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        registry.topics.lock().find(hash, |topic| *topic.name == *key).cloned()
+    }
+
+    fn enqueue(&self, topic: &Arc<Topic>) {
+        if !topic.queued.swap(true, Ordering::AcqRel) {
+            self.flushers[topic.flusher].add(topic.clone());
+        }
+    }
+
+    /// The topics over many keys that a key belongs to.
+    fn wide_topics(&self, key: &[u8]) -> Vec<Arc<Topic>> {
+        let wide = self.wide.read();
+        let mut found: Vec<_> = wide.everything.iter().cloned().collect();
+        for &length in wide.lengths.keys().take_while(|&&length| length <= key.len()) {
+            found.extend(wide.prefixes.get(&key[..length]).cloned());
+        }
+        found
+    }
+}
+
+impl Feed for Hub {
+    fn wants(&self, hash: u64, _key: &[u8]) -> bool {
+        self.registry(hash).count.load(Ordering::Acquire) != 0 || self.has_wide.load(Ordering::Acquire)
+    }
+
+    fn emit(&self, hash: u64, change: &Change<'_>) {
+        let topic = self.find(hash, change.key);
+        let wide = if self.has_wide.load(Ordering::Acquire) { self.wide_topics(change.key) } else { Vec::new() };
+        if topic.is_none() && wide.is_empty() {
+            return;
+        }
+        let event = Arc::new(Event::new(What::Change(change.to_owned())));
+        for topic in topic.iter().chain(&wide) {
+            topic.append(&event);
+            self.enqueue(topic);
+        }
+    }
+
+    fn settle(&self) {
+        self.flushers.iter().for_each(Flusher::wake);
+    }
+}

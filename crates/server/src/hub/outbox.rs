@@ -1,0 +1,488 @@
+//! What waits to be written to one client.
+//!
+//! Replies and pushes leave through here in one order, with one write for all that is pending. The
+//! queue is bounded in bytes: when it overflows, the pushes in it fold into the keys they were of,
+//! and the session sends each key's current value once the client reads again.
+
+use super::event::{Event, What};
+use super::subscription::Subscription;
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use hyrax_types::Revision;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Context;
+use std::time::Instant;
+
+/// How many bytes are gathered for one write.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// How a client is written to.
+pub trait Socket: Send + Sync + 'static {
+    /// Writes what fits without waiting, or fails with [`io::ErrorKind::WouldBlock`].
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// Something queued.
+enum Item {
+    Reply(Bytes),
+    Push(Arc<Event>, Arc<Subscription>),
+}
+
+impl Item {
+    fn bytes(&self) -> &Bytes {
+        match self {
+            Item::Reply(bytes) => bytes,
+            Item::Push(event, subscription) => event.encoded(subscription.form),
+        }
+    }
+}
+
+/// Something whose pushes were dropped, and whose current state is owed to the client.
+pub struct Owed {
+    /// The monitor whose form it takes.
+    pub subscription: Arc<Subscription>,
+    /// Whether changes of the value were dropped.
+    pub value: bool,
+    /// Whether changes of the EKG were dropped.
+    pub presence: bool,
+}
+
+/// Why a client is disconnected by its outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The connection broke or was closed.
+    Broken,
+    /// It fell behind on more keys than are kept track of.
+    Overwhelmed,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Item>,
+    /// How much of the first item has been written.
+    written: usize,
+    /// Bytes queued, held ones included, written ones not.
+    bytes: usize,
+    /// Bytes of replies among them.
+    reply_bytes: usize,
+    /// Pushes that wait for the reply of a command that takes a snapshot.
+    held: Option<Vec<Item>>,
+    /// By key: what a reset is owed for.
+    owed: BTreeMap<Box<[u8]>, Owed>,
+    owed_bytes: usize,
+    /// The revision that a key's reset gave, until a later change of that key has passed.
+    reset_at: BTreeMap<Box<[u8]>, Revision>,
+    /// A flusher has this outbox on its list.
+    scheduled: bool,
+    /// The socket is full since then.
+    blocked_since: Option<Instant>,
+    failure: Option<Failure>,
+}
+
+/// The queue to one client.
+pub struct Outbox {
+    state: Mutex<State>,
+    /// Where the pushes are written by whoever made them; without it the session's task is woken to
+    /// write them.
+    socket: Option<Arc<dyn Socket>>,
+    bytes_max: AtomicUsize,
+    attention: AtomicBool,
+    waker: AtomicWaker,
+    counters: Arc<Counters>,
+}
+
+/// What all outboxes have done, for the metrics.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Pushes that were queued to be sent.
+    pub sent: AtomicUsize,
+    /// Pushes that were dropped because a reset tells more.
+    pub folded: AtomicUsize,
+    /// Pushes that were dropped with their client.
+    pub dropped: AtomicUsize,
+    /// Bytes waiting in all queues.
+    pub queued: AtomicUsize,
+}
+
+impl Outbox {
+    /// An empty queue that overflows beyond `bytes_max`.
+    pub fn new(socket: Option<Arc<dyn Socket>>, bytes_max: usize, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Outbox {
+            state: Mutex::default(),
+            socket,
+            bytes_max: AtomicUsize::new(bytes_max),
+            attention: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+            counters,
+        })
+    }
+
+    /// Whether the session's task is wanted: something to write, to reset, or a failure. Otherwise
+    /// `context` is woken when it is.
+    pub fn poll_attention(&self, context: &Context<'_>) -> bool {
+        if self.attention.swap(false, Ordering::AcqRel) {
+            return true;
+        }
+        self.waker.register(context.waker());
+        self.attention.swap(false, Ordering::AcqRel)
+    }
+
+    /// Wakes the session's task.
+    pub fn call_attention(&self) {
+        self.attention.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Queues a push, unless the monitor has ended or has seen it. Answers whether the outbox has to
+    /// be flushed and nobody is about to.
+    pub(super) fn push(&self, event: &Arc<Event>, subscription: &Arc<Subscription>) -> bool {
+        let mut state = self.state.lock();
+        if state.failure.is_some() || subscription.has_ended() {
+            return false;
+        }
+        if !subscription.has_not_seen(event) || state.was_in_reset(event) {
+            return false;
+        }
+        if state.is_owed(event) {
+            self.counters.folded.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        let size = event.encoded(subscription.form).len();
+        if state.bytes + size > self.bytes_max.load(Ordering::Relaxed) {
+            self.fold(&mut state, event, subscription);
+            return false;
+        }
+        state.bytes += size;
+        self.counters.queued.fetch_add(size, Ordering::Relaxed);
+        self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        let item = Item::Push(event.clone(), subscription.clone());
+        if let Some(held) = &mut state.held {
+            held.push(item);
+            return false;
+        }
+        state.queue.push_back(item);
+        let idle = !state.scheduled && state.blocked_since.is_none();
+        state.scheduled |= idle;
+        idle
+    }
+
+    /// Notes that pushes of these keys were lost before they came here.
+    pub(super) fn lose(&self, key: &[u8], subscription: &Arc<Subscription>, value: bool, presence: bool) {
+        let mut state = self.state.lock();
+        if state.failure.is_none() && !subscription.has_ended() {
+            self.owe(&mut state, key, subscription, value, presence);
+            drop(state);
+            self.call_attention();
+        }
+    }
+
+    /// Drops every queued push, and this one, for a reset of its key.
+    fn fold(&self, state: &mut State, event: &Event, subscription: &Arc<Subscription>) {
+        let queued = std::mem::take(&mut state.queue);
+        let held = state.held.as_mut().map(std::mem::take).unwrap_or_default();
+        let mut kept = VecDeque::new();
+        let partly_written = state.written > 0;
+        let mut folded = 1;
+        for (position, item) in queued.into_iter().chain(held).enumerate() {
+            match item {
+                Item::Push(event, subscription) if !(partly_written && position == 0) => {
+                    state.bytes -= event.encoded(subscription.form).len();
+                    self.owe_event(state, &event, &subscription);
+                    folded += 1;
+                }
+                // A reply is owed to the client whatever happens, and half a line cannot be taken back.
+                item => kept.push_back(item),
+            }
+        }
+        state.queue = kept;
+        self.owe_event(state, event, subscription);
+        self.counters.folded.fetch_add(folded, Ordering::Relaxed);
+        self.call_attention();
+    }
+
+    fn owe_event(&self, state: &mut State, event: &Event, subscription: &Arc<Subscription>) {
+        if subscription.has_ended() {
+            return;
+        }
+        let presence = matches!(event.what(), What::Presence(_));
+        self.owe(state, event.key(), subscription, !presence, presence);
+    }
+
+    fn owe(&self, state: &mut State, key: &[u8], subscription: &Arc<Subscription>, value: bool, presence: bool) {
+        if let Some(owed) = state.owed.get_mut(key) {
+            owed.value |= value;
+            owed.presence |= presence;
+            return;
+        }
+        state.owed_bytes += key.len() + size_of::<Owed>();
+        if state.owed_bytes > self.bytes_max.load(Ordering::Relaxed) {
+            self.fail(state, Failure::Overwhelmed);
+            self.call_attention();
+            return;
+        }
+        state.owed.insert(key.into(), Owed { subscription: subscription.clone(), value, presence });
+    }
+
+    /// Takes one key for which a reset is owed, once everything queued has been written.
+    pub fn next_owed(&self) -> Option<(Box<[u8]>, Owed)> {
+        let mut state = self.state.lock();
+        if !state.queue.is_empty() {
+            return None;
+        }
+        let (key, owed) = state.owed.pop_first()?;
+        state.owed_bytes -= key.len() + size_of::<Owed>();
+        Some((key, owed))
+    }
+
+    /// Makes pushes wait until [`Outbox::commit`], so that the reply of a command that takes a
+    /// snapshot comes before the pushes of what changed after it.
+    pub fn hold(&self) {
+        self.state.lock().held.get_or_insert_default();
+    }
+
+    /// Leaves out changes of `key` up to `rev`: its client is about to be told the value as it then
+    /// was. Called in the same step as that snapshot is taken.
+    pub fn place_reset(&self, key: &[u8], rev: Revision) {
+        let mut state = self.state.lock();
+        if state.failure.is_none() {
+            state.reset_at.insert(key.into(), rev);
+        }
+    }
+
+    /// The same for the EKG that a monitor follows.
+    pub fn place_presence(&self, subscription: &Subscription, erev: Revision) {
+        let _state = self.state.lock();
+        subscription.place_presence(erev);
+    }
+
+    /// Ends a monitor: no push of it is queued any more after this.
+    pub fn end(&self, subscription: &Subscription) {
+        let mut state = self.state.lock();
+        subscription.end();
+        state.owed.retain(|_, owed| !owed.subscription.has_ended());
+        state.owed_bytes = state.owed.keys().map(|key| key.len() + size_of::<Owed>()).sum();
+    }
+
+    /// Queues replies before the pushes that were held for them, and writes what can be written.
+    pub fn commit(&self, replies: &[u8]) {
+        let mut state = self.state.lock();
+        let held = state.held.take();
+        if state.failure.is_some() {
+            return;
+        }
+        let direct = state.queue.is_empty() && state.blocked_since.is_none();
+        let mut rest = replies;
+        if let (true, Some(socket), false) = (direct, &self.socket, replies.is_empty()) {
+            match socket.try_write(replies) {
+                Ok(written) => rest = &replies[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    self.fail(&mut state, Failure::Broken);
+                    return;
+                }
+            }
+        }
+        if !rest.is_empty() {
+            state.bytes += rest.len();
+            state.reply_bytes += rest.len();
+            self.counters.queued.fetch_add(rest.len(), Ordering::Relaxed);
+            state.queue.push_back(Item::Reply(Bytes::copy_from_slice(rest)));
+        }
+        state.queue.extend(held.into_iter().flatten());
+        let pending = !state.queue.is_empty();
+        drop(state);
+        if pending {
+            self.flush();
+        }
+    }
+
+    /// Writes until the queue is empty or the socket is full.
+    pub fn flush(&self) {
+        let mut state = self.state.lock();
+        state.scheduled = false;
+        let Some(socket) = &self.socket else {
+            drop(state);
+            self.call_attention();
+            return;
+        };
+        if state.held.is_some() || state.blocked_since.is_some() {
+            return;
+        }
+        while !state.queue.is_empty() && state.failure.is_none() {
+            // The lock is kept over the write: it never waits, and keeps what it writes in place.
+            match with_gathered(&mut state, |gathered| socket.try_write(gathered)) {
+                Ok(0) => self.fail(&mut state, Failure::Broken),
+                Ok(written) => self.advance(&mut state, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.blocked_since = Some(Instant::now());
+                    drop(state);
+                    self.call_attention();
+                    return;
+                }
+                Err(_) => self.fail(&mut state, Failure::Broken),
+            }
+        }
+        let wanted = state.failure.is_some() || !state.owed.is_empty();
+        drop(state);
+        if wanted {
+            self.call_attention();
+        }
+    }
+
+    /// The socket has room again.
+    pub fn unblock(&self) {
+        self.state.lock().blocked_since = None;
+        self.flush();
+    }
+
+    /// Takes what is queued, for a session that writes by itself.
+    pub fn take(&self, out: &mut Vec<u8>) {
+        let mut state = self.state.lock();
+        state.scheduled = false;
+        if state.held.is_some() {
+            return;
+        }
+        while let Some(item) = state.queue.front() {
+            if !out.is_empty() && out.len() + item.bytes().len() > WRITE_BYTES {
+                break;
+            }
+            let bytes = item.bytes().len();
+            out.extend_from_slice(item.bytes());
+            self.advance(&mut state, bytes);
+        }
+    }
+
+    /// Takes the first queued message, for a session whose messages are framed one by one.
+    pub fn take_one(&self) -> Option<Bytes> {
+        let mut state = self.state.lock();
+        state.scheduled = false;
+        if state.held.is_some() {
+            return None;
+        }
+        let bytes = state.queue.front()?.bytes().clone();
+        self.advance(&mut state, bytes.len());
+        Some(bytes)
+    }
+
+    /// Removes written bytes from the front.
+    fn advance(&self, state: &mut State, mut written: usize) {
+        state.bytes -= written;
+        self.counters.queued.fetch_sub(written, Ordering::Relaxed);
+        while let Some(item) = state.queue.front() {
+            let left = item.bytes().len() - state.written;
+            let taken = written.min(left);
+            written -= taken;
+            if matches!(item, Item::Reply(_)) {
+                state.reply_bytes -= taken;
+            }
+            if taken < left {
+                state.written += taken;
+                return;
+            }
+            state.written = 0;
+            state.queue.pop_front();
+        }
+        // An idle connection keeps no queue.
+        if state.queue.capacity() > 0 {
+            state.queue = VecDeque::new();
+        }
+    }
+
+    fn fail(&self, state: &mut State, failure: Failure) {
+        state.failure = Some(failure);
+        let pushes = state.queue.iter().filter(|item| matches!(item, Item::Push(..))).count();
+        self.counters.dropped.fetch_add(pushes, Ordering::Relaxed);
+        self.counters.queued.fetch_sub(state.bytes, Ordering::Relaxed);
+        state.queue = VecDeque::new();
+        state.held = None;
+        state.owed = BTreeMap::new();
+        state.bytes = 0;
+        state.reply_bytes = 0;
+        state.written = 0;
+    }
+
+    /// Takes no more; what is queued is dropped.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        if state.failure.is_none() {
+            self.fail(&mut state, Failure::Broken);
+        }
+    }
+
+    /// What is wrong, if anything.
+    pub fn failure(&self) -> Option<Failure> {
+        self.state.lock().failure
+    }
+
+    /// Since when the socket has been full.
+    pub fn blocked_since(&self) -> Option<Instant> {
+        self.state.lock().blocked_since
+    }
+
+    /// Bytes of replies that the client has not read.
+    pub fn reply_bytes(&self) -> usize {
+        self.state.lock().reply_bytes
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn is_empty(&self) -> bool {
+        self.state.lock().queue.is_empty()
+    }
+}
+
+impl State {
+    /// Whether the state of this event's key is owed anyway.
+    fn is_owed(&self, event: &Event) -> bool {
+        if self.owed.is_empty() {
+            return false;
+        }
+        self.owed.get(event.key()).is_some_and(|owed| match event.what() {
+            What::Change(_) => owed.value,
+            What::Presence(_) => owed.presence,
+        })
+    }
+
+    /// Whether a reset of this key has told the client of this change already.
+    fn was_in_reset(&mut self, event: &Event) -> bool {
+        if self.reset_at.is_empty() {
+            return false;
+        }
+        let What::Change(change) = event.what() else { return false };
+        match self.reset_at.get(change.key()) {
+            Some(&rev) if change.rev <= rev => true,
+            Some(_) => {
+                self.reset_at.remove(change.key());
+                false
+            }
+            None => false,
+        }
+    }
+}
+
+/// Runs `write` on the queue's first bytes, put side by side when they are of several items.
+fn with_gathered<R>(state: &mut State, write: impl FnOnce(&[u8]) -> R) -> R {
+    thread_local! {
+        static GATHERED: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    if let [only] = state.queue.make_contiguous() {
+        return write(&only.bytes()[state.written..]);
+    }
+    GATHERED.with_borrow_mut(|gathered| {
+        gathered.clear();
+        let mut skipped = state.written;
+        for item in &state.queue {
+            let bytes = &item.bytes()[skipped..];
+            if !gathered.is_empty() && gathered.len() + bytes.len() > WRITE_BYTES {
+                break;
+            }
+            gathered.extend_from_slice(bytes);
+            skipped = 0;
+        }
+        write(gathered)
+    })
+}

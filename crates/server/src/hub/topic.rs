@@ -1,0 +1,275 @@
+//! One monitored key, prefix, or the whole key space: its recent events and who hears them.
+//!
+//! Whoever makes a change only appends it to the log. A flusher reads the log in order and hands each
+//! event to the subscribers, so a change costs its maker the same whether one or ten thousand hear it.
+
+use super::event::{Event, What};
+use super::outbox::Outbox;
+use super::subscription::Subscription;
+use hyrax_types::{Revision, limits};
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Bytes of events that may wait for the flusher before they fold: beyond this a reset is cheaper for
+/// everybody.
+const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Events handed over in one go, so that the log is never locked for long.
+const BATCH: usize = 256;
+
+/// Events of one scope and its subscribers.
+pub struct Topic {
+    /// The key or prefix.
+    pub(super) name: Box<[u8]>,
+    /// Which flusher delivers it: always the same, which keeps the order.
+    pub(super) flusher: usize,
+    /// It stands on its flusher's list.
+    pub(super) queued: AtomicBool,
+    /// Whether events are kept for `since`: only a single key's have one order.
+    keeps_history: bool,
+    log: Mutex<Log>,
+    subscribers: Mutex<Vec<Arc<Subscription>>>,
+    /// Subscribers, those that are to come included.
+    claimed: AtomicUsize,
+    /// How many there ever were.
+    claims: AtomicUsize,
+    /// Some subscriber in the list has ended.
+    has_leavers: AtomicBool,
+}
+
+/// Events in order, and the subscribers that are to come.
+#[derive(Default)]
+struct Log {
+    /// First those delivered, kept for whoever comes back; then those pending.
+    events: VecDeque<Arc<Event>>,
+    delivered: usize,
+    delivered_bytes: usize,
+    pending_bytes: usize,
+    /// Every change of the value after this is in `events`.
+    known_after: Option<Revision>,
+    joining: Vec<Joining>,
+    /// Keys whose events were dropped because the flusher fell behind: value, EKG.
+    lost: HashMap<Box<[u8]>, (bool, bool)>,
+}
+
+/// A subscriber to come.
+struct Joining {
+    subscription: Arc<Subscription>,
+    /// How many events of the log it comes after. One with a position of its own comes at once, and
+    /// leaves out what it has seen.
+    place: usize,
+    /// Delivered events that it missed.
+    missed: Vec<Arc<Event>>,
+}
+
+/// What a flusher delivers in one go.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Arc<Event>>,
+    joining: Vec<Joining>,
+    lost: HashMap<Box<[u8]>, (bool, bool)>,
+    more: bool,
+}
+
+impl Topic {
+    pub(super) fn new(name: &[u8], keeps_history: bool, flusher: usize) -> Self {
+        Topic {
+            name: name.into(),
+            flusher,
+            queued: AtomicBool::new(false),
+            keeps_history,
+            log: Mutex::default(),
+            subscribers: Mutex::default(),
+            claimed: AtomicUsize::new(0),
+            claims: AtomicUsize::new(0),
+            has_leavers: AtomicBool::new(false),
+        }
+    }
+
+    /// The key or prefix.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Whether nobody subscribes, nor is about to. Exact under the lock of what lists the topic.
+    pub(super) fn is_idle(&self) -> bool {
+        self.claimed.load(Ordering::Acquire) == 0
+    }
+
+    /// How often it was claimed.
+    pub(super) fn claims(&self) -> usize {
+        self.claims.load(Ordering::Acquire)
+    }
+
+    /// Announces a subscriber. Called under the lock of what lists the topic.
+    pub(super) fn claim(&self) {
+        self.claims.fetch_add(1, Ordering::AcqRel);
+        self.claimed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Appends an event. Called in the order of the events of each key.
+    pub(super) fn append(&self, event: &Arc<Event>) {
+        let mut log = self.log.lock();
+        log.pending_bytes += event.size();
+        log.events.push_back(event.clone());
+        if log.pending_bytes > PENDING_BYTES_MAX {
+            log.lose_pending();
+        }
+    }
+
+    /// Lets a subscriber in that has seen everything up to `rev`, the present.
+    pub fn join(&self, subscription: &Arc<Subscription>, rev: Revision) {
+        let mut log = self.log.lock();
+        log.known_after.get_or_insert(rev);
+        subscription.place(rev);
+        let place = log.delivered;
+        log.joining.push(Joining { subscription: subscription.clone(), place, missed: Vec::new() });
+    }
+
+    /// Lets a subscriber in that has seen everything up to `since`, and gives it what it missed.
+    /// Refused when that is no longer known, or lies ahead of `rev`, the present.
+    pub fn join_since(&self, subscription: &Arc<Subscription>, since: Revision, rev: Revision) -> bool {
+        let mut log = self.log.lock();
+        let known_after = *log.known_after.get_or_insert(rev);
+        if since < known_after || since > rev {
+            return false;
+        }
+        let delivered = log.events.iter().take(log.delivered);
+        let missed = delivered.filter(|event| changed_after(event, since)).cloned().collect();
+        subscription.place(since);
+        let place = log.delivered;
+        log.joining.push(Joining { subscription: subscription.clone(), place, missed });
+        true
+    }
+
+    /// Lets a subscriber in behind everything that has happened so far.
+    pub fn join_here(&self, subscription: &Arc<Subscription>) {
+        let mut log = self.log.lock();
+        let place = log.events.len();
+        log.joining.push(Joining { subscription: subscription.clone(), place, missed: Vec::new() });
+    }
+
+    /// Lets a subscriber go that has ended; whether it was the last.
+    pub(super) fn leave(&self) -> bool {
+        self.has_leavers.store(true, Ordering::Release);
+        self.claimed.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Hands pending events to the subscribers; outboxes that need a flush are added to `dirty`.
+    /// Answers whether more is pending. Only the topic's own flusher calls this.
+    pub(super) fn deliver(&self, dirty: &mut Vec<Arc<Outbox>>) -> bool {
+        let batch = self.log.lock().next_batch(self.keeps_history);
+        let mut subscribers = self.subscribers.lock();
+        if self.has_leavers.swap(false, Ordering::Acquire) {
+            subscribers.retain(|subscription| !subscription.has_ended());
+            let spare = subscribers.capacity() > 4 * subscribers.len() + 16;
+            if spare {
+                subscribers.shrink_to_fit();
+            }
+        }
+        let mut joining = batch.joining.into_iter().peekable();
+        for (position, event) in batch.events.iter().enumerate() {
+            while let Some(next) = joining.next_if(|next| next.place <= position) {
+                next.enter(&mut subscribers, dirty);
+            }
+            for subscription in &*subscribers {
+                push(event, subscription, dirty);
+            }
+        }
+        joining.for_each(|next| next.enter(&mut subscribers, dirty));
+        for (key, (value, presence)) in &batch.lost {
+            for subscription in &*subscribers {
+                subscription.outbox.lose(key, subscription, *value, *presence);
+            }
+        }
+        batch.more
+    }
+}
+
+impl Joining {
+    fn enter(self, subscribers: &mut Vec<Arc<Subscription>>, dirty: &mut Vec<Arc<Outbox>>) {
+        for event in &self.missed {
+            push(event, &self.subscription, dirty);
+        }
+        if !self.subscription.has_ended() {
+            subscribers.push(self.subscription);
+        }
+    }
+}
+
+fn push(event: &Arc<Event>, subscription: &Arc<Subscription>, dirty: &mut Vec<Arc<Outbox>>) {
+    if subscription.outbox.push(event, subscription) {
+        dirty.push(subscription.outbox.clone());
+    }
+}
+
+fn changed_after(event: &Event, since: Revision) -> bool {
+    matches!(event.what(), What::Change(change) if change.rev > since)
+}
+
+impl Log {
+    fn next_batch(&mut self, keeps_history: bool) -> Batch {
+        let start = self.delivered;
+        let end = self.events.len().min(start + BATCH);
+        let events: Vec<_> = self.events.range(start..end).cloned().collect();
+        let size: usize = events.iter().map(|event| event.size()).sum();
+        self.pending_bytes -= size;
+        self.delivered_bytes += size;
+        self.delivered = end;
+        let (mut joining, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.joining).into_iter().partition(|joining| joining.place <= end);
+        joining.iter_mut().for_each(|joining| joining.place = joining.place.saturating_sub(start));
+        joining.sort_by_key(|joining| joining.place);
+        self.joining = later;
+        self.forget(keeps_history);
+        let more = self.delivered < self.events.len() || !self.joining.is_empty();
+        Batch { events, joining, lost: std::mem::take(&mut self.lost), more }
+    }
+
+    /// Drops delivered events beyond what is kept.
+    fn forget(&mut self, keeps_history: bool) {
+        let (count_max, bytes_max) = if keeps_history {
+            (limits::HISTORY_CHANGES_PER_KEY_MAX, limits::HISTORY_BYTES_PER_KEY_MAX)
+        } else {
+            (0, 0)
+        };
+        let mut forgotten = 0;
+        while self.delivered > count_max || (self.delivered > 0 && self.delivered_bytes > bytes_max) {
+            let Some(event) = self.events.pop_front() else { break };
+            self.delivered -= 1;
+            self.delivered_bytes -= event.size();
+            self.no_longer_knows(&event);
+            forgotten += 1;
+        }
+        for joining in &mut self.joining {
+            joining.place -= forgotten;
+        }
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
+    }
+
+    /// Drops pending events and remembers which keys they were of.
+    fn lose_pending(&mut self) {
+        for event in self.events.split_off(self.delivered) {
+            let (value, presence) = self.lost.entry(event.key().into()).or_default();
+            match event.what() {
+                What::Change(_) => *value = true,
+                What::Presence(_) => *presence = true,
+            }
+            self.no_longer_knows(&event);
+        }
+        self.pending_bytes = 0;
+        for joining in &mut self.joining {
+            joining.place = joining.place.min(self.delivered);
+        }
+    }
+
+    fn no_longer_knows(&mut self, event: &Event) {
+        if let What::Change(change) = event.what() {
+            self.known_after = self.known_after.max(Some(change.rev));
+        }
+    }
+}
