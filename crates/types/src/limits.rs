@@ -62,3 +62,19 @@ pub const NODE_LEASE: Duration = Duration::from_secs(5);
 
 /// How long a shutdown waits for clients to be told, by default.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Operations, or conditions, in one transaction: etcd's default. All of them run under one lock.
+pub const TXN_OPS_MAX: usize = 128;
+
+/// The shortest life of a lease. Below it a lease would end between two looks of the expiry task.
+pub const LEASE_TTL_MIN: Duration = Duration::from_millis(100);
+
+/// Events that the coordination engine in memory remembers, for watches that start in the past or
+/// fall behind. The etcd v2 door needs 1,000; the rest covers a client's reconnect under load.
+pub const COORDINATION_HISTORY_EVENTS_MAX: usize = 100_000;
+
+/// Bytes of those events, so that large values do not make the history rival the data.
+pub const COORDINATION_HISTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Events queued for one watch. A watch that is further behind reads the history instead.
+pub const WATCH_QUEUE_EVENTS_MAX: usize = 1_024;

@@ -1,0 +1,27 @@
+//! Forgetting the past.
+
+use hyrax_types::Revision;
+use thiserror::Error;
+
+use crate::Unavailable;
+
+/// The past is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompactResponse {
+    /// The engine's revision.
+    pub revision: Revision,
+}
+
+/// Why nothing was forgotten. The texts are etcd's.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CompactError {
+    /// It was forgotten before.
+    #[error("etcdserver: mvcc: required revision has been compacted")]
+    Compacted,
+    /// The revision has not come yet.
+    #[error("etcdserver: mvcc: required revision is a future revision")]
+    FutureRevision,
+    /// The engine could not be asked, or did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
