@@ -46,6 +46,14 @@ pub enum Execution {
     Later(BoxFuture<'static, Reply>),
 }
 
+/// What became of a snapshot.
+pub enum Snapshot {
+    /// It has been written to the sink, and `joined` has been called.
+    Done,
+    /// It comes later, with its revision; nothing has been written, and nobody called.
+    Later(BoxFuture<'static, (Reply, Revision)>),
+}
+
 /// The kinds of value a snapshot can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -74,14 +82,19 @@ pub trait Values: Send + Sync + 'static {
     /// Writes the value of `key` and calls `joined` with its revision, as one step: a change up to
     /// that revision is in the value, and one after it reaches the feed after `joined` returned.
     ///
-    /// A missing key, or one of another kind, gives the kind's empty value.
+    /// A missing key, or one of another kind, gives the kind's empty value. Where the snapshot comes
+    /// later, so does its revision; every change after it reaches the feed, some maybe before the
+    /// snapshot is known.
     fn snapshot(
         &self,
         key: &[u8],
         kind: Kind,
         reply: &mut dyn ReplySink,
         joined: &mut dyn FnMut(Revision),
-    ) -> Execution;
+    ) -> Snapshot;
+
+    /// How many keys there are, where that costs nothing to know.
+    fn len_hint(&self) -> Option<usize>;
 }
 
 /// Where an engine tells what changed.

@@ -58,6 +58,8 @@ pub enum Failure {
     Broken,
     /// It fell behind on more keys than are kept track of.
     Overwhelmed,
+    /// The server wants it gone.
+    Kicked,
 }
 
 #[derive(Default)]
@@ -263,8 +265,24 @@ impl Outbox {
     pub fn end(&self, subscription: &Subscription) {
         let mut state = self.state.lock();
         subscription.end();
+        self.drop_held_of_ended(&mut state);
         state.owed.retain(|_, owed| !owed.subscription.has_ended());
         state.owed_bytes = state.owed.keys().map(|key| key.len() + size_of::<Owed>()).sum();
+    }
+
+    /// Drops pushes that were held and would come after the reply that ends their monitor.
+    fn drop_held_of_ended(&self, state: &mut State) {
+        let Some(held) = &mut state.held else { return };
+        let mut dropped = 0;
+        held.retain(|item| match item {
+            Item::Push(event, subscription) if subscription.has_ended() => {
+                dropped += event.encoded(subscription.form).len();
+                false
+            }
+            _ => true,
+        });
+        state.bytes -= dropped;
+        self.counters.queued.fetch_sub(dropped, Ordering::Relaxed);
     }
 
     /// Queues replies before the pushes that were held for them, and writes what can be written.
@@ -408,9 +426,19 @@ impl Outbox {
 
     /// Takes no more; what is queued is dropped.
     pub fn close(&self) {
+        self.end_with(Failure::Broken);
+    }
+
+    /// Has the session end its connection.
+    pub fn kick(&self) {
+        self.end_with(Failure::Kicked);
+        self.call_attention();
+    }
+
+    fn end_with(&self, failure: Failure) {
         let mut state = self.state.lock();
         if state.failure.is_none() {
-            self.fail(&mut state, Failure::Broken);
+            self.fail(&mut state, failure);
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Topic {
     claims: AtomicUsize,
     /// Some subscriber in the list has ended.
     has_leavers: AtomicBool,
+    /// An event of an EKG has passed.
+    had_presence: AtomicBool,
 }
 
 /// Events in order, and the subscribers that are to come.
@@ -85,6 +87,7 @@ impl Topic {
             claimed: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             has_leavers: AtomicBool::new(false),
+            had_presence: AtomicBool::new(false),
         }
     }
 
@@ -96,6 +99,11 @@ impl Topic {
     /// Whether nobody subscribes, nor is about to. Exact under the lock of what lists the topic.
     pub(super) fn is_idle(&self) -> bool {
         self.claimed.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether an EKG of this name has changed since the topic began.
+    pub fn had_presence(&self) -> bool {
+        self.had_presence.load(Ordering::Acquire)
     }
 
     /// How often it was claimed.
@@ -111,6 +119,9 @@ impl Topic {
 
     /// Appends an event. Called in the order of the events of each key.
     pub(super) fn append(&self, event: &Arc<Event>) {
+        if matches!(event.what(), What::Presence(_)) {
+            self.had_presence.store(true, Ordering::Release);
+        }
         let mut log = self.log.lock();
         log.pending_bytes += event.size();
         log.events.push_back(event.clone());
@@ -119,13 +130,12 @@ impl Topic {
         }
     }
 
-    /// Lets a subscriber in that has seen everything up to `rev`, the present.
+    /// Lets a subscriber in that has seen everything up to `rev`, which is the present, or a little
+    /// before where the engine is not in this process.
     pub fn join(&self, subscription: &Arc<Subscription>, rev: Revision) {
         let mut log = self.log.lock();
         log.known_after.get_or_insert(rev);
-        subscription.place(rev);
-        let place = log.delivered;
-        log.joining.push(Joining { subscription: subscription.clone(), place, missed: Vec::new() });
+        log.admit(subscription, rev);
     }
 
     /// Lets a subscriber in that has seen everything up to `since`, and gives it what it missed.
@@ -136,11 +146,7 @@ impl Topic {
         if since < known_after || since > rev {
             return false;
         }
-        let delivered = log.events.iter().take(log.delivered);
-        let missed = delivered.filter(|event| changed_after(event, since)).cloned().collect();
-        subscription.place(since);
-        let place = log.delivered;
-        log.joining.push(Joining { subscription: subscription.clone(), place, missed });
+        log.admit(subscription, since);
         true
     }
 
@@ -210,6 +216,14 @@ fn changed_after(event: &Event, since: Revision) -> bool {
 }
 
 impl Log {
+    /// Lets a subscriber in at once, with what was delivered and it has not seen.
+    fn admit(&mut self, subscription: &Arc<Subscription>, seen: Revision) {
+        subscription.place(seen);
+        let delivered = self.events.iter().take(self.delivered);
+        let missed = delivered.filter(|event| changed_after(event, seen)).cloned().collect();
+        self.joining.push(Joining { subscription: subscription.clone(), place: self.delivered, missed });
+    }
+
     fn next_batch(&mut self, keeps_history: bool) -> Batch {
         let start = self.delivered;
         let end = self.events.len().min(start + BATCH);

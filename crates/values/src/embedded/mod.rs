@@ -16,7 +16,7 @@ mod wheel;
 pub use keyspace::{Expiry, Keyspace};
 
 use crate::command::COMMANDS;
-use crate::{Call, Execution, Feed, Kind, ReplySink, Values, key_hash};
+use crate::{Call, Execution, Feed, Kind, ReplySink, Snapshot, Values, key_hash};
 use commands::Handler;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
@@ -125,7 +125,7 @@ impl Values for Embedded {
         kind: Kind,
         reply: &mut dyn ReplySink,
         joined: &mut dyn FnMut(Revision),
-    ) -> Execution {
+    ) -> Snapshot {
         let now = self.clock.now_ms();
         let hash = key_hash(key);
         let shard = self.shard(hash).lock();
@@ -133,6 +133,10 @@ impl Values for Embedded {
         let value = entry.filter(|entry| !entry.is_expired(now)).map(|entry| &entry.value);
         commands::write_snapshot(value, kind, reply);
         joined(shard.rev());
-        Execution::Done
+        Snapshot::Done
+    }
+
+    fn len_hint(&self) -> Option<usize> {
+        Some(self.len())
     }
 }

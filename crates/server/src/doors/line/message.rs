@@ -111,19 +111,7 @@ pub fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, BadMessa
         reader.raw()?;
         return shape(format!("a command is an object such as {{\"cmd\":\"get\",\"key\":\"foo\"}}, not {}", kind.name()));
     }
-    let mut message = Message {
-        dialect: Dialect::Flat,
-        name: Cow::Borrowed(""),
-        reference: None,
-        quiet: false,
-        local: false,
-        key: None,
-        args: Words::new(),
-        id: None,
-        secrets: Secrets::None,
-        since: None,
-        payload: None,
-    };
+    let mut message = Message::empty();
     // A field of the wrong kind is reported once the whole object has been read, so that what is not
     // JSON is always called that, and `ref` is known.
     let mut bad = None;
@@ -144,7 +132,41 @@ pub fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, BadMessa
     }
 }
 
+/// What can be read of a command some field of which is of the wrong kind: enough to answer it.
+pub fn read_frame(text: &str) -> Option<Message<'_>> {
+    let mut reader = Reader::new(text);
+    if reader.kind() != Ok(JsonKind::Object) {
+        return None;
+    }
+    let mut message = Message::empty();
+    let mut first = true;
+    while let Some(field) = reader.field(&mut first).ok()? {
+        let value = reader;
+        if !matches!(&*field, "cmd" | "command" | "ref") || message.read_field(&field, &mut reader).is_err() {
+            reader = value;
+            reader.raw().ok()?;
+        }
+    }
+    Some(message)
+}
+
 impl<'a> Message<'a> {
+    fn empty() -> Self {
+        Message {
+            dialect: Dialect::Flat,
+            name: Cow::Borrowed(""),
+            reference: None,
+            quiet: false,
+            local: false,
+            key: None,
+            args: Words::new(),
+            id: None,
+            secrets: Secrets::None,
+            since: None,
+            payload: None,
+        }
+    }
+
     fn read_field(&mut self, field: &str, reader: &mut Reader<'a>) -> Result<(), BadMessage> {
         match field {
             "cmd" if self.dialect == Dialect::Flat => self.name = read_text(field, reader)?,

@@ -1,0 +1,128 @@
+//! What every door stands on: the engines, the hub, the authorizer, and the list of sessions.
+//!
+//! It knows no wire format. A door turns its bytes into calls on a [`Session`](crate::session::Session).
+
+use crate::auth::Authorizer;
+use crate::config::{Cidr, Config, Limits};
+use crate::hub::{Hub, Outbox};
+use crate::metrics::{Gauges, Metrics};
+use crate::net::{Peer, PeerAddress};
+use arc_swap::ArcSwap;
+use hyrax_recipes::Presence;
+use hyrax_types::{Clock, SessionId};
+use hyrax_values::Values;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+/// The server behind its doors.
+pub struct Core {
+    /// Live values.
+    pub values: Arc<dyn Values>,
+    /// EKGs.
+    pub presence: Arc<Presence>,
+    /// Monitors.
+    pub hub: Arc<Hub>,
+    /// Who may do what.
+    pub authorizer: Authorizer,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How much one client may use.
+    pub limits: ArcSwap<Limits>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// This node's name.
+    pub node_name: String,
+    sudo: Vec<Cidr>,
+    sessions: Sessions,
+}
+
+/// The open sessions.
+#[derive(Default)]
+struct Sessions {
+    last: AtomicU64,
+    outboxes: Mutex<HashMap<SessionId, Weak<Outbox>>>,
+}
+
+impl Core {
+    /// The server over these parts.
+    pub fn new(
+        config: &Config,
+        node_name: String,
+        clock: Arc<dyn Clock>,
+        values: Arc<dyn Values>,
+        presence: Arc<Presence>,
+        hub: Arc<Hub>,
+        authorizer: Authorizer,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Core {
+            values,
+            presence,
+            hub,
+            authorizer,
+            metrics,
+            limits: ArcSwap::from_pointee(config.limits.clone()),
+            clock,
+            node_name,
+            sudo: config.sudo.clone(),
+            sessions: Sessions::default(),
+        })
+    }
+
+    /// Takes over a changed configuration.
+    pub fn reload(&self, config: &Config) {
+        self.limits.store(Arc::new(config.limits.clone()));
+        self.authorizer.reload(config);
+    }
+
+    /// Whether requests from there may administer without a password.
+    pub fn may_sudo(&self, peer: &Peer) -> bool {
+        peer.may_sudo
+            && match peer.address {
+                PeerAddress::Unix => true,
+                PeerAddress::Tcp(address) => self.sudo.iter().any(|range| range.contains(address.ip())),
+            }
+    }
+
+    /// Seconds since the epoch.
+    pub fn now_s(&self) -> u64 {
+        self.clock.now_ms() / 1000
+    }
+
+    /// A session's id, distinct among all there ever were on this node.
+    pub fn next_session_id(&self) -> SessionId {
+        SessionId(self.sessions.last.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Lists a session that can be disconnected by the server.
+    pub fn list_session(&self, id: SessionId, outbox: &Arc<Outbox>) {
+        self.sessions.outboxes.lock().insert(id, Arc::downgrade(outbox));
+    }
+
+    /// Takes a session off the list.
+    pub fn unlist_session(&self, id: SessionId) {
+        let mut outboxes = self.sessions.outboxes.lock();
+        outboxes.remove(&id);
+        if outboxes.capacity() > 4 * outboxes.len() + 1024 {
+            outboxes.shrink_to_fit();
+        }
+    }
+
+    /// Disconnects every session.
+    pub fn kick_all(&self) {
+        let outboxes: Vec<_> = self.sessions.outboxes.lock().values().filter_map(Weak::upgrade).collect();
+        outboxes.iter().for_each(|outbox| outbox.kick());
+    }
+
+    /// What is asked for when the metrics are read.
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            monitors: self.hub.monitors() as u64,
+            ekg_entries: self.presence.len() as u64,
+            queue_bytes: self.hub.counters().queued.load(Ordering::Relaxed) as u64,
+            keys: self.values.len_hint().unwrap_or(0) as u64,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What one client says and is answered, whatever carries it.
+//!
+//! Almost every line is one Redis command that the engine answers at once: that way is short and
+//! waits for nothing. All else goes the long way, which may wait.
+
+use super::encode::JsonSink;
+use super::envelope::Envelope;
+use super::json::{JsonKind, Reader};
+use super::message::{BadMessage, Message, read_message};
+use super::verbs::{self, Verb};
+use super::{admin, live, monitors, presence};
+use crate::session::{Refusal, Session};
+use futures_util::future::BoxFuture;
+use hyrax_types::limits;
+use hyrax_values::{Command, Reply, ReplySink, command};
+use std::borrow::Cow;
+use std::fmt::Display;
+
+/// Why a command was refused.
+pub type Problem = Cow<'static, str>;
+
+/// What became of a line.
+pub enum Answer {
+    /// The answer has been written.
+    Done,
+    /// An engine answers later; [`Conversation::finish`] writes it.
+    Later(Later),
+    /// It takes the long way: [`Conversation::answer_slowly`].
+    Slow,
+}
+
+/// A reply that an engine still owes.
+pub struct Later {
+    envelope: Envelope,
+    reply: BoxFuture<'static, Reply>,
+}
+
+/// One client's side of the line door.
+pub struct Conversation {
+    /// What the client owns.
+    pub session: Session,
+}
+
+impl Conversation {
+    /// Answers a line (a frame, a body) if nothing has to be waited for. Whatever was written to
+    /// `out` is the whole answer, without an end of line.
+    pub fn answer(&mut self, line: &[u8], out: &mut Vec<u8>) -> Answer {
+        let text = match std::str::from_utf8(line) {
+            Ok(text) => text,
+            Err(error) => {
+                let problem = format!("not UTF-8: a stray byte at {}; write bytes as {{\"base64\":\"…\"}}", error.valid_up_to());
+                Envelope::bare().error(&problem, out);
+                return Answer::Done;
+            }
+        };
+        let mut reader = Reader::new(text);
+        if reader.kind() == Ok(JsonKind::Array) {
+            return Answer::Slow;
+        }
+        let message = match read_whole(&mut reader) {
+            Ok(message) => message,
+            Err(bad) => {
+                refuse_unread(text, &bad, out);
+                return Answer::Done;
+            }
+        };
+        match command::lookup(message.name.as_bytes()) {
+            Some(command) => self.answer_live(command, &message, out),
+            None => Answer::Slow,
+        }
+    }
+
+    /// Runs a Redis command.
+    fn answer_live(&mut self, command: &'static Command, message: &Message<'_>, out: &mut Vec<u8>) -> Answer {
+        let envelope = Envelope::of(message);
+        match live::run(&self.session, command, message, &envelope, out) {
+            Ok(None) => Answer::Done,
+            Ok(Some(reply)) => Answer::Later(Later { envelope, reply }),
+            Err(problem) => {
+                envelope.error(&problem, out);
+                Answer::Done
+            }
+        }
+    }
+
+    /// Waits for an engine's reply and writes it.
+    pub async fn finish(&mut self, later: Later, out: &mut Vec<u8>) {
+        let reply = later.reply.await;
+        write_reply(&later.envelope, out, |sink| reply.write(sink));
+    }
+
+    /// Answers a line, however long it takes.
+    pub async fn answer_slowly(&mut self, text: &str, out: &mut Vec<u8>) {
+        let mut reader = Reader::new(text);
+        match reader.kind() {
+            Ok(JsonKind::Array) => self.answer_package(text, out).await,
+            _ => match read_whole(&mut reader) {
+                Ok(message) => self.answer_message(&message, out).await,
+                Err(bad) => refuse_unread(text, &bad, out),
+            },
+        }
+    }
+
+    /// Answers an array of commands with one array.
+    async fn answer_package(&mut self, text: &str, out: &mut Vec<u8>) {
+        let elements = match split_package(text) {
+            Ok(elements) => elements,
+            Err(bad) => return Envelope::bare().error(&bad, out),
+        };
+        out.push(b'[');
+        for (position, element) in elements.into_iter().enumerate() {
+            if position > 0 {
+                out.push(b',');
+            }
+            match read_whole(&mut Reader::new(element)) {
+                Ok(message) => self.answer_message(&message, out).await,
+                Err(bad) => refuse_unread(element, &bad, out),
+            }
+        }
+        out.push(b']');
+    }
+
+    async fn answer_message(&mut self, message: &Message<'_>, out: &mut Vec<u8>) {
+        if let Some(command) = command::lookup(message.name.as_bytes()) {
+            if let Answer::Later(later) = self.answer_live(command, message, out) {
+                self.finish(later, out).await;
+            }
+            return;
+        }
+        let envelope = Envelope::of(message);
+        let start = out.len();
+        let begun = self.session.core.clock.now_us();
+        let verb = verbs::lookup(&message.name);
+        let outcome = match verb {
+            Some(verb) => self.run_verb(verb, message, &envelope, out).await,
+            None => Err(unknown(message)),
+        };
+        let succeeded = outcome.is_ok();
+        if let Err(problem) = outcome {
+            out.truncate(start);
+            envelope.error(&problem, out);
+        }
+        if let Some(verb) = verb {
+            let took_us = self.session.core.clock.now_us().saturating_sub(begun);
+            self.session.core.metrics.command(command::COMMANDS.len() + verb.number(), succeeded, took_us * 1000);
+        }
+    }
+
+    async fn run_verb(
+        &mut self,
+        verb: Verb,
+        message: &Message<'_>,
+        envelope: &Envelope,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
+        let session = &mut self.session;
+        match verb {
+            Verb::Ping => envelope.word("PONG", out),
+            Verb::Help => envelope.reply(out, write_names),
+            Verb::Madd | Verb::Mrem | Verb::Mprefix | Verb::Mpremove => {
+                monitors::flat(session, verb, message, envelope, out).await?;
+            }
+            Verb::Mlocal | Verb::Mlocalrem | Verb::Mglobal | Verb::Mglobalrem => {
+                monitors::everything(session, verb, message, envelope, out)?;
+            }
+            Verb::Mon | Verb::Hmon | Verb::Lmon | Verb::Smon | Verb::Zmon | Verb::Emon | Verb::Amon => {
+                monitors::typed(session, verb, message, envelope, out).await?;
+            }
+            Verb::Eadd | Verb::Eaddq | Verb::Erem | Verb::Eremq => {
+                presence::change(session, verb, message, envelope, out).await?;
+            }
+            Verb::Emembers | Verb::Ecard | Verb::Eismember => presence::ask(session, verb, message, envelope, out)?,
+            Verb::Auth => admin::authenticate(session, message, envelope, out)?,
+            Verb::GetSecretKeys
+            | Verb::AddSecretKeys
+            | Verb::RemSecretKeys
+            | Verb::Aglobalsecrets
+            | Verb::Aglobalsecretsadd
+            | Verb::Aglobalsecretsrem
+            | Verb::Asecrets
+            | Verb::Asecretsadd
+            | Verb::Asecretsset
+            | Verb::Asecretsrem => admin::secrets(session, verb, message, envelope, out).await?,
+            Verb::GetNodes | Verb::AddNodes | Verb::RemNodes => admin::nodes(session, verb, envelope, out)?,
+        }
+        Ok(())
+    }
+}
+
+/// Reads the one command that a text consists of.
+fn read_whole<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, BadMessage> {
+    let message = read_message(reader)?;
+    reader.end()?;
+    Ok(message)
+}
+
+/// The elements of a package, once it is known to be JSON as a whole.
+fn split_package(text: &str) -> Result<Vec<&str>, Box<dyn Display + Send>> {
+    let mut reader = Reader::new(text);
+    let mut elements = Vec::new();
+    let mut first = true;
+    while reader.next_element(&mut first).map_err(boxed)? {
+        elements.push(reader.raw().map_err(boxed)?);
+    }
+    reader.end().map_err(boxed)?;
+    if elements.len() > limits::PACKAGE_COMMANDS_MAX {
+        let max = limits::PACKAGE_COMMANDS_MAX;
+        return Err(Box::new(format!("a package holds at most {max} commands, not {}", elements.len())));
+    }
+    Ok(elements)
+}
+
+fn boxed(problem: impl Display + Send + 'static) -> Box<dyn Display + Send> {
+    Box::new(problem)
+}
+
+/// Refuses what is no command. Its `ref` is echoed where it can be found, and its dialect kept.
+fn refuse_unread(text: &str, bad: &BadMessage, out: &mut Vec<u8>) {
+    let envelope = match bad {
+        BadMessage::Json(_) => Envelope::bare(),
+        BadMessage::Shape(_) => super::message::read_frame(text).map_or_else(Envelope::bare, |frame| Envelope::of(&frame)),
+    };
+    envelope.error(bad, out);
+}
+
+/// Writes a reply by its sink; a failure replaces it.
+pub(super) fn write_reply(envelope: &Envelope, out: &mut Vec<u8>, write: impl Fn(&mut dyn ReplySink)) -> bool {
+    let start = out.len();
+    envelope.begin(out);
+    let value = out.len();
+    let mut sink = JsonSink::new(out);
+    write(&mut sink);
+    let (error, binary_field) = (sink.take_error(), sink.saw_binary_field());
+    if let Some(error) = error {
+        out.truncate(start);
+        envelope.error(&error, out);
+        return false;
+    }
+    if binary_field {
+        out.truncate(value);
+        write(&mut JsonSink::with_maps_as_pairs(out));
+    }
+    envelope.end(out);
+    true
+}
+
+fn unknown(message: &Message<'_>) -> Problem {
+    let name: String = message.name.chars().take(64).collect();
+    format!("unknown command '{name}': {{\"cmd\":\"help\"}} lists the commands").into()
+}
+
+fn write_names(out: &mut Vec<u8>) {
+    let mut names: Vec<&str> = command::COMMANDS.iter().map(|command| command.name).chain(verbs::names()).collect();
+    names.sort_unstable();
+    super::push::write_list(names.into_iter().map(str::as_bytes), out);
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        refusal.to_string().into()
+    }
+}

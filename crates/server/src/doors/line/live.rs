@@ -1,0 +1,106 @@
+//! Redis' commands in JSON.
+
+use super::conversation::{Problem, write_reply};
+use super::encode::JsonSink;
+use super::envelope::Envelope;
+use super::message::{Dialect, Message, Word};
+use super::proof;
+use crate::session::Session;
+use futures_util::future::BoxFuture;
+use hyrax_types::{DomainKey, is_reserved, limits};
+use hyrax_values::command::Access;
+use hyrax_values::{Call, Command, Execution, Reply, Values};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::time::Instant;
+
+/// Words of most commands fit without an allocation.
+type Argv<'a> = SmallVec<[&'a [u8]; 8]>;
+
+/// Runs a command and writes its reply; or gives what will be the reply.
+pub fn run(
+    session: &Session,
+    command: &'static Command,
+    message: &Message<'_>,
+    envelope: &Envelope,
+    out: &mut Vec<u8>,
+) -> Result<Option<BoxFuture<'static, Reply>>, Problem> {
+    let begun = Instant::now();
+    let item = match message.dialect {
+        Dialect::Flat => None,
+        Dialect::Domain => Some(message.item().map_err(|bad| bad.to_string())?),
+    };
+    let (key, args, secrets) = match &item {
+        None => (message.key.as_deref().map(Cow::Borrowed), &message.args, &message.secrets),
+        Some(item) => (item.id.as_ref().map(|id| flat_key(item.domain.as_ref(), id)), &item.values, &item.secrets),
+    };
+    let mut argv = Argv::new();
+    argv.push(message.name.as_bytes());
+    argv.extend(key.as_deref());
+    argv.extend(args.iter().map(|word| &**word));
+    command.check_arity(argv.len()).map_err(|error| error.to_string())?;
+    check_keys(command, &argv)?;
+    let touches = |access| access == Access::Write || !session.core.authorizer.anyone_may_read();
+    if command.writes || !session.core.authorizer.anyone_may_read() {
+        let keys = command.keys(&argv).filter(|found| touches(found.access)).map(|found| found.key);
+        proof::check(session, message, secrets, keys)?;
+    }
+    let call = Call { command, argv: &argv, actor: message.id.as_deref(), quiet: message.quiet };
+    execute(session, &call, envelope, out, begun)
+}
+
+fn execute(
+    session: &Session,
+    call: &Call<'_>,
+    envelope: &Envelope,
+    out: &mut Vec<u8>,
+    begun: Instant,
+) -> Result<Option<BoxFuture<'static, Reply>>, Problem> {
+    let start = out.len();
+    envelope.begin(out);
+    let value = out.len();
+    let mut sink = JsonSink::new(out);
+    if let Execution::Later(reply) = session.core.values.execute(call, &mut sink) {
+        out.truncate(start);
+        return Ok(Some(reply));
+    }
+    let (error, binary_field) = (sink.take_error(), sink.saw_binary_field());
+    let took = begun.elapsed().as_nanos() as u64;
+    session.core.metrics.command(call.command.id as usize, error.is_none(), took);
+    if let Some(error) = error {
+        out.truncate(start);
+        return Err(error.to_string().into());
+    }
+    envelope.end(out);
+    // Only commands that read answer with maps, so this one can be asked again.
+    if binary_field && !call.command.writes {
+        out.truncate(value);
+        let reply = Reply::collect(|sink| drop(session.core.values.execute(call, sink)));
+        out.truncate(start);
+        write_reply(envelope, out, |sink| reply.write(sink));
+    }
+    Ok(None)
+}
+
+/// The flat form of a key of the domain dialect.
+pub fn flat_key<'a>(domain: Option<&Word<'_>>, id: &'a Word<'_>) -> Cow<'a, [u8]> {
+    match domain {
+        None => Cow::Borrowed(id),
+        Some(domain) => Cow::Owned(DomainKey::flat(Some(domain), id)),
+    }
+}
+
+/// Refuses keys that are too long, or Hyrax's own.
+pub fn check_key(key: &[u8]) -> Result<(), Problem> {
+    if key.len() > limits::KEY_BYTES_MAX {
+        return Err(format!("a key has at most {} bytes, not {}", limits::KEY_BYTES_MAX, key.len()).into());
+    }
+    if is_reserved(key) {
+        return Err("this key is reserved for Hyrax itself".into());
+    }
+    Ok(())
+}
+
+fn check_keys(command: &Command, argv: &[&[u8]]) -> Result<(), Problem> {
+    command.keys(argv).try_for_each(|found| check_key(found.key))
+}

@@ -1,0 +1,3 @@
+//! The doors: a wire format each, in front of one core.
+
+pub mod line;

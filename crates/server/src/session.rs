@@ -1,0 +1,265 @@
+//! A connection and what it owns: its identity, its monitors, its EKG entries.
+//!
+//! Everything is released in one place when the connection ends, with the cause.
+
+use crate::auth::Identity;
+use crate::core::Core;
+use crate::hub::{Form, Monitor, Outbox, Scope, Subscription};
+use crate::net::Peer;
+use hashbrown::HashTable;
+use hyrax_recipes::Cause;
+use hyrax_types::{Revision, SessionId};
+use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
+use std::sync::Arc;
+
+/// A session was refused something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It has as many monitors as it may have.
+    #[error("too many monitors: this session may have {0}; stop some with mrem or mpremove")]
+    TooManyMonitors(usize),
+    /// It lives no longer than a request.
+    #[error("this needs a connection that stays open: use TCP or a WebSocket")]
+    NoConnection,
+}
+
+/// A client's session.
+pub struct Session {
+    /// The server.
+    pub core: Arc<Core>,
+    /// Which session of this node.
+    pub id: SessionId,
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// Who it has shown to be.
+    pub identity: Identity,
+    /// Where pushes go; none in a request that is its own session.
+    outbox: Option<Arc<Outbox>>,
+    keys: HashTable<Monitor>,
+    prefixes: Vec<Monitor>,
+    everything: Option<Monitor>,
+    has_presence: bool,
+}
+
+/// How a monitor with `since` began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// What was missed will be pushed.
+    Missed(Revision),
+    /// What was missed is not known: the value has been written.
+    Reset(Revision),
+}
+
+impl Session {
+    /// A session whose pushes go to `outbox`.
+    pub fn new(core: Arc<Core>, peer: Peer, outbox: Option<Arc<Outbox>>) -> Self {
+        let id = core.next_session_id();
+        if let Some(outbox) = &outbox {
+            core.list_session(id, outbox);
+        }
+        Session {
+            core,
+            id,
+            peer,
+            identity: Identity::Anonymous,
+            outbox,
+            keys: HashTable::new(),
+            prefixes: Vec::new(),
+            everything: None,
+            has_presence: false,
+        }
+    }
+
+    /// Where replies and pushes go.
+    pub fn outbox(&self) -> Result<&Arc<Outbox>, Refusal> {
+        self.outbox.as_ref().ok_or(Refusal::NoConnection)
+    }
+
+    /// Whether it may administer the server.
+    pub fn may_administer(&self) -> bool {
+        self.identity.is_operator() || self.core.may_sudo(&self.peer)
+    }
+
+    /// How many monitors it has.
+    fn monitors(&self) -> usize {
+        self.keys.len() + self.prefixes.len() + usize::from(self.everything.is_some())
+    }
+
+    /// Refuses more monitors than a session may have.
+    pub fn check_room(&self, more: usize) -> Result<(), Refusal> {
+        let max = self.core.limits.load().monitors_per_session;
+        if self.monitors() + more > max { Err(Refusal::TooManyMonitors(max)) } else { Ok(()) }
+    }
+
+    fn begin(&self, form: &'static dyn Form, kind: Kind, scope: Scope) -> Result<Monitor, Refusal> {
+        let subscription = Subscription::new(self.outbox()?.clone(), form, kind, scope);
+        Ok(self.core.hub.begin(subscription))
+    }
+
+    /// Monitors a key and the EKG of that name, and writes the key's value as one step with that. A
+    /// monitor that the session had of the key is replaced.
+    pub async fn monitor(
+        &mut self,
+        key: &[u8],
+        kind: Kind,
+        form: &'static dyn Form,
+        value: &mut (dyn ReplySink + Send),
+    ) -> Result<Revision, Refusal> {
+        self.stop(key);
+        self.check_room(1)?;
+        let monitor = self.begin(form, kind, Scope::Key(key.into()))?;
+        monitor.subscription.outbox.place_presence(&monitor.subscription, self.core.presence.revision());
+        let mut joined = None;
+        let snapshot = self.core.values.snapshot(key, kind, value, &mut |rev| {
+            monitor.topic.join(&monitor.subscription, rev);
+            joined = Some(rev);
+        });
+        if let Snapshot::Later(snapshot) = snapshot {
+            let (reply, rev) = snapshot.await;
+            monitor.topic.join(&monitor.subscription, rev);
+            joined = Some(rev);
+            reply.write(value);
+        }
+        self.add(key, monitor);
+        Ok(joined.unwrap_or_default())
+    }
+
+    /// Monitors a key whose changes up to `since` the client knows: it is pushed what it missed, or,
+    /// when that is no longer known, the value is written.
+    pub async fn resume(
+        &mut self,
+        key: &[u8],
+        since: Revision,
+        form: &'static dyn Form,
+        value: &mut (dyn ReplySink + Send),
+    ) -> Result<Resumed, Refusal> {
+        self.stop(key);
+        self.check_room(1)?;
+        let monitor = self.begin(form, Kind::Any, Scope::Key(key.into()))?;
+        monitor.subscription.outbox.place_presence(&monitor.subscription, self.core.presence.revision());
+        let mut outcome = None;
+        let mut join = |rev| {
+            let resumed = monitor.topic.join_since(&monitor.subscription, since, rev);
+            if !resumed {
+                monitor.topic.join(&monitor.subscription, rev);
+            }
+            outcome = Some(if resumed { Resumed::Missed(rev) } else { Resumed::Reset(rev) });
+        };
+        match self.core.values.snapshot(key, Kind::Any, value, &mut join) {
+            Snapshot::Done => {}
+            Snapshot::Later(snapshot) => {
+                let (reply, rev) = snapshot.await;
+                join(rev);
+                reply.write(value);
+            }
+        }
+        self.add(key, monitor);
+        Ok(outcome.unwrap_or(Resumed::Reset(Revision::ZERO)))
+    }
+
+    /// Monitors a key and the EKG of that name, and gives the EKG's members as one step with that.
+    pub fn monitor_presence(
+        &mut self,
+        ekg: &[u8],
+        form: &'static dyn Form,
+        members: &mut dyn FnMut(Vec<bytes::Bytes>),
+    ) -> Result<Revision, Refusal> {
+        self.stop(ekg);
+        self.check_room(1)?;
+        let monitor = self.begin(form, Kind::Any, Scope::Key(ekg.into()))?;
+        let subscription = &monitor.subscription;
+        let mut erev = Revision::ZERO;
+        self.core.presence.snapshot(ekg, &mut |at, present| {
+            subscription.outbox.place_presence(subscription, at);
+            monitor.topic.join_here(subscription);
+            members(present.iter().map(|member| member.name.clone()).collect());
+            erev = at;
+        });
+        self.add(ekg, monitor);
+        Ok(erev)
+    }
+
+    /// Has the members of a monitored EKG told anew, if anybody may have come or gone.
+    pub fn owe_presence(&self, ekg: &[u8]) {
+        let found = self.keys.find(key_hash(ekg), |monitor| monitor.topic.name() == ekg);
+        if let Some(monitor) = found
+            && (monitor.topic.had_presence() || self.core.presence.card(ekg, hyrax_recipes::Scope::Cluster) > 0)
+        {
+            monitor.subscription.outbox.lose(ekg, &monitor.subscription, false, true);
+        }
+    }
+
+    fn add(&mut self, key: &[u8], monitor: Monitor) {
+        self.core.hub.entered(&monitor);
+        self.keys.insert_unique(key_hash(key), monitor, |monitor| key_hash(monitor.topic.name()));
+    }
+
+    /// Stops monitoring a key; whether it was monitored.
+    pub fn stop(&mut self, key: &[u8]) -> bool {
+        let found = self.keys.find_entry(key_hash(key), |monitor| monitor.topic.name() == key);
+        let Ok(found) = found else { return false };
+        let (monitor, _) = found.remove();
+        self.core.hub.end(&monitor);
+        true
+    }
+
+    /// Monitors every key that begins with `prefix`.
+    pub fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
+        self.stop_prefix(prefix);
+        self.check_room(1)?;
+        let monitor = self.begin(form, Kind::Any, Scope::Prefix(prefix.into()))?;
+        monitor.topic.join_here(&monitor.subscription);
+        self.core.hub.entered(&monitor);
+        self.prefixes.push(monitor);
+        Ok(())
+    }
+
+    /// Stops monitoring a prefix; whether it was monitored.
+    pub fn stop_prefix(&mut self, prefix: &[u8]) -> bool {
+        let Some(position) = self.prefixes.iter().position(|monitor| monitor.topic.name() == prefix) else {
+            return false;
+        };
+        self.core.hub.end(&self.prefixes.swap_remove(position));
+        true
+    }
+
+    /// Monitors every key there is.
+    pub fn monitor_everything(&mut self, form: &'static dyn Form) -> Result<(), Refusal> {
+        self.stop_everything();
+        self.check_room(1)?;
+        let monitor = self.begin(form, Kind::Any, Scope::Everything)?;
+        monitor.topic.join_here(&monitor.subscription);
+        self.core.hub.entered(&monitor);
+        self.everything = Some(monitor);
+        Ok(())
+    }
+
+    /// Stops monitoring everything; whether it did.
+    pub fn stop_everything(&mut self) -> bool {
+        let Some(monitor) = self.everything.take() else { return false };
+        self.core.hub.end(&monitor);
+        true
+    }
+
+    /// Notes that it may own EKG entries.
+    pub fn owns_presence(&mut self) {
+        self.has_presence = true;
+    }
+
+    /// Releases everything it owns.
+    pub async fn end(mut self, cause: Cause) {
+        if let Some(outbox) = &self.outbox {
+            outbox.close();
+            self.core.unlist_session(self.id);
+        }
+        for monitor in self.keys.drain().chain(self.prefixes.drain(..)).chain(self.everything.take()) {
+            self.core.hub.end(&monitor);
+        }
+        if self.has_presence
+            && let Err(error) = self.core.presence.release(self.id, cause).await
+        {
+            // What hangs on the node's lease goes with it at the latest.
+            tracing::warn!(session = self.id.0, %error, "the session's EKG entries could not be released");
+        }
+    }
+}
