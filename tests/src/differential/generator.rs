@@ -10,7 +10,10 @@ use crate::resp::Argv;
 const SPOILED_PERCENT: usize = 10;
 
 /// How many in a thousand repetitions go on for long, to grow collections past their small encodings.
-const LONG_PER_MILLE: usize = 6;
+const LONG_PER_MILLE: usize = 10;
+
+/// The shortest of those.
+const LONG_REPETITION: usize = 30;
 
 /// An endless supply of random commands: the same seed gives the same ones.
 #[derive(Debug)]
@@ -79,7 +82,12 @@ impl Generator {
                     self.expand(part, draft);
                 }
             }
-            Syntax::Repeated(part) => (0..self.repetitions()).for_each(|_| self.expand(part, draft)),
+            Syntax::Repeated(part) => {
+                let times = self.repetitions();
+                self.words.many_members = times >= LONG_REPETITION;
+                (0..times).for_each(|_| self.expand(part, draft));
+                self.words.many_members = false;
+            }
             Syntax::Counted(part) => {
                 draft.counted = self.repetitions().min(4);
                 draft.argv.push(draft.counted.to_string().into_bytes());
@@ -96,10 +104,10 @@ impl Generator {
 
     fn repetitions(&mut self) -> usize {
         if self.random.below(1000) < LONG_PER_MILLE {
-            return 20 + self.random.below(180);
+            return LONG_REPETITION + self.random.below(200);
         }
         let mut times = 1;
-        while times < 12 && self.random.chance(45) {
+        while times < 12 && self.random.chance(55) {
             times += 1;
         }
         times

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn order_is_kept() {
-        let increasing_pair = |items: &[u32]| items.windows(2).any(|pair| pair[0] > pair[1]);
-        check(vec![5, 9, 7, 8], increasing_pair, &[9, 7]);
+        let decreasing_pair = |items: &[u32]| items.windows(2).any(|pair| pair[0] > pair[1]);
+        check(vec![5, 9, 7, 8], decreasing_pair, &[9, 8]);
     }
 }

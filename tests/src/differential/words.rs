@@ -72,6 +72,7 @@ impl Kind {
             "list" => Kind::Typed(b'l'),
             "set" => Kind::Typed(b'e'),
             "zset" => Kind::Typed(b'z'),
+            "number" => Kind::Typed(b'n'),
             "lexset" => Kind::Typed(b'x'),
             "weighable" => Kind::Weighable,
             "value" => Kind::Value,
@@ -172,7 +173,7 @@ const FAR_FUTURE_SECONDS: i64 = 4_102_444_800;
 /// Every key there is.
 pub fn all_keys() -> Vec<Vec<u8>> {
     let typed =
-        b"shlezx".iter().flat_map(|&letter| (0..KEYS_EACH).map(move |number| typed_key(letter, number)));
+        b"snhlezx".iter().flat_map(|&letter| (0..KEYS_EACH).map(move |number| typed_key(letter, number)));
     typed.chain(ODD_KEYS.iter().map(|key| key.to_vec())).collect()
 }
 
@@ -186,12 +187,14 @@ pub struct Words {
     keys: Vec<Vec<u8>>,
     /// Hundreds of seconds already given out as a relative expiry.
     expiries: HashSet<u64>,
+    /// Whether members come from a large pool, so that many of them make a large collection.
+    pub many_members: bool,
 }
 
 impl Words {
     /// With no expiry given out yet.
     pub fn new() -> Self {
-        Words { keys: all_keys(), expiries: HashSet::new() }
+        Words { keys: all_keys(), expiries: HashSet::new(), many_members: false }
     }
 
     /// A word of this kind.
@@ -204,7 +207,10 @@ impl Words {
                 self.typed(letter, random)
             }
             Kind::Value => value(random),
+            Kind::Member if self.many_members => format!("member:{}", random.below(400)).into_bytes(),
             Kind::Member => member(random),
+            // One bad score would refuse all the members beside it.
+            Kind::Score if self.many_members => random.between(-50, 50).to_string().into_bytes(),
             Kind::Seconds => self.relative_expiry(random, 1),
             Kind::Milliseconds => self.relative_expiry(random, 1000),
             Kind::AtSeconds => absolute_expiry(random, 1),
@@ -214,7 +220,7 @@ impl Words {
     }
 
     fn typed(&self, letter: u8, random: &mut Random) -> Vec<u8> {
-        if random.chance(90) {
+        if random.chance(95) {
             typed_key(letter, random.below(KEYS_EACH))
         } else {
             random.pick(&self.keys).clone()
@@ -223,7 +229,7 @@ impl Words {
 
     /// Far away and unlike every other, or past, or refused.
     fn relative_expiry(&mut self, random: &mut Random, unit: u64) -> Vec<u8> {
-        if random.chance(12) {
+        if random.chance(8) {
             let overflowing = ["9223372036854775807", "9223372036854775"];
             // In milliseconds the second would be a valid time.
             let overflowing = *random.pick(&overflowing[..if unit == 1 { 2 } else { 1 }]);
@@ -240,7 +246,7 @@ impl Words {
 }
 
 fn absolute_expiry(random: &mut Random, unit: i64) -> Vec<u8> {
-    let word = match random.below(10) {
+    let word = match random.below(25) {
         0 => (*random.pick(&BAD_EXPIRIES)).to_owned(),
         1 => (random.between(1, 1000) * unit).to_string(),
         2 => (*random.pick(&["9223372036854775807", "9223372036854775", "9223372036854776"])).to_owned(),
@@ -277,11 +283,12 @@ fn plain(kind: Kind, random: &mut Random) -> String {
         },
         Kind::Count => match random.below(15) {
             0 => choose(random, &["-1", "-2", "9223372036854775807", "1000"]),
-            _ => random.between(0, 6).to_string(),
+            1..=3 => random.between(0, 8).to_string(),
+            _ => random.between(0, 3).to_string(),
         },
         Kind::Sample => match random.below(15) {
             0 => choose(random, &["9223372036854775807", "-9223372036854775808", "1000"]),
-            _ => random.between(-8, 12).to_string(),
+            _ => random.between(-5, 8).to_string(),
         },
         Kind::Cursor => match random.below(8) {
             0 => {
@@ -352,10 +359,10 @@ fn member(random: &mut Random) -> Vec<u8> {
         1 => b"\xff\x00\r\n".to_vec(),
         2 => vec![b'm'; 70],
         3..=5 => format!("member:{}", random.below(400)).into_bytes(),
-        6..=14 => random.between(-2, 12).to_string().into_bytes(),
+        6..=14 => random.between(-1, 6).to_string().into_bytes(),
         15 => choose(random, &["9223372036854775807", "70000", "-32769", "3.5", "007"]).into_bytes(),
         16..=18 => choose(random, &["foo", "foobar", "foo bar", "Foo"]).into_bytes(),
-        _ => vec![b'a' + random.below(8) as u8],
+        _ => vec![b'a' + random.below(6) as u8],
     }
 }
 
