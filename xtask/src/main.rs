@@ -10,6 +10,7 @@ mod test;
 mod tidy;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -48,11 +49,21 @@ enum Chore {
     Tidy,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(&Arguments::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: &Chore) -> Result<()> {
     let root = workspace_root()?;
-    match Arguments::parse().chore {
+    match chore {
         Chore::Test => test::run(&root),
-        Chore::Soak { minutes } => soak::run(&root, minutes),
+        Chore::Soak { minutes } => soak::run(&root, *minutes),
         Chore::Tidy => tidy::run(&root),
     }
 }

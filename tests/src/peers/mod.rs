@@ -8,6 +8,6 @@ mod process;
 mod redis;
 
 pub use etcd::Etcd;
-pub use ports::free_port;
+pub use ports::on_free_ports;
 pub use process::Process;
 pub use redis::Redis;

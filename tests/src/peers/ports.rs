@@ -5,19 +5,10 @@ use std::net::TcpListener;
 /// How many times a server is started anew because another process took its port first.
 const ATTEMPTS: usize = 10;
 
-/// A loopback port that was free a moment ago.
-///
-/// Somebody else may take it before the server does: start the server through [`on_free_ports`], or be ready
-/// to try again.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port must be free");
-    listener.local_addr().expect("a bound listener has an address").port()
-}
-
 /// Starts a server on free ports, anew with others as long as `start` fails because one is taken.
 ///
 /// `start` gets the ports and answers the server, or what the server said before it gave up.
-pub(super) fn on_free_ports<const COUNT: usize, S>(start: impl Fn([u16; COUNT]) -> Result<S, String>) -> S {
+pub fn on_free_ports<const COUNT: usize, S>(start: impl Fn([u16; COUNT]) -> Result<S, String>) -> S {
     for _ in 0..ATTEMPTS {
         // All are held until all are known, so that no two are the same.
         let held =
