@@ -1,0 +1,72 @@
+//! What answers commands.
+
+use crate::peers::Redis;
+use crate::resp::{Argv, Resp, RespClient, words};
+
+/// Something that answers Redis commands, with RESP3's types of reply.
+///
+/// There is no way to move its clock: a real Redis has none, so the generated commands do without.
+pub trait Target {
+    /// Its name in a finding.
+    fn name(&self) -> &str;
+
+    /// Runs one command.
+    fn run(&mut self, command: &[Vec<u8>]) -> Resp;
+
+    /// Runs commands in order, faster than one by one where it can.
+    fn run_all(&mut self, commands: &[Argv]) -> Vec<Resp> {
+        commands.iter().map(|command| self.run(command)).collect()
+    }
+
+    /// Forgets every key.
+    fn reset(&mut self);
+
+    /// Stops counting keys that are past their time, if it ever does; called before all keys are counted.
+    fn settle(&mut self) {}
+}
+
+/// A server that speaks RESP3: a real Redis, or Hyrax through its RESP door.
+#[derive(Debug)]
+pub struct RedisTarget {
+    name: String,
+    client: RespClient,
+    /// Keys are looked at in this one command, so that Redis drops those past their time.
+    look_at_all: Argv,
+}
+
+impl RedisTarget {
+    /// This Redis.
+    pub fn new(redis: &Redis) -> Self {
+        RedisTarget::over("redis", redis.client())
+    }
+
+    /// Whatever is at the other end of `client`.
+    pub fn over(name: &str, client: RespClient) -> Self {
+        let mut look_at_all = words("EXISTS");
+        look_at_all.extend(super::words::all_keys());
+        RedisTarget { name: name.to_owned(), client: client.resp3(), look_at_all }
+    }
+}
+
+impl Target for RedisTarget {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn run(&mut self, command: &[Vec<u8>]) -> Resp {
+        self.client.run(command)
+    }
+
+    fn run_all(&mut self, commands: &[Argv]) -> Vec<Resp> {
+        self.client.pipeline(commands)
+    }
+
+    fn reset(&mut self) {
+        let reply = self.client.run(&words("FLUSHALL"));
+        assert_eq!(reply, Resp::simple("OK"), "{} does not flush", self.name);
+    }
+
+    fn settle(&mut self) {
+        self.client.run(&self.look_at_all);
+    }
+}

@@ -1,0 +1,11 @@
+//! What the tests from outside stand on: the real servers to compare with, the built `hyrax`, small clients
+//! for its wires, and random commands.
+//!
+//! Only tests use this crate, so whatever goes wrong in the surroundings (a server that does not start, a
+//! socket that closes) panics with what happened and what to do. It knows Hyrax by its doors alone.
+
+pub mod cases;
+pub mod differential;
+pub mod hyrax;
+pub mod peers;
+pub mod resp;

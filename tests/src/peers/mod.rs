@@ -1,0 +1,13 @@
+//! The real servers, started for one test on free loopback ports and gone when it ends.
+//!
+//! They are Debian's programs, which `cargo xtask test` installs where they are missing.
+
+mod etcd;
+mod ports;
+mod process;
+mod redis;
+
+pub use etcd::Etcd;
+pub use ports::on_free_ports;
+pub use process::Process;
+pub use redis::Redis;

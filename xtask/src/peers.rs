@@ -1,0 +1,66 @@
+//! The real servers and tools that the tests compare with: found, or installed from Debian's packages.
+
+use std::env;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::step::Step;
+
+/// A program that the tests start, and the Debian package that brings it.
+struct Peer {
+    program: &'static str,
+    package: &'static str,
+}
+
+const PEERS: [Peer; 5] = [
+    Peer { program: "redis-server", package: "redis-server" },
+    Peer { program: "redis-cli", package: "redis-tools" },
+    Peer { program: "etcd", package: "etcd-server" },
+    Peer { program: "etcdctl", package: "etcd-client" },
+    Peer { program: "python3", package: "python3" },
+];
+
+/// Makes sure that every peer is there, installing what is missing where this user may.
+pub fn ensure() -> Result<()> {
+    let packages = missing_packages();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let packages = packages.join(" ");
+    let Some(apt_get) = apt_get() else {
+        bail!("the tests need Debian packages that are not installed; run: sudo apt-get install {packages}");
+    };
+    println!("Installing the peers that are missing: {packages}");
+    Step::new(&format!("{apt_get} update -qq")).run("is the network there?")?;
+    Step::new(&format!("{apt_get} install -qq -y --no-install-recommends {packages}"))
+        .run(&format!("install these packages yourself: {packages}"))?;
+    let still_missing = missing_packages();
+    if !still_missing.is_empty() {
+        bail!("installed, but not found in PATH: the programs of {}", still_missing.join(" "));
+    }
+    Ok(())
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    PEERS.iter().filter(|peer| !is_in_path(peer.program)).map(|peer| peer.package).collect()
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// How this user calls `apt-get`, or nothing where that is not possible without a question.
+fn apt_get() -> Option<&'static str> {
+    if !Path::new("/usr/bin/apt-get").is_file() {
+        return None;
+    }
+    if Step::new("test -w /var/lib/dpkg/lock").succeeds() {
+        return Some("env DEBIAN_FRONTEND=noninteractive apt-get");
+    }
+    if Step::new("sudo -n true").succeeds() {
+        return Some("sudo -n env DEBIAN_FRONTEND=noninteractive apt-get");
+    }
+    None
+}
