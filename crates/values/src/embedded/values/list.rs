@@ -15,7 +15,7 @@ pub struct List(Form);
 #[derive(Clone, Debug)]
 enum Form {
     Packed(Packed),
-    Deque(Box<VecDeque<Element>>),
+    Deque(VecDeque<Element>),
 }
 
 /// An end of a list.
@@ -98,7 +98,7 @@ impl List {
     /// The deque, made from what was packed.
     fn unpack(&mut self) -> &mut VecDeque<Element> {
         if let Form::Packed(packed) = &self.0 {
-            self.0 = Form::Deque(Box::new(packed.iter().map(Element::from).collect()));
+            self.0 = Form::Deque(packed.iter().map(Element::from).collect());
         }
         match &mut self.0 {
             Form::Deque(deque) => deque,
