@@ -8,12 +8,14 @@ pub mod command;
 pub mod embedded;
 mod error;
 mod glob;
+mod long_double;
 mod number;
 mod reply;
 
 pub use command::Command;
 pub use error::Error;
 pub use glob::glob_matches;
+pub use long_double::{LongDouble, LongDoubleError, add_long_double};
 pub use number::{format_double, parse_double, parse_integer};
 pub use reply::{Reply, ReplySink};
 

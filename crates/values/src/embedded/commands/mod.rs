@@ -4,9 +4,12 @@
 //! any more, and calls [`Keyspace::changed`] for each key it changed.
 
 mod bits;
+mod element_scan;
 mod hashes;
 mod keys;
 mod lists;
+mod numbers;
+mod sample;
 mod sets;
 mod sorted_sets;
 mod strings;

@@ -1,17 +1,236 @@
-//! The value of a hash key.
+//! The value of a hash key: fields, each with a value.
 
-/// Placeholder until its author fills it in.
+use super::element::Element;
+use super::packed::{Packed, Strings};
+use crate::embedded::table::{Keyed, Table};
+use crate::{ReplySink, key_hash};
+
+/// Fields and their values.
 #[derive(Clone, Debug, Default)]
-pub struct Hash {}
+pub struct Hash(Form);
+
+/// A small hash is packed, field and value in turn; one that outgrew that stays a table.
+#[derive(Clone, Debug)]
+enum Form {
+    Packed(Packed),
+    Table(Box<Table<Field>>),
+}
+
+#[derive(Clone, Debug)]
+struct Field {
+    name: Element,
+    value: Element,
+}
+
+impl Keyed for Field {
+    fn key(&self) -> &[u8] {
+        self.name.as_bytes()
+    }
+}
+
+impl Field {
+    fn new(name: &[u8], value: &[u8]) -> Self {
+        Field { name: name.into(), value: value.into() }
+    }
+
+    fn pair(&self) -> (&[u8], &[u8]) {
+        (self.name.as_bytes(), self.value.as_bytes())
+    }
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form::Packed(Packed::default())
+    }
+}
 
 impl Hash {
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Form::Packed(packed) => packed.len() / 2,
+            Form::Table(table) => table.len(),
+        }
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
-        true
+        self.len() == 0
+    }
+
+    /// The value of a field.
+    pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
+        match &self.0 {
+            Form::Packed(packed) => Some(packed.at(packed.after(find_packed(packed, field)?))),
+            Form::Table(table) => table.get(field).map(|found| found.value.as_bytes()),
+        }
+    }
+
+    /// Sets the value of a field; whether the field is new.
+    pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let Form::Packed(packed) = &mut self.0 else { return self.set_in_table(field, value) };
+        match find_packed(packed, field) {
+            Some(offset) if packed.fits(&[value]) => {
+                packed.replace(packed.after(offset), value);
+                false
+            }
+            None if packed.fits(&[field, value]) => {
+                packed.push(field);
+                packed.push(value);
+                true
+            }
+            _ => self.set_in_table(field, value),
+        }
+    }
+
+    fn set_in_table(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let table = self.unpack();
+        let hash = key_hash(field);
+        match table.find(hash, field) {
+            Some(position) => {
+                table.at_mut(position).value = value.into();
+                false
+            }
+            None => {
+                table.insert_new(hash, Field::new(field, value));
+                true
+            }
+        }
+    }
+
+    /// The table, made from what was packed.
+    fn unpack(&mut self) -> &mut Table<Field> {
+        if let Form::Packed(packed) = &self.0 {
+            let mut table = Table::default();
+            for (name, value) in pairs(packed) {
+                table.insert_new(key_hash(name), Field::new(name, value));
+            }
+            self.0 = Form::Table(Box::new(table));
+        }
+        match &mut self.0 {
+            Form::Table(table) => table,
+            Form::Packed(_) => unreachable!("it was unpacked just above"),
+        }
+    }
+
+    /// Removes a field; whether it was there.
+    pub fn remove(&mut self, field: &[u8]) -> bool {
+        match &mut self.0 {
+            Form::Packed(packed) => {
+                let found = find_packed(packed, field);
+                if let Some(offset) = found {
+                    packed.remove(offset, 2);
+                }
+                found.is_some()
+            }
+            Form::Table(table) => table.remove(field).is_some(),
+        }
+    }
+
+    /// All fields with their values, in no particular order.
+    pub fn iter(&self) -> Fields<'_> {
+        match &self.0 {
+            Form::Packed(packed) => pairs(packed),
+            Form::Table(table) => Fields(Source::Table(table.entries().iter())),
+        }
+    }
+
+    /// The fields at these positions, each below [`Hash::len`], in the order asked for.
+    pub fn at_positions(&self, positions: &[usize]) -> Vec<(&[u8], &[u8])> {
+        match &self.0 {
+            Form::Packed(packed) => {
+                let all: Vec<_> = pairs(packed).collect();
+                positions.iter().map(|&position| all[position]).collect()
+            }
+            Form::Table(table) => positions.iter().map(|&position| table.at(position).pair()).collect(),
+        }
+    }
+
+    /// What a scan of about `count` fields meets from a cursor on, and the next cursor (see
+    /// [`Table::scan`]). A small hash is met whole.
+    pub fn scan(&self, cursor: u64, count: usize) -> (Fields<'_>, u64) {
+        match &self.0 {
+            Form::Packed(packed) => (pairs(packed), 0),
+            Form::Table(table) => {
+                let (positions, next) = table.scan(cursor, count);
+                (Fields(Source::Table(table.entries()[positions].iter())), next)
+            }
+        }
     }
 
     /// Writes all of it.
-    pub fn write(&self, reply: &mut dyn crate::ReplySink) {
-        reply.map(0);
+    pub fn write(&self, reply: &mut dyn ReplySink) {
+        reply.map(self.len());
+        for (field, value) in self.iter() {
+            reply.bulk(field);
+            reply.bulk(value);
+        }
+    }
+}
+
+/// The offset of a field's name.
+fn find_packed(packed: &Packed, field: &[u8]) -> Option<usize> {
+    let mut offset = packed.offset(0);
+    for (name, value) in pairs(packed) {
+        if name == field {
+            return Some(offset);
+        }
+        offset += 2 + name.len() + value.len();
+    }
+    None
+}
+
+fn pairs(packed: &Packed) -> Fields<'_> {
+    Fields(Source::Packed(packed.iter()))
+}
+
+/// Fields with their values.
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(Source<'a>);
+
+#[derive(Clone, Debug)]
+enum Source<'a> {
+    Packed(Strings<'a>),
+    Table(std::slice::Iter<'a, Field>),
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Source::Packed(strings) => Some((strings.next()?, strings.next()?)),
+            Source::Table(fields) => fields.next().map(Field::pair),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn a_hash_holds_what_a_map_holds(
+            steps in proptest::collection::vec((0..3_u8, 0..120_u8, 0..100_usize), 0..400),
+        ) {
+            let mut hash = Hash::default();
+            let mut model = BTreeMap::new();
+            for (step, field, len) in steps {
+                let (field, value) = (vec![field; usize::from(field % 30)], vec![b'v'; len]);
+                if step == 0 {
+                    prop_assert_eq!(hash.remove(&field), model.remove(&field).is_some());
+                } else {
+                    prop_assert_eq!(hash.set(&field, &value), model.insert(field.clone(), value).is_none());
+                }
+                prop_assert_eq!(hash.len(), model.len());
+                prop_assert_eq!(hash.get(&field), model.get(&field).map(|value| &value[..]));
+            }
+            let all: BTreeMap<_, _> =
+                hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect();
+            prop_assert_eq!(all, model);
+        }
     }
 }

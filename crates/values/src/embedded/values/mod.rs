@@ -1,13 +1,15 @@
 //! What a key can hold, a file for each kind.
 
+mod element;
 mod hash;
 mod list;
+mod packed;
 mod set;
 mod sorted_set;
 mod string;
 
 pub use hash::Hash;
-pub use list::List;
+pub use list::{End, List};
 pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use string::Str;
