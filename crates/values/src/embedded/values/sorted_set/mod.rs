@@ -10,10 +10,10 @@ mod tests;
 
 pub use range::{LexRange, ScoreRange};
 
+use super::element::Element;
 use crate::embedded::table::{Keyed, Table};
 use crate::{ReplySink, key_hash};
 use order::{Order, Slot, ordered_bits};
-use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -44,20 +44,19 @@ struct Large {
 /// A member and its score.
 #[derive(Clone, Debug)]
 struct Member {
-    /// Short names lie in the entry itself.
-    name: SmallVec<[u8; 16]>,
+    name: Element,
     score: f64,
 }
 
 impl Member {
     fn as_pair(&self) -> (&[u8], f64) {
-        (&self.name, self.score)
+        (self.name.as_bytes(), self.score)
     }
 }
 
 impl Keyed for Member {
     fn key(&self) -> &[u8] {
-        &self.name
+        self.name.as_bytes()
     }
 }
 
@@ -68,7 +67,7 @@ impl Default for SortedSet {
 }
 
 /// The order of members. Scores are never NaN, and both zeros are equal.
-pub fn compare((name, score): (&[u8], f64), (other, other_score): (&[u8], f64)) -> Ordering {
+pub fn compare_members((name, score): (&[u8], f64), (other, other_score): (&[u8], f64)) -> Ordering {
     ordered_bits(score).cmp(&ordered_bits(other_score)).then_with(|| name.cmp(other))
 }
 
@@ -133,12 +132,13 @@ impl SortedSet {
         if let Form::Small(members) = &mut self.0 {
             if members.len() < SMALL_MEMBERS_MAX && name.len() <= SMALL_MEMBER_BYTES_MAX {
                 let score = without_sign_of_zero(score);
-                let at = members.partition_point(|member| compare(member.as_pair(), (name, score)).is_lt());
+                let at = members
+                    .partition_point(|member| compare_members(member.as_pair(), (name, score)).is_lt());
                 if members.len() == members.capacity() {
                     // By half: most small sets stay small, and there are many of them.
                     members.reserve_exact((members.len() / 2).max(2));
                 }
-                members.insert(at, Member { name: SmallVec::from_slice(name), score });
+                members.insert(at, Member { name: name.into(), score });
                 return;
             }
             let large = Large::from_small(std::mem::take(members));
@@ -281,7 +281,7 @@ impl Large {
     fn from_small(members: Vec<Member>) -> Self {
         let mut large = Large::default();
         for member in members {
-            large.add(key_hash(&member.name), &member.name, member.score);
+            large.add(key_hash(member.key()), member.key(), member.score);
         }
         large
     }
@@ -303,7 +303,7 @@ impl Large {
     }
 
     fn add(&mut self, hash: u64, name: &[u8], score: f64) {
-        let position = self.members.insert_new(hash, Member { name: SmallVec::from_slice(name), score });
+        let position = self.members.insert_new(hash, Member { name: name.into(), score });
         let slot = Slot::new(score, position as u32);
         self.order.insert(slot, |other| Self::is_before(&self.members, other, (name, score)));
     }
@@ -350,7 +350,7 @@ impl Large {
 }
 
 fn find_small(members: &[Member], name: &[u8]) -> Option<usize> {
-    members.iter().position(|member| *member.name == *name)
+    members.iter().position(|member| member.key() == name)
 }
 
 /// Redis' compact form keeps whole numbers as integers, which know but one zero.
@@ -362,7 +362,7 @@ fn without_sign_of_zero(score: f64) -> f64 {
 fn move_small(members: &mut [Member], from: usize, score: f64) {
     members[from].score = score;
     let member = &members[from];
-    let before = |other: &Member| compare(other.as_pair(), member.as_pair()).is_lt();
+    let before = |other: &Member| compare_members(other.as_pair(), member.as_pair()).is_lt();
     let fewer = members[..from].partition_point(before);
     let more = members[from + 1..].partition_point(before);
     if more > 0 {
@@ -373,8 +373,8 @@ fn move_small(members: &mut [Member], from: usize, score: f64) {
 }
 
 fn small_ranks_by_lex(members: &[Member], range: &LexRange<'_>, in_reverse: bool) -> Range<usize> {
-    let is_above = |member: &Member| range.is_above(&member.name);
-    let is_below = |member: &Member| range.is_below(&member.name);
+    let is_above = |member: &Member| range.is_above(member.key());
+    let is_below = |member: &Member| range.is_below(member.key());
     if members.last().is_none_or(is_above) || members.first().is_none_or(is_below) {
         return 0..0;
     }
