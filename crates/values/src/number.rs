@@ -31,8 +31,28 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A floating-point number as C's `strtod` reads it (`inf` and hexadecimal included), but not `nan`.
+/// A floating-point number as C's `strtod` reads it (`inf` and hexadecimal included), but not `nan`,
+/// nor what is too large or too small to be told from infinity or zero.
 pub fn parse_double(text: &[u8]) -> Option<f64> {
+    let value = read_double(text)?;
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    let overflowed = value.is_infinite() && !matches!(digits, [b'i' | b'I', ..]);
+    let underflowed = value == 0.0 && !is_written_as_zero(digits);
+    (!overflowed && !underflowed && !value.is_nan()).then_some(value)
+}
+
+/// Whether the digits before an exponent are all zero.
+fn is_written_as_zero(digits: &[u8]) -> bool {
+    let (digits, exponent): (_, &[u8]) = match digits {
+        [b'0', b'x' | b'X', hex @ ..] => (hex, b"pP"),
+        digits => (digits, b"eE"),
+    };
+    let mut mantissa = digits.iter().take_while(|digit| !exponent.contains(digit));
+    mantissa.all(|digit| matches!(digit, b'0' | b'.'))
+}
+
+/// What C's `strtod` makes of a text when it takes all of it: out of range is infinite or zero.
+pub(crate) fn read_double(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     let (sign, magnitude) = match text.as_bytes() {
         [b'-', ..] => (-1.0, &text[1..]),
@@ -44,9 +64,7 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
         [b'0'..=b'9' | b'.' | b'i' | b'I', ..] => magnitude.parse::<f64>().ok()?,
         _ => return None,
     };
-    // `strtod` reports a finite text that overflows as out of range.
-    let overflowed = value.is_infinite() && !magnitude.starts_with(['i', 'I']);
-    (!overflowed && !value.is_nan()).then_some(sign * value)
+    Some(sign * value)
 }
 
 /// `1A.8p3` after its `0x`.
@@ -127,7 +145,10 @@ mod tests {
         assert_eq!(parse_double(b"-inf"), Some(f64::NEG_INFINITY));
         assert_eq!(parse_double(b"+Infinity"), Some(f64::INFINITY));
         assert_eq!(parse_double(b"0x1.8p1"), Some(3.0));
-        for bad in ["", "nan", " 1", "1 ", "1e400", "abc", "0x", "--1", "1_0", "infin"] {
+        assert_eq!(parse_double(b"0e-400"), Some(0.0));
+        assert_eq!(parse_double(b"1e-310"), Some(1e-310));
+        for bad in ["", "nan", " 1", "1 ", "1e400", "1e-400", "0x1p-2000", "abc", "0x", "--1", "1_0", "infin"]
+        {
             assert_eq!(parse_double(bad.as_bytes()), None, "{bad}");
         }
     }

@@ -1,0 +1,175 @@
+//! Adding members, moving them, taking them away.
+
+use crate::embedded::Keyspace;
+use crate::embedded::values::SortedSet;
+use crate::{Error, ReplySink, parse_double};
+use smallvec::SmallVec;
+
+const NOT_A_NUMBER: Error = Error::text("ERR resulting score is not a number (NaN)");
+
+/// The options of `ZADD`.
+#[derive(Clone, Copy, Default)]
+struct Options {
+    /// Only new members.
+    nx: bool,
+    /// Only members that are there.
+    xx: bool,
+    /// A member's score only becomes greater.
+    gt: bool,
+    /// A member's score only becomes less.
+    lt: bool,
+    /// Members whose score changed count as those added do.
+    ch: bool,
+    /// The score is added to the one there.
+    incr: bool,
+}
+
+impl Options {
+    /// Reads the words before the first score, which are left.
+    fn parse(&mut self, words: &mut &[&[u8]]) {
+        while let [word, rest @ ..] = words {
+            let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
+            let option = match word.len() {
+                2 if is(b"nx") => &mut self.nx,
+                2 if is(b"xx") => &mut self.xx,
+                2 if is(b"gt") => &mut self.gt,
+                2 if is(b"lt") => &mut self.lt,
+                2 if is(b"ch") => &mut self.ch,
+                4 if is(b"incr") => &mut self.incr,
+                _ => return,
+            };
+            *option = true;
+            *words = rest;
+        }
+    }
+
+    fn check(self, pairs: usize) -> Result<(), Error> {
+        if self.nx && self.xx {
+            return Err(Error::text("ERR XX and NX options at the same time are not compatible"));
+        }
+        if self.nx && (self.gt || self.lt) || self.gt && self.lt {
+            return Err(Error::text("ERR GT, LT, and/or NX options at the same time are not compatible"));
+        }
+        if self.incr && pairs > 1 {
+            return Err(Error::text("ERR INCR option supports a single increment-element pair"));
+        }
+        Ok(())
+    }
+
+    /// The score that a member gets for the one named, knowing the one it has.
+    fn decide(self, old: Option<f64>, named: f64) -> Decision {
+        let Some(old) = old else {
+            return if self.xx { Decision::Nothing } else { Decision::Score(named) };
+        };
+        if self.nx {
+            return Decision::Nothing;
+        }
+        let score = if self.incr { named + old } else { named };
+        if score.is_nan() {
+            return Decision::NotANumber;
+        }
+        if self.lt && score >= old || self.gt && score <= old {
+            return Decision::Nothing;
+        }
+        Decision::Score(score)
+    }
+}
+
+/// What becomes of one member.
+#[derive(Clone, Copy)]
+enum Decision {
+    /// It has this score, whether or not it had it before.
+    Score(f64),
+    /// The options leave it as it is.
+    Nothing,
+    /// Infinities of both signs were added.
+    NotANumber,
+}
+
+/// How many members an addition touched.
+#[derive(Default)]
+struct Tally {
+    added: i64,
+    changed: i64,
+}
+
+pub(super) fn zadd(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    add(keys, argv, Options::default(), reply)
+}
+
+/// `ZINCRBY` is `ZADD … INCR`, down to taking options where its increment is.
+pub(super) fn zincrby(
+    keys: &mut Keyspace<'_>,
+    argv: &[&[u8]],
+    reply: &mut dyn ReplySink,
+) -> Result<(), Error> {
+    add(keys, argv, Options { incr: true, ..Options::default() }, reply)
+}
+
+fn add(
+    keys: &mut Keyspace<'_>,
+    argv: &[&[u8]],
+    mut options: Options,
+    reply: &mut dyn ReplySink,
+) -> Result<(), Error> {
+    let mut words = &argv[2..];
+    options.parse(&mut words);
+    let (pairs, odd) = words.as_chunks();
+    if pairs.is_empty() || !odd.is_empty() {
+        return Err(Error::Syntax);
+    }
+    options.check(pairs.len())?;
+    let scores = pairs.iter().map(|[score, _]| parse_double(score).ok_or(Error::NotFloat));
+    let scores: SmallVec<[f64; 8]> = scores.collect::<Result<_, _>>()?;
+
+    let set = if options.xx { keys.sorted_set_mut(argv[1])? } else { Some(keys.sorted_set_or_new(argv[1])?) };
+    let mut tally = Tally::default();
+    let mut decision = Decision::Nothing;
+    if let Some(set) = set {
+        for (&score, [_, member]) in scores.iter().zip(pairs) {
+            decision = put(set, member, score, options, &mut tally);
+        }
+    }
+    if tally.added + tally.changed > 0 {
+        keys.changed(argv[1]);
+    }
+    match (options.incr, decision) {
+        (_, Decision::NotANumber) => return Err(NOT_A_NUMBER),
+        (true, Decision::Score(score)) => reply.double(score),
+        (true, Decision::Nothing) => reply.null(),
+        (false, _) => reply.integer(tally.added + if options.ch { tally.changed } else { 0 }),
+    }
+    Ok(())
+}
+
+/// Does with one member what the options say.
+fn put(set: &mut SortedSet, member: &[u8], score: f64, options: Options, tally: &mut Tally) -> Decision {
+    let mut decision = Decision::Nothing;
+    set.update(member, |old| {
+        decision = options.decide(old, score);
+        let Decision::Score(score) = decision else { return None };
+        match old {
+            None => tally.added += 1,
+            Some(old) => tally.changed += i64::from(score != old),
+        }
+        Some(score)
+    });
+    decision
+}
+
+pub(super) fn zrem(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    let Some(set) = keys.sorted_set_mut(argv[1])? else {
+        reply.integer(0);
+        return Ok(());
+    };
+    let removed = argv[2..].iter().filter(|member| set.remove(member)).count();
+    let is_empty = set.is_empty();
+    if is_empty {
+        keys.remove(argv[1]);
+    }
+    if removed > 0 {
+        keys.changed(argv[1]);
+    }
+    reply.integer(removed as i64);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Taking the members with the least or the greatest scores.
+
+use crate::embedded::Keyspace;
+use crate::embedded::commands::numbers::{count, integer_from, key_count, saturated};
+use crate::embedded::values::SortedSet;
+use crate::{Error, ReplySink};
+use std::ops::Range;
+
+/// The end at which members are taken.
+#[derive(Clone, Copy)]
+enum End {
+    Min,
+    Max,
+}
+
+impl End {
+    /// The ranks of the `count` members nearest to this end.
+    fn ranks(self, set: &SortedSet, count: usize) -> Range<usize> {
+        let len = set.len();
+        match self {
+            End::Min => 0..count.min(len),
+            End::Max => len - count.min(len)..len,
+        }
+    }
+
+    /// Hands over the members of these ranks, the outermost first.
+    fn for_each(self, set: &SortedSet, ranks: Range<usize>, mut take: impl FnMut(&[u8], f64)) {
+        match self {
+            End::Min => set.range(ranks).for_each(|(member, score)| take(member, score)),
+            End::Max => set.range_in_reverse(ranks).for_each(|(member, score)| take(member, score)),
+        }
+    }
+}
+
+pub(super) fn zpopmin(
+    keys: &mut Keyspace<'_>,
+    argv: &[&[u8]],
+    reply: &mut dyn ReplySink,
+) -> Result<(), Error> {
+    pop(keys, argv, End::Min, reply)
+}
+
+pub(super) fn zpopmax(
+    keys: &mut Keyspace<'_>,
+    argv: &[&[u8]],
+    reply: &mut dyn ReplySink,
+) -> Result<(), Error> {
+    pop(keys, argv, End::Max, reply)
+}
+
+fn pop(keys: &mut Keyspace<'_>, argv: &[&[u8]], end: End, reply: &mut dyn ReplySink) -> Result<(), Error> {
+    let wanted = match argv[2..] {
+        [] => None,
+        [word] => Some(count(word)?),
+        _ => return Err(Error::Syntax),
+    };
+    let Some(set) = keys.sorted_set_mut(argv[1])? else {
+        reply.array(0);
+        return Ok(());
+    };
+    let ranks = end.ranks(set, wanted.unwrap_or(1));
+    match wanted {
+        // A single member and its score stand side by side, many in pairs.
+        None => reply.array(2),
+        Some(_) => reply.pairs(ranks.len()),
+    }
+    end.for_each(set, ranks.clone(), |member, score| {
+        reply.bulk(member);
+        reply.double(score);
+    });
+    if !ranks.is_empty() {
+        set.remove_ranks(ranks);
+        keys.remove_if_empty(argv[1]);
+        keys.changed(argv[1]);
+    }
+    Ok(())
+}
+
+pub(super) fn zmpop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    let key_count = key_count(argv[1])?;
+    let options = argv.get(2..).and_then(|words| words.get(key_count..));
+    let Some([end, options @ ..]) = options else { return Err(Error::Syntax) };
+    let (end, effect) = if end.eq_ignore_ascii_case(b"min") {
+        (End::Min, "zpopmin")
+    } else if end.eq_ignore_ascii_case(b"max") {
+        (End::Max, "zpopmax")
+    } else {
+        return Err(Error::Syntax);
+    };
+    let wanted = match options {
+        [] => 1,
+        [word, number, rest @ ..] if word.eq_ignore_ascii_case(b"count") => {
+            let number = integer_from(number, 1, "ERR count should be greater than 0")?;
+            if !rest.is_empty() {
+                return Err(Error::Syntax);
+            }
+            saturated(number)
+        }
+        _ => return Err(Error::Syntax),
+    };
+    for key in &argv[2..2 + key_count] {
+        let Some(set) = keys.sorted_set_mut(key)? else { continue };
+        let ranks = end.ranks(set, wanted);
+        reply.array(2);
+        reply.bulk(key);
+        reply.array(ranks.len());
+        end.for_each(set, ranks.clone(), |member, score| {
+            reply.array(2);
+            reply.bulk(member);
+            reply.double(score);
+        });
+        let popped = ranks.len();
+        set.remove_ranks(ranks);
+        keys.remove_if_empty(key);
+        keys.changed_as(key, effect, &[itoa::Buffer::new().format(popped).as_bytes()]);
+        return Ok(());
+    }
+    reply.null_array();
+    Ok(())
+}

@@ -1,0 +1,390 @@
+//! The value of a sorted set key: members by score, and by their bytes where scores are equal.
+//!
+//! A small one is a sorted vector. A large one keeps its members in a table, as every large
+//! aggregate, and beside it their order, in which members are but positions in the table.
+
+mod order;
+mod range;
+#[cfg(test)]
+mod tests;
+
+pub use range::{LexRange, ScoreRange};
+
+use super::element::Element;
+use crate::embedded::table::{Keyed, Table};
+use crate::{ReplySink, key_hash};
+use order::{Order, Slot, ordered_bits};
+use std::cmp::Ordering;
+use std::ops::Range;
+
+/// Members of a small set, as in Redis' compact form: what a scan answers at once.
+const SMALL_MEMBERS_MAX: usize = 128;
+
+/// Bytes of a member of a small set, likewise.
+const SMALL_MEMBER_BYTES_MAX: usize = 64;
+
+/// Members by score.
+#[derive(Clone, Debug)]
+pub struct SortedSet(Form);
+
+/// A set that outgrew the small form stays large.
+#[derive(Clone, Debug)]
+enum Form {
+    /// In order.
+    Small(Vec<Member>),
+    Large(Box<Large>),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Large {
+    members: Table<Member>,
+    order: Order,
+}
+
+/// A member and its score.
+#[derive(Clone, Debug)]
+struct Member {
+    name: Element,
+    score: f64,
+}
+
+impl Member {
+    fn as_pair(&self) -> (&[u8], f64) {
+        (self.name.as_bytes(), self.score)
+    }
+}
+
+impl Keyed for Member {
+    fn key(&self) -> &[u8] {
+        self.name.as_bytes()
+    }
+}
+
+impl Default for SortedSet {
+    fn default() -> Self {
+        SortedSet(Form::Small(Vec::new()))
+    }
+}
+
+/// The order of members. Scores are never NaN, and both zeros are equal.
+pub fn compare_members((name, score): (&[u8], f64), (other, other_score): (&[u8], f64)) -> Ordering {
+    ordered_bits(score).cmp(&ordered_bits(other_score)).then_with(|| name.cmp(other))
+}
+
+impl SortedSet {
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Form::Small(members) => members.len(),
+            Form::Large(large) => large.members.len(),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it is small: Redis prints the scores of such a set's scan in another way.
+    pub fn is_small(&self) -> bool {
+        matches!(self.0, Form::Small(_))
+    }
+
+    /// The score of a member.
+    pub fn score(&self, name: &[u8]) -> Option<f64> {
+        match &self.0 {
+            Form::Small(members) => find_small(members, name).map(|at| members[at].score),
+            Form::Large(large) => large.members.get(name).map(|member| member.score),
+        }
+    }
+
+    /// How many members lie before this one.
+    pub fn rank(&self, name: &[u8]) -> Option<usize> {
+        match &self.0 {
+            Form::Small(members) => find_small(members, name),
+            Form::Large(large) => large.members.get(name).map(|member| large.rank_of(member.as_pair())),
+        }
+    }
+
+    /// Gives a member the score that `decide` chooses, knowing the one it has; `None` leaves all as
+    /// it is. A score that equals the old one changes nothing. Not a number is no score.
+    pub fn update(&mut self, name: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) {
+        match &mut self.0 {
+            Form::Small(members) => match find_small(members, name) {
+                Some(at) => {
+                    let old = members[at].score;
+                    if let Some(score) = decide(Some(old)).filter(|&score| score != old) {
+                        move_small(members, at, without_sign_of_zero(score));
+                    }
+                }
+                None => {
+                    if let Some(score) = decide(None) {
+                        self.add(name, score);
+                    }
+                }
+            },
+            Form::Large(large) => large.update(name, decide),
+        }
+    }
+
+    /// Adds a member that is not there yet.
+    fn add(&mut self, name: &[u8], score: f64) {
+        if let Form::Small(members) = &mut self.0 {
+            if members.len() < SMALL_MEMBERS_MAX && name.len() <= SMALL_MEMBER_BYTES_MAX {
+                let score = without_sign_of_zero(score);
+                let at = members
+                    .partition_point(|member| compare_members(member.as_pair(), (name, score)).is_lt());
+                if members.len() == members.capacity() {
+                    // By half: most small sets stay small, and there are many of them.
+                    members.reserve_exact((members.len() / 2).max(2));
+                }
+                members.insert(at, Member { name: name.into(), score });
+                return;
+            }
+            let large = Large::from_small(std::mem::take(members));
+            self.0 = Form::Large(Box::new(large));
+        }
+        if let Form::Large(large) = &mut self.0 {
+            large.add(key_hash(name), name, score);
+        }
+    }
+
+    /// Removes a member; whether it was there.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        match &mut self.0 {
+            Form::Small(members) => match find_small(members, name) {
+                Some(at) => {
+                    members.remove(at);
+                    true
+                }
+                None => false,
+            },
+            Form::Large(large) => large.remove(name),
+        }
+    }
+
+    /// Removes the members of some ranks, which must be there.
+    pub fn remove_ranks(&mut self, ranks: Range<usize>) {
+        if ranks.len() == self.len() {
+            *self = SortedSet::default();
+            return;
+        }
+        match &mut self.0 {
+            Form::Small(members) => drop(members.drain(ranks)),
+            Form::Large(large) => ranks.clone().for_each(|_| large.remove_rank(ranks.start)),
+        }
+    }
+
+    /// The ranks of the members whose scores lie in a range.
+    pub fn ranks_by_score(&self, range: &ScoreRange) -> Range<usize> {
+        let (start, end) = match &self.0 {
+            Form::Small(members) => (
+                members.partition_point(|member| range.is_above(member.score)),
+                members.partition_point(|member| !range.is_below(member.score)),
+            ),
+            Form::Large(large) => (
+                large.order.rank(|slot| range.is_above(large.at(slot).1)),
+                large.order.rank(|slot| !range.is_below(large.at(slot).1)),
+            ),
+        };
+        start..end.max(start)
+    }
+
+    /// The ranks of the members that lie in a range of members, which means something only where all
+    /// scores are equal. Where they are not, a small set answers as Redis does, which walks from the
+    /// first that is in reach, or from the last when in reverse.
+    pub fn ranks_by_lex(&self, range: &LexRange<'_>, in_reverse: bool) -> Range<usize> {
+        if range.is_empty() {
+            return 0..0;
+        }
+        match &self.0 {
+            Form::Small(members) => small_ranks_by_lex(members, range, in_reverse),
+            Form::Large(large) => {
+                let start = large.order.rank(|slot| range.is_above(large.at(slot).0));
+                let end = large.order.rank(|slot| !range.is_below(large.at(slot).0));
+                start..end.max(start)
+            }
+        }
+    }
+
+    /// The members of some ranks with their scores, in order.
+    pub fn range(&self, ranks: Range<usize>) -> impl Iterator<Item = (&[u8], f64)> {
+        let (small, large) = match &self.0 {
+            Form::Small(members) => (Some(members[ranks].iter().map(Member::as_pair)), None),
+            Form::Large(large) => {
+                let slots = large.order.from(ranks.start).take(ranks.len());
+                (None, Some(slots.map(|slot| large.at(slot))))
+            }
+        };
+        small.into_iter().flatten().chain(large.into_iter().flatten())
+    }
+
+    /// The members of some ranks with their scores, the last first.
+    pub fn range_in_reverse(&self, ranks: Range<usize>) -> impl Iterator<Item = (&[u8], f64)> {
+        let (small, large) = match &self.0 {
+            Form::Small(members) => (Some(members[ranks].iter().rev().map(Member::as_pair)), None),
+            Form::Large(large) => {
+                let slots = large.order.before(ranks.end).take(ranks.len());
+                (None, Some(slots.map(|slot| large.at(slot))))
+            }
+        };
+        small.into_iter().flatten().chain(large.into_iter().flatten())
+    }
+
+    /// All members with their scores, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], f64)> {
+        self.entries().iter().map(Member::as_pair)
+    }
+
+    /// The member at an index below [`SortedSet::len`], in no particular order.
+    pub fn nth(&self, index: usize) -> (&[u8], f64) {
+        self.entries()[index].as_pair()
+    }
+
+    fn entries(&self) -> &[Member] {
+        match &self.0 {
+            Form::Small(members) => members,
+            Form::Large(large) => large.members.entries(),
+        }
+    }
+
+    /// The members that a scan of about `count` visits from `cursor` on, and the next cursor. A small
+    /// set is visited at once.
+    pub fn scan(&self, cursor: u64, count: usize) -> (impl Iterator<Item = (&[u8], f64)>, u64) {
+        let (visited, next) = match &self.0 {
+            Form::Small(members) => (0..members.len(), 0),
+            Form::Large(large) => large.members.scan(cursor, count),
+        };
+        (self.entries()[visited].iter().map(Member::as_pair), next)
+    }
+
+    /// Writes all of it as a map of member to score, in order.
+    pub fn write(&self, reply: &mut dyn ReplySink) {
+        reply.map(self.len());
+        for (name, score) in self.range(0..self.len()) {
+            reply.bulk(name);
+            reply.double(score);
+        }
+    }
+}
+
+impl<'a> FromIterator<(&'a [u8], f64)> for SortedSet {
+    /// A set of members, of which no two are equal.
+    fn from_iter<I: IntoIterator<Item = (&'a [u8], f64)>>(members: I) -> Self {
+        let mut set = SortedSet::default();
+        members.into_iter().for_each(|(name, score)| set.add(name, score));
+        set
+    }
+}
+
+impl Large {
+    fn from_small(members: Vec<Member>) -> Self {
+        let mut large = Large::default();
+        for member in members {
+            large.add(key_hash(member.key()), member.key(), member.score);
+        }
+        large
+    }
+
+    fn at(&self, slot: Slot) -> (&[u8], f64) {
+        self.members.at(slot.position as usize).as_pair()
+    }
+
+    /// Whether a slot lies before a member and score. Members are looked at only where scores are equal.
+    fn is_before(members: &Table<Member>, slot: Slot, (name, score): (&[u8], f64)) -> bool {
+        match slot.score_bits().cmp(&ordered_bits(score)) {
+            Ordering::Equal => members.at(slot.position as usize).key() < name,
+            unequal => unequal.is_lt(),
+        }
+    }
+
+    fn rank_of(&self, place: (&[u8], f64)) -> usize {
+        self.order.rank(|slot| Self::is_before(&self.members, slot, place))
+    }
+
+    fn add(&mut self, hash: u64, name: &[u8], score: f64) {
+        let position = self.members.insert_new(hash, Member { name: name.into(), score });
+        let slot = Slot::new(score, position as u32);
+        self.order.insert(slot, |other| Self::is_before(&self.members, other, (name, score)));
+    }
+
+    fn update(&mut self, name: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) {
+        let hash = key_hash(name);
+        let Some(position) = self.members.find(hash, name) else {
+            if let Some(score) = decide(None) {
+                self.add(hash, name, score);
+            }
+            return;
+        };
+        let old = self.members.at(position).score;
+        let Some(score) = decide(Some(old)).filter(|&score| score != old) else { return };
+        self.order.remove(self.rank_of((name, old)));
+        self.members.at_mut(position).score = score;
+        let slot = Slot::new(score, position as u32);
+        self.order.insert(slot, |other| Self::is_before(&self.members, other, (name, score)));
+    }
+
+    fn remove(&mut self, name: &[u8]) -> bool {
+        let hash = key_hash(name);
+        let Some(position) = self.members.find(hash, name) else { return false };
+        self.order.remove(self.rank_of(self.members.at(position).as_pair()));
+        self.forget(hash, position);
+        true
+    }
+
+    fn remove_rank(&mut self, rank: usize) {
+        let position = self.order.remove(rank).position as usize;
+        self.forget(key_hash(self.members.at(position).key()), position);
+    }
+
+    /// Drops a member that is no longer in the order. The table's last member moves into its place,
+    /// which the order has to be told while both can still be looked at.
+    fn forget(&mut self, hash: u64, position: usize) {
+        let last = self.members.len() - 1;
+        if position != last {
+            let rank = self.rank_of(self.members.at(last).as_pair());
+            self.order.set_position(rank, position as u32);
+        }
+        self.members.remove_at(hash, position);
+    }
+}
+
+fn find_small(members: &[Member], name: &[u8]) -> Option<usize> {
+    members.iter().position(|member| member.key() == name)
+}
+
+/// Redis' compact form keeps whole numbers as integers, which know but one zero.
+fn without_sign_of_zero(score: f64) -> f64 {
+    score + 0.0
+}
+
+/// Gives the member at an index another score, and with it another place.
+fn move_small(members: &mut [Member], from: usize, score: f64) {
+    members[from].score = score;
+    let member = &members[from];
+    let before = |other: &Member| compare_members(other.as_pair(), member.as_pair()).is_lt();
+    let fewer = members[..from].partition_point(before);
+    let more = members[from + 1..].partition_point(before);
+    if more > 0 {
+        members[from..=from + more].rotate_left(1);
+    } else {
+        members[fewer..=from].rotate_right(1);
+    }
+}
+
+fn small_ranks_by_lex(members: &[Member], range: &LexRange<'_>, in_reverse: bool) -> Range<usize> {
+    let is_above = |member: &Member| range.is_above(member.key());
+    let is_below = |member: &Member| range.is_below(member.key());
+    if members.last().is_none_or(is_above) || members.first().is_none_or(is_below) {
+        return 0..0;
+    }
+    if in_reverse {
+        let end = members.iter().rposition(|member| !is_below(member)).map_or(0, |last| last + 1);
+        let start = members[..end].iter().rposition(is_above).map_or(0, |last| last + 1);
+        start..end
+    } else {
+        let start = members.iter().position(|member| !is_above(member)).unwrap_or(members.len());
+        let end = members[start..].iter().position(is_below).map_or(members.len(), |first| start + first);
+        start..end
+    }
+}
