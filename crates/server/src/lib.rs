@@ -1,4 +1,7 @@
 //! The server: sessions, the hub, the authorizer, the doors, and what configures them.
 
 pub mod config;
+mod http;
+pub mod metrics;
+pub mod net;
 pub mod signing;
