@@ -57,6 +57,10 @@ pub const FAREWELLS_MAX: usize = 64;
 /// Bytes of an HTTP request's head. A key of the largest size, each byte percent-encoded, fits in.
 pub const HTTP_HEAD_BYTES_MAX: usize = 256 * 1024;
 
+/// Bytes of the head of a request over HTTP/2. Its clients put keys into bodies, and one connection may
+/// have a head in memory for each of its streams.
+pub const HTTP2_HEAD_BYTES_MAX: u32 = 16 * 1024;
+
 /// Header fields of an HTTP request. Browsers and proxies send some thirty.
 pub const HTTP_HEADERS_MAX: usize = 100;
 

@@ -48,8 +48,10 @@ mod tests {
         let check = |value: &str, expected: Option<Authorization>| {
             assert_eq!(parse(&HeaderValue::from_str(value).unwrap()), expected, "{value}");
         };
-        let basic =
-            |name: &str, password: &str| Authorization::Basic { name: name.into(), password: password.into() };
+        let basic = |name: &str, password: &str| Authorization::Basic {
+            name: name.into(),
+            password: password.into(),
+        };
         check("Basic YTpiOmM=", Some(basic("a", "b:c")));
         check("basic Og==", Some(basic("", "")));
         check("Bearer a.b", Some(Authorization::Bearer("a.b".into())));

@@ -9,8 +9,8 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyrax_types::limits::{
-    HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW,
-    HTTP2_STREAMS_MAX,
+    HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_HEAD_BYTES_MAX,
+    HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX,
 };
 use tower::ServiceExt;
 
@@ -87,7 +87,7 @@ fn http_two(half_open: Duration) -> http2::Builder<TokioExecutor> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
-        .max_header_list_size(HTTP_HEAD_BYTES_MAX as u32)
+        .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
         .keep_alive_interval(half_open / 2)

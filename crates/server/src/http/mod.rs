@@ -61,3 +61,6 @@ impl Http {
         Http { router, shutdown }
     }
 }
+
+#[cfg(test)]
+mod tests;

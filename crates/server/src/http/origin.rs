@@ -93,9 +93,13 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for origin in
-            ["http://localhost", "https://LOCALHOST:8443", "http://127.0.0.1:3000", "http://[::1]:1", "http://[::1]"]
-        {
+        for origin in [
+            "http://localhost",
+            "https://LOCALHOST:8443",
+            "http://127.0.0.1:3000",
+            "http://[::1]:1",
+            "http://[::1]",
+        ] {
             assert!(is_loopback(origin), "{origin}");
         }
         for origin in [

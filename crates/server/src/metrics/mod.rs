@@ -9,8 +9,8 @@ mod process;
 mod render;
 mod shard;
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use shard::{Counter, Shard, Shards};
 

@@ -100,8 +100,9 @@ async fn enter<D: Doors>(
             if open.contains(Opened::Line) {
                 Arc::clone(&connections.doors).line(stream, read_ahead, peer).await;
             } else {
-                let message =
-                    format!("{{\"error\":\"the line door is not open on this listener, which opens {open}\"}}\n");
+                let message = format!(
+                    "{{\"error\":\"the line door is not open on this listener, which opens {open}\"}}\n"
+                );
                 farewell(stream, message.as_bytes()).await;
             }
         }
@@ -142,7 +143,9 @@ async fn first_bytes(stream: &mut Stream, shutdown: &CancellationToken) -> Optio
         let read = async {
             match deadline {
                 None => Ok(read_some(Pin::new(&mut *stream), &mut gathered).await),
-                Some(deadline) => timeout_at(deadline, read_some(Pin::new(&mut *stream), &mut gathered)).await,
+                Some(deadline) => {
+                    timeout_at(deadline, read_some(Pin::new(&mut *stream), &mut gathered)).await
+                }
             }
         };
         let read = tokio::select! {
@@ -154,7 +157,8 @@ async fn first_bytes(stream: &mut Stream, shutdown: &CancellationToken) -> Optio
             Ok(Ok(0) | Err(_)) => return None,
             Err(_) => {
                 let seconds = FIRST_LINE_WAIT_MAX.as_secs();
-                let message = format!("{{\"error\":\"the first line took longer than {seconds} seconds\"}}\n");
+                let message =
+                    format!("{{\"error\":\"the first line took longer than {seconds} seconds\"}}\n");
                 farewell(stream, message.as_bytes()).await;
                 return None;
             }

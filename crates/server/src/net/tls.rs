@@ -47,7 +47,8 @@ pub enum TlsError {
 impl TlsServer {
     /// Reads a certificate chain, the server's own first, and its private key, both PEM files.
     pub fn load(certificate: &Path, key: &Path) -> Result<TlsServer, TlsError> {
-        let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let chain =
+            CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let chain = chain
             .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
             .map_err(|error| TlsError::Certificate { path: certificate.to_owned(), error })?;
@@ -57,7 +58,11 @@ impl TlsServer {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
-            .map_err(|error| TlsError::Pair { certificate: certificate.to_owned(), key: key.to_owned(), error })?;
+            .map_err(|error| TlsError::Pair {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+                error,
+            })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(TlsServer(TlsAcceptor::from(Arc::new(config))))
     }

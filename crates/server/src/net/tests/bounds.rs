@@ -142,3 +142,18 @@ async fn a_client_that_does_not_read_its_refusal_holds_nothing_for_long() {
     assert_eq!(connections(&running, "resp"), 1);
     eventually("the server gives up", || connections(&running, "resp") == 0).await;
 }
+
+/// What each connection costs while it is idle, beside what its door keeps.
+#[tokio::test]
+async fn a_plain_connection_does_not_pay_for_tls_or_http() {
+    let stand_in = Arc::new(StandIn::default());
+    let shutdown = CancellationToken::new();
+    let connections = Arc::new(super::super::connection::Connections::new(stand_in, None, shutdown));
+    let (stream, _other_end) = tokio::net::UnixStream::pair().unwrap();
+    let peer = Peer { address: PeerAddress::Unix, tls: false, may_sudo: true };
+    let seat = Arc::new(connections.seats.take(1).unwrap());
+    let open = crate::config::DoorSet::ALL;
+    let served = super::super::connection::serve(connections, Stream::Unix(stream), peer, seat, open);
+    let bytes = size_of_val(&served);
+    assert!(bytes <= 1024, "{bytes} bytes");
+}

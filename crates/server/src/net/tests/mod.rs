@@ -1,6 +1,8 @@
 //! Servers on real sockets, with a stand-in behind the doors that tells what reached it.
 
 mod bounds;
+mod clients;
+mod descriptors;
 mod protocols;
 mod tls;
 mod unix;
@@ -22,7 +24,7 @@ use crate::config::{Limits, ListenAddress, Listener};
 use crate::metrics::{Gauges, Metrics};
 
 /// Long enough for anything that must happen in a test, be the machine ever so busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Stands behind the doors, and answers with what it was given.
 pub(crate) struct StandIn {
@@ -49,7 +51,7 @@ impl Doors for StandIn {
     /// Says who it serves, then echoes until the client or the server ends it.
     async fn line(self: Arc<Self>, mut stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
         let start = format!("line {}\n{}", describe(&peer), String::from_utf8_lossy(&read_ahead));
-        let mut buffer = [0; 1024];
+        let mut buffer = vec![0; 1024];
         if stream.write_all(start.as_bytes()).await.is_err() {
             return;
         }

@@ -83,7 +83,8 @@ async fn a_shut_door_says_so_in_its_own_protocol() {
         answer.ends_with("{\"error\":\"the http door is not open on this listener, which opens line\"}"),
         "{answer}"
     );
-    let call = b"POST /a/B HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc\r\nconnection: close\r\n\r\n";
+    let call =
+        b"POST /a/B HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc\r\nconnection: close\r\n\r\n";
     let answer = running.exchange(call).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("grpc-status: 12\r\n"), "{answer}");
     assert!(answer.contains("grpc-message: the gRPC door is not open on this listener"), "{answer}");

@@ -92,7 +92,8 @@ fn files_that_are_no_certificate_and_key_are_named() {
     let foreign_key = file("other.pem", other.signing_key.serialize_pem());
     let nothing = file("nothing.pem", "nothing".to_owned());
     let check = |certificate: &std::path::Path, key: &std::path::Path, expected: &str| {
-        let error = TlsServer::load(certificate, key).err().map(|error| error.to_string()).unwrap_or_default();
+        let error =
+            TlsServer::load(certificate, key).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(expected), "{error}");
     };
     check(&nothing, &key, "no certificate could be read from");
