@@ -2,4 +2,7 @@
 
 pub mod config;
 pub mod hub;
+mod http;
+pub mod metrics;
+pub mod net;
 pub mod signing;
