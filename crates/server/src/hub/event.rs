@@ -61,6 +61,8 @@ pub enum PresenceKind {
         /// Why, in a word.
         cause: &'static str,
     },
+    /// What happened is not known: every monitor is told the members anew.
+    Lost,
 }
 
 /// One event on its way to its monitors.
@@ -86,6 +88,11 @@ impl Event {
             What::Change(change) => change.key(),
             What::Presence(change) => &change.ekg,
         }
+    }
+
+    /// Whether it says that events were lost, and is answered with a reset.
+    pub fn is_loss(&self) -> bool {
+        matches!(&self.what, What::Presence(PresenceChange { kind: PresenceKind::Lost, .. }))
     }
 
     /// The bytes in a form.

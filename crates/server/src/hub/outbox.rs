@@ -149,6 +149,12 @@ impl Outbox {
         if !subscription.has_not_seen(event) || state.was_in_reset(event) {
             return false;
         }
+        if event.is_loss() {
+            self.owe_event(&mut state, event, subscription);
+            drop(state);
+            self.call_attention();
+            return false;
+        }
         if state.is_owed(event) {
             self.counters.folded.fetch_add(1, Ordering::Relaxed);
             return false;

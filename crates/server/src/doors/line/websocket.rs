@@ -135,7 +135,6 @@ impl Connection {
             }
             let message = self.outbox.take_one()?;
             let text = message.strip_suffix(b"\n").map_or(message.len(), <[u8]>::len);
-            self.conversation.session.core.metrics.sent(text as u64);
             // Whatever was queued was written as JSON, and is UTF-8.
             let text = Utf8Bytes::try_from(message.slice(..text)).unwrap_or_default();
             if let Some(cause) = self.send(Message::Text(text)).await {
