@@ -130,3 +130,7 @@ pub const COORDINATION_HISTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Events queued for one watch. A watch that is further behind reads the history instead.
 pub const WATCH_QUEUE_EVENTS_MAX: usize = 1_024;
+
+/// Secrets attached to one key: all of them are set in one transaction, and each is tried against a
+/// wrong one.
+pub const SECRETS_PER_KEY_MAX: usize = 32;
