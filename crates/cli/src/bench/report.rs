@@ -154,16 +154,18 @@ impl Report {
     fn row_json(&self, row: &Row) -> Value {
         let figures: Vec<Figures> = row.runs.iter().map(|runs| Figures::of(row.case, runs)).collect();
         let counted = if row.case.counts_deliveries() { "deliveries" } else { "requests" };
-        let mut object = json!({ "case": row.case.to_string(), "operations": counted });
         let memory =
             if matches!(row.case, Case::Idle { .. }) { "bytes_per_connection" } else { "resident_bytes" };
-        for (target, figures) in self.targets.iter().zip(&figures) {
-            object[target] = json!({
+        let target = |(name, figures): (&String, &Figures)| {
+            json!({
+                "target": name,
                 "operations_per_second": figures.per_second,
                 "cpu_us_per_operation": figures.cpu_us,
                 memory: figures.memory_bytes,
-            });
-        }
+            })
+        };
+        let targets: Vec<Value> = self.targets.iter().zip(&figures).map(target).collect();
+        let mut object = json!({ "case": row.case.to_string(), "operations": counted, "targets": targets });
         if self.targets.len() > 1 {
             object["ratio"] = json!({
                 "operations_per_second": ratio(&figures, |figures| figures.per_second),
@@ -220,8 +222,8 @@ mod tests {
     fn medians_and_ratios_are_of_the_middle_run() {
         let json = report(&[(Case::Get { keys: 5 }, 50)]).to_json();
         let case = &json["cases"][0];
-        assert_eq!(case["hyrax"]["cpu_us_per_operation"], 50.0);
-        assert_eq!(case["redis"]["cpu_us_per_operation"], 100.0);
+        assert_eq!(case["targets"][0]["cpu_us_per_operation"], 50.0);
+        assert_eq!(case["targets"][1]["cpu_us_per_operation"], 100.0);
         assert_eq!(case["ratio"]["cpu_us_per_operation"], 0.5);
         assert_eq!(case["ratio"]["operations_per_second"], 0.5);
         assert_eq!(median(vec![1.0, 2.0]), Some(1.5));
