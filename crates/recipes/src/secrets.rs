@@ -104,11 +104,17 @@ impl Secrets {
         })
     }
 
-    /// Whether a global secret, or one attached to the key, passes; without a copy of any.
-    pub fn any(&self, key: &[u8], mut passes: impl FnMut(&[u8]) -> bool) -> bool {
+    /// Whether a global secret passes; without a copy of any.
+    pub fn any_global(&self, passes: impl FnMut(&[u8]) -> bool) -> bool {
+        let mut passes = passes;
+        self.mirror.read(|stored, _| stored.global.values().any(|secret| passes(secret)))
+    }
+
+    /// Whether a secret attached to the key passes; without a copy of any.
+    pub fn any_of_key(&self, key: &[u8], passes: impl FnMut(&[u8]) -> bool) -> bool {
+        let mut passes = passes;
         self.mirror.read(|stored, _| {
-            let of_key = stored.of_key.get(key).into_iter().flat_map(BTreeMap::values);
-            stored.global.values().chain(of_key).any(|secret| passes(secret))
+            stored.of_key.get(key).is_some_and(|secrets| secrets.values().any(|secret| passes(secret)))
         })
     }
 
@@ -290,8 +296,8 @@ mod tests {
         assert_eq!(here.global(), ["one"], "a node reads its own writes");
         eventually(|| there.of_key(b"a/b") == ["two"]).await;
         assert!(there.of_key(b"a").is_empty() && there.of_key(b"").is_empty());
-        assert!(there.any(b"a/b", |secret| secret == b"two") && there.any(b"x", |secret| secret == b"one"));
-        assert!(!there.any(b"x", |secret| secret == b"two"));
+        assert!(there.any_of_key(b"a/b", |secret| secret == b"two") && there.any_global(|secret| secret == b"one"));
+        assert!(!there.any_global(|secret| secret == b"two") && !there.any_of_key(b"x", |secret| secret == b"two"));
         assert!(there.remove_global(b"one").await.unwrap());
         assert!(!there.remove_global(b"one").await.unwrap());
         assert!(there.remove_from_key(b"a/b", b"two").await.unwrap());

@@ -155,7 +155,7 @@ impl PresenceListener for Told {
         let kind = match event.kind {
             PresenceEventKind::Added { id, replaces } => PresenceKind::Added { id, replaces },
             PresenceEventKind::Removed { id, given } => PresenceKind::Removed { id: given.unwrap_or(id) },
-            PresenceEventKind::Closed { id, cause } => PresenceKind::Closed { id, cause: cause.name() },
+            PresenceEventKind::Closed { id, cause } => PresenceKind::Closed { id, cause: cause.word() },
             PresenceEventKind::Reset { .. } => PresenceKind::Lost,
         };
         self.0.emit_presence(PresenceChange { ekg: event.ekg, erev: event.erev, kind });

@@ -153,6 +153,23 @@ impl Presence {
         self.inner.mirror.read(|view, _| view.contains(ekg, name, scope, self.inner.lease.id()))
     }
 
+    /// How many entries all EKGs have together, over all nodes.
+    pub fn entries(&self) -> usize {
+        self.inner.mirror.read(|view, _| view.entries())
+    }
+
+    /// The revision up to which changes have been told.
+    pub fn revision(&self) -> Revision {
+        self.inner.mirror.read(|_, revision| revision)
+    }
+
+    /// How many entries a session has. While an operation of that session runs it is not known, and
+    /// counts as none.
+    pub fn held(&self, session: SessionId) -> usize {
+        let seat = self.inner.seat_taken(session);
+        seat.and_then(|seat| seat.try_lock().map(|owned| owned.len()).ok()).unwrap_or(0)
+    }
+
     /// Hands over who is in the EKG, and as of which revision, while no event is told: what the
     /// listener hears after this call has a greater revision, and all that it heard before is in.
     ///

@@ -32,6 +32,13 @@ pub(super) struct Owned {
     released: bool,
 }
 
+impl Owned {
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.flat.len() + self.named.len()
+    }
+}
+
 /// The flat id in one EKG: the last. Before it stand those that may still be there.
 #[derive(Debug, Default)]
 struct FlatIds {

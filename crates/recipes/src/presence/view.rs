@@ -74,6 +74,10 @@ impl View {
         View { ekgs: HashMap::new(), listener, loaded: false }
     }
 
+    pub(super) fn entries(&self) -> usize {
+        self.ekgs.values().map(|ekg| ekg.members.len()).sum()
+    }
+
     pub(super) fn members(&self, ekg: &[u8], scope: Scope, local: LeaseId) -> Vec<Member> {
         let Some(ekg) = self.ekgs.get(ekg) else { return Vec::new() };
         ekg.members().filter(|member| within(scope, local, &member.session)).collect()

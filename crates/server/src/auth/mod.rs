@@ -68,9 +68,9 @@ impl Authorizer {
         // Every operator is compared, so that the time taken does not tell which names exist.
         let mut found = None;
         for operator in &rules.operators {
-            let matches = operator.name().as_bytes().ct_eq(name) & operator.password().expose().as_bytes().ct_eq(password);
+            let matches = operator.name.as_bytes().ct_eq(name) & operator.password.expose().as_bytes().ct_eq(password);
             if bool::from(matches) {
-                found = Some(Identity::Operator(operator.name().into()));
+                found = Some(Identity::Operator(operator.name.as_str().into()));
             }
         }
         found

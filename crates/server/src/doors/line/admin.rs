@@ -51,7 +51,7 @@ pub async fn secrets(
         Verb::AddSecretKeys | Verb::Aglobalsecretsadd => {
             let mut added = Vec::new();
             for secret in given_secrets(message)? {
-                added.push(!authorizer.is_configured(&secret) && stored.add_global(secret).await.map_err(problem)?);
+                added.push(!authorizer.is_configured(&secret) && stored.add_global(&secret).await.map_err(problem)?);
             }
             write_counted(message.dialect, &added, envelope, out);
         }
@@ -62,7 +62,7 @@ pub async fn secrets(
             }
             let mut removed = Vec::new();
             for secret in secrets {
-                removed.push(stored.remove_global(secret).await.map_err(problem)?);
+                removed.push(stored.remove_global(&secret).await.map_err(problem)?);
             }
             write_counted(message.dialect, &removed, envelope, out);
         }
@@ -88,15 +88,15 @@ async fn of_key(
             envelope.reply(out, |out| write_list(secrets.iter().map(|secret| &secret[..]), out));
         }
         Verb::Asecretsset => {
-            stored.set_of_key(key, given_secrets(message)?).await.map_err(problem)?;
+            stored.set_of_key(&key, &given_secrets(message)?).await.map_err(problem)?;
             envelope.word("OK", out);
         }
         _ => {
             let mut changed = Vec::new();
             for secret in given_secrets(message)? {
                 let outcome = match verb {
-                    Verb::Asecretsadd => stored.add_to_key(key.clone(), secret).await,
-                    _ => stored.remove_from_key(key.clone(), secret).await,
+                    Verb::Asecretsadd => stored.add_to_key(&key, &secret).await,
+                    _ => stored.remove_from_key(&key, &secret).await,
                 };
                 changed.push(outcome.map_err(problem)?);
             }
