@@ -77,6 +77,9 @@ fn is_target(method: &[u8], target: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Checks what `bytes` are told to be, and that no shorter beginning is told to be something else.
@@ -136,5 +139,24 @@ mod tests {
         check(&format!("SET a {long}")[..FIRST_LINE_BYTES_MAX], Some(Protocol::Resp));
         check(&long, Some(Protocol::Resp));
         check(&long[1..], None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_beginning_is_told_to_be_something_that_the_whole_is_not(
+            words in vec(
+                prop_oneof![
+                    prop::sample::select(vec![
+                        "GET", "PRI", " ", "*", "/a", "HTTP/1.1", "HTTP/2.0", "\r\n", "\n", "{", "://", "\x16", "\x03",
+                    ])
+                    .prop_map(|word| word.as_bytes().to_vec()),
+                    vec(any::<u8>(), 0..4),
+                ],
+                0..8,
+            )
+        ) {
+            let bytes = words.concat();
+            check_bytes(&bytes, sniff(&bytes));
+        }
     }
 }
