@@ -296,8 +296,14 @@ mod tests {
         assert_eq!(here.global(), ["one"], "a node reads its own writes");
         eventually(|| there.of_key(b"a/b") == ["two"]).await;
         assert!(there.of_key(b"a").is_empty() && there.of_key(b"").is_empty());
-        assert!(there.any_of_key(b"a/b", |secret| secret == b"two") && there.any_global(|secret| secret == b"one"));
-        assert!(!there.any_global(|secret| secret == b"two") && !there.any_of_key(b"x", |secret| secret == b"two"));
+        assert!(
+            there.any_of_key(b"a/b", |secret| secret == b"two")
+                && there.any_global(|secret| secret == b"one")
+        );
+        assert!(
+            !there.any_global(|secret| secret == b"two")
+                && !there.any_of_key(b"x", |secret| secret == b"two")
+        );
         assert!(there.remove_global(b"one").await.unwrap());
         assert!(!there.remove_global(b"one").await.unwrap());
         assert!(there.remove_from_key(b"a/b", b"two").await.unwrap());

@@ -9,9 +9,12 @@ use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsError, TlsServer};
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
-use hyrax_coordination::{Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, Unavailable};
+use hyrax_coordination::{
+    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, StoreSettings,
+    Unavailable,
+};
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
-use hyrax_types::{Clock, SystemClock};
+use hyrax_types::{Clock, Revision, SystemClock};
 use hyrax_values::command::COMMANDS;
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use std::sync::Arc;
@@ -66,8 +69,7 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from));
         let values = Arc::new(EmbeddedValues::new(clock.clone(), hub.clone()));
-        let coordination: Arc<dyn Coordination> =
-            Arc::new(EmbeddedCoordination::start(clock.clone(), EmbeddedSettings::default()));
+        let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
         let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
@@ -123,6 +125,13 @@ impl Server {
         self.background.lock().abort_all();
         left
     }
+}
+
+/// The coordination engine in this process. Its revisions start at the time, so that none of an
+/// earlier run is met again.
+fn embedded_coordination(clock: Arc<dyn Clock>) -> Arc<dyn Coordination> {
+    let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
+    Arc::new(EmbeddedCoordination::start(clock, EmbeddedSettings { store, ..EmbeddedSettings::default() }))
 }
 
 /// Removes keys whose time is over, for ever.

@@ -179,7 +179,7 @@ impl Outbox {
     }
 
     /// Notes that pushes of these keys were lost before they came here.
-    pub(super) fn lose(&self, key: &[u8], subscription: &Arc<Subscription>, value: bool, presence: bool) {
+    pub fn lose(&self, key: &[u8], subscription: &Arc<Subscription>, value: bool, presence: bool) {
         let mut state = self.state.lock();
         if state.failure.is_none() && !subscription.has_ended() {
             self.owe(&mut state, key, subscription, value, presence);
@@ -220,7 +220,14 @@ impl Outbox {
         self.owe(state, event.key(), subscription, !presence, presence);
     }
 
-    fn owe(&self, state: &mut State, key: &[u8], subscription: &Arc<Subscription>, value: bool, presence: bool) {
+    fn owe(
+        &self,
+        state: &mut State,
+        key: &[u8],
+        subscription: &Arc<Subscription>,
+        value: bool,
+        presence: bool,
+    ) {
         if let Some(owed) = state.owed.get_mut(key) {
             owed.value |= value;
             owed.presence |= presence;

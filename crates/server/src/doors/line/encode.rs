@@ -251,8 +251,14 @@ mod tests {
         check(&Reply::Map(vec![(bulk("a"), bulk("b")), (bulk("c"), bulk("d"))]), r#"{"a":"b","c":"d"}"#);
         check(&Reply::Map(vec![]), "{}");
         check(&Reply::Set(vec![bulk("a"), Reply::Array(vec![])]), r#"["a",[]]"#);
-        check(&Reply::Pairs(vec![(bulk("a"), Reply::Double(1.0)), (bulk("b"), Reply::Double(2.5))]), r#"[["a",1],["b",2.5]]"#);
-        check(&Reply::Array(vec![bulk("0"), Reply::Array(vec![bulk("x"), Reply::Null])]), r#"["0",["x",null]]"#);
+        check(
+            &Reply::Pairs(vec![(bulk("a"), Reply::Double(1.0)), (bulk("b"), Reply::Double(2.5))]),
+            r#"[["a",1],["b",2.5]]"#,
+        );
+        check(
+            &Reply::Array(vec![bulk("0"), Reply::Array(vec![bulk("x"), Reply::Null])]),
+            r#"["0",["x",null]]"#,
+        );
     }
 
     #[test]

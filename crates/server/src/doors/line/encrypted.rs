@@ -48,9 +48,12 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
         loop {
             let outbox = self.outbox.clone();
-            let attention = poll_fn(|context| {
-                if outbox.poll_attention(context) { Poll::Ready(()) } else { Poll::Pending }
-            });
+            let attention =
+                poll_fn(
+                    |context| {
+                        if outbox.poll_attention(context) { Poll::Ready(()) } else { Poll::Pending }
+                    },
+                );
             let ended = tokio::select! {
                 biased;
                 () = attention => self.attend().await,

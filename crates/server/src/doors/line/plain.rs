@@ -87,7 +87,8 @@ struct Connection<S> {
 /// Serves a connection until it ends.
 pub async fn serve<S: PlainSocket>(core: Arc<Core>, socket: S, read_ahead: Vec<u8>, peer: Peer) {
     let socket = Arc::new(socket);
-    let outbox = Outbox::new(Some(socket.clone()), core.limits.load().queue_bytes, core.hub.counters().clone());
+    let outbox =
+        Outbox::new(Some(socket.clone()), core.limits.load().queue_bytes, core.hub.counters().clone());
     let session = Session::new(core, peer, Some(outbox.clone()));
     let conversation = Conversation { session };
     let mut connection = Connection { conversation, outbox, socket, unfinished: read_ahead, stall: None };
@@ -111,7 +112,10 @@ impl<S: PlainSocket> Connection<S> {
                 Wake::Readable(Err(error)) | Wake::Writable(Err(error)) => Some(cause_of(&error)),
                 Wake::Attention => self.attend().await,
                 Wake::Stalled => {
-                    tracing::info!(session = self.conversation.session.id.0, "a client that reads nothing is disconnected");
+                    tracing::info!(
+                        session = self.conversation.session.id.0,
+                        "a client that reads nothing is disconnected"
+                    );
                     Some(Cause::Kicked)
                 }
             };
@@ -140,7 +144,8 @@ impl<S: PlainSocket> Connection<S> {
                 if let Poll::Ready(ready) = self.socket.poll_writable(context) {
                     return Poll::Ready(Wake::Writable(ready));
                 }
-                let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(limits::STALLED_MAX)));
+                let stall =
+                    self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(limits::STALLED_MAX)));
                 if stall.as_mut().poll(context).is_ready() {
                     return Poll::Ready(Wake::Stalled);
                 }
@@ -164,7 +169,8 @@ impl<S: PlainSocket> Connection<S> {
                 self.unfinished.extend_from_slice(&buffer[..length]);
                 return Ok(None);
             }
-            let (used, stop) = answer_and_commit(&mut self.conversation, &self.outbox, &buffer[..length], line_max);
+            let (used, stop) =
+                answer_and_commit(&mut self.conversation, &self.outbox, &buffer[..length], line_max);
             self.unfinished.extend_from_slice(&buffer[used..length]);
             Ok(Some(stop))
         });
@@ -294,7 +300,9 @@ fn answer_and_commit(
 /// What an error of the socket says about how the connection ended.
 pub fn cause_of(error: &io::Error) -> Cause {
     match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Timeout,
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Cause::Timeout
+        }
         _ => Cause::Closed,
     }
 }

@@ -14,7 +14,8 @@ pub async fn post(core: Arc<Core>, body: &[u8], peer: Peer, identity: Identity) 
     let mut out = Vec::new();
     let line = body.trim_ascii();
     if line.is_empty() {
-        Envelope::bare().error(&"the body is empty: send a command such as {\"cmd\":\"get\",\"key\":\"foo\"}", &mut out);
+        Envelope::bare()
+            .error(&"the body is empty: send a command such as {\"cmd\":\"get\",\"key\":\"foo\"}", &mut out);
         return out;
     }
     let mut session = Session::new(core, peer, None);

@@ -166,7 +166,13 @@ mod tests {
 
     #[test]
     fn a_change_is_pushed_as_it_was_sent() {
-        let change = Change { key: b"td:tid", rev: Revision(9), command: "set", args: &[b"bar"], actor: Some(b"gopher") };
+        let change = Change {
+            key: b"td:tid",
+            rev: Revision(9),
+            command: "set",
+            args: &[b"bar"],
+            actor: Some(b"gopher"),
+        };
         let what = What::Change(change.to_owned());
         assert_eq!(
             text(&FLAT, &what),

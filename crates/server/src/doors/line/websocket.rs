@@ -42,9 +42,12 @@ impl Connection {
         let mut pings = tokio::time::interval(half_open.max(Duration::from_millis(2)) / 2);
         loop {
             let outbox = self.outbox.clone();
-            let attention = poll_fn(|context| {
-                if outbox.poll_attention(context) { Poll::Ready(()) } else { Poll::Pending }
-            });
+            let attention =
+                poll_fn(
+                    |context| {
+                        if outbox.poll_attention(context) { Poll::Ready(()) } else { Poll::Pending }
+                    },
+                );
             let ended = tokio::select! {
                 biased;
                 () = attention => self.attend().await,
