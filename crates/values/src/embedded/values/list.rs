@@ -15,7 +15,7 @@ pub struct List(Form);
 #[derive(Clone, Debug)]
 enum Form {
     Packed(Packed),
-    Deque(Box<VecDeque<Element>>),
+    Deque(VecDeque<Element>),
 }
 
 /// An end of a list.
@@ -89,7 +89,9 @@ impl List {
             return false;
         }
         match &mut self.0 {
-            Form::Packed(packed) if packed.fits(&[element]) => packed.replace(packed.offset(index), element),
+            Form::Packed(packed) if packed.fits_at(packed.offset(index), element) => {
+                packed.replace(packed.offset(index), element);
+            }
             _ => self.unpack()[index] = element.into(),
         }
         true
@@ -98,7 +100,7 @@ impl List {
     /// The deque, made from what was packed.
     fn unpack(&mut self) -> &mut VecDeque<Element> {
         if let Form::Packed(packed) = &self.0 {
-            self.0 = Form::Deque(Box::new(packed.iter().map(Element::from).collect()));
+            self.0 = Form::Deque(packed.iter().map(Element::from).collect());
         }
         match &mut self.0 {
             Form::Deque(deque) => deque,
@@ -259,7 +261,7 @@ mod tests {
                         list.remove_equal(&element, 1, 2);
                         model.retain(|found| {
                             met += usize::from(*found == element);
-                            *found != element || met < 2 || met > 3
+                            *found != element || !(2..=3).contains(&met)
                         });
                     }
                 }

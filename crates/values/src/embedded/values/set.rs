@@ -28,6 +28,16 @@ impl Default for Form {
     }
 }
 
+impl<'a> FromIterator<&'a [u8]> for Set {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(members: I) -> Self {
+        let mut set = Set::default();
+        for member in members {
+            set.add(member);
+        }
+        set
+    }
+}
+
 impl Set {
     /// How many members there are.
     pub fn len(&self) -> usize {
