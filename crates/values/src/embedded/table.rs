@@ -232,7 +232,7 @@ mod tests {
                 }
             }
             for key in (0..300_u32).filter(|key| !removed.contains(key)) {
-                prop_assert!(seen.contains(&key.to_be_bytes().to_vec()), "missed {}", key);
+                prop_assert!(seen.contains(key.to_be_bytes().as_slice()), "missed {}", key);
             }
         }
     }
