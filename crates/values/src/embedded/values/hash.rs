@@ -69,9 +69,9 @@ impl Hash {
     /// Sets the value of a field; whether the field is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
         let Form::Packed(packed) = &mut self.0 else { return self.set_in_table(field, value) };
-        match find_packed(packed, field) {
-            Some(offset) if packed.fits(&[value]) => {
-                packed.replace(packed.after(offset), value);
+        match find_packed(packed, field).map(|offset| packed.after(offset)) {
+            Some(offset) if packed.fits_at(offset, value) => {
+                packed.replace(offset, value);
                 false
             }
             None if packed.fits(&[field, value]) => {

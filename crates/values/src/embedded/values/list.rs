@@ -89,7 +89,9 @@ impl List {
             return false;
         }
         match &mut self.0 {
-            Form::Packed(packed) if packed.fits(&[element]) => packed.replace(packed.offset(index), element),
+            Form::Packed(packed) if packed.fits_at(packed.offset(index), element) => {
+                packed.replace(packed.offset(index), element);
+            }
             _ => self.unpack()[index] = element.into(),
         }
         true
@@ -259,7 +261,7 @@ mod tests {
                         list.remove_equal(&element, 1, 2);
                         model.retain(|found| {
                             met += usize::from(*found == element);
-                            *found != element || met < 2 || met > 3
+                            *found != element || !(2..=3).contains(&met)
                         });
                     }
                 }

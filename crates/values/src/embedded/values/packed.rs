@@ -31,6 +31,12 @@ impl Packed {
             && strings.iter().all(|string| string.len() <= STRING_BYTES_MAX)
     }
 
+    /// Whether a string can take the place of the one at an offset.
+    pub fn fits_at(&self, offset: usize, string: &[u8]) -> bool {
+        let bytes = self.0.len() - self.at(offset).len() + string.len();
+        bytes <= BYTES_MAX && string.len() <= STRING_BYTES_MAX
+    }
+
     /// The strings from the front.
     pub fn iter(&self) -> Strings<'_> {
         Strings { rest: self.0.get(1..).unwrap_or_default(), left: self.len() }
@@ -69,8 +75,9 @@ impl Packed {
         self.0[0] += 1;
     }
 
-    /// Puts a string in the place of the one at an offset. It must fit beside all that are there.
+    /// Puts a string in the place of the one at an offset; it must fit there.
     pub fn replace(&mut self, offset: usize, string: &[u8]) {
+        debug_assert!(self.fits_at(offset, string), "whoever replaces asks first");
         let end = self.after(offset);
         if end - offset == 1 + string.len() {
             self.0[offset + 1..end].copy_from_slice(string);
@@ -150,7 +157,7 @@ mod tests {
                         packed.insert(offset, &string);
                         model.insert(index.min(model.len()), string);
                     }
-                    2 if fits && index < model.len() => {
+                    2 if index < model.len() && packed.fits_at(offset, &string) => {
                         packed.replace(offset, &string);
                         model[index] = string;
                     }
