@@ -34,7 +34,7 @@ pub enum LongDoubleError {
 pub fn add_long_double(current: &[u8], increment: &[u8]) -> Result<String, LongDoubleError> {
     let current = LongDouble::parse(current).ok_or(LongDoubleError::CurrentNotFloat)?;
     let increment = LongDouble::parse(increment).ok_or(LongDoubleError::IncrementNotFloat)?;
-    current.add(increment).ok_or(LongDoubleError::NotFinite).map(|sum| sum.to_string())
+    current.checked_add(increment).ok_or(LongDoubleError::NotFinite).map(|sum| sum.to_string())
 }
 
 /// A number with 64 bits of mantissa, or an infinity.
@@ -83,7 +83,7 @@ impl LongDouble {
     }
 
     /// The sum, when it is a finite number.
-    pub fn add(self, other: LongDouble) -> Option<LongDouble> {
+    pub fn checked_add(self, other: LongDouble) -> Option<LongDouble> {
         let (left, right) = match (self.magnitude, other.magnitude) {
             (Magnitude::Infinite, _) | (_, Magnitude::Infinite) => return None,
             (Magnitude::Zero, Magnitude::Zero) => {
@@ -264,7 +264,7 @@ impl std::fmt::Display for LongDouble {
         if exponent >= 0 {
             let mut whole = Natural::from(mantissa);
             whole.shift_left(exponent.unsigned_abs());
-            return write!(f, "{sign}{}", whole.to_decimal());
+            return write!(f, "{sign}{}", whole.into_decimal());
         }
         // Below 2^64 × 10^17, which fits.
         let scaled = u128::from(mantissa) * 10_u128.pow(DECIMALS as u32);

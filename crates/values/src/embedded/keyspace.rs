@@ -1,7 +1,7 @@
 //! What a command sees while it runs: the keys it named, locked, at one instant.
 
 use super::Embedded;
-use super::shard::Shard;
+use super::shard::{Expiry, Shard};
 use super::values::{Hash, List, Set, SortedSet, Str, Value};
 use crate::{Call, Error, Feed, key_hash};
 use hyrax_types::Change;
@@ -25,17 +25,6 @@ enum Held<'a> {
     One { shard: MutexGuard<'a, Shard>, key: &'a [u8], hash: u64 },
     /// In rising order of their numbers, which is also the order of locking.
     Several(Vec<(usize, MutexGuard<'a, Shard>)>),
-}
-
-/// What becomes of a key's expiry when its value is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// It stays.
-    Keep,
-    /// The key no longer expires.
-    Never,
-    /// It expires at this time, in milliseconds since the epoch.
-    At(u64),
 }
 
 /// Typed access to a key: absent keys are `None`, another type is [`Error::WrongType`].
@@ -129,8 +118,9 @@ impl<'a> Keyspace<'a> {
         if !shard.table.at(position).is_expired(now) {
             return Some((hash, position));
         }
-        shard.remove_at(hash, position);
-        self.emit(key, "expired", &[]);
+        let engine = self.engine;
+        let emitted = engine.remove_expired(self.locate(key).1, hash, position);
+        self.emitted |= emitted;
         None
     }
 
@@ -192,15 +182,24 @@ impl<'a> Keyspace<'a> {
             }
             None => shard.insert(hash, key, value),
         };
-        match expiry {
-            Expiry::Keep => {}
-            Expiry::Never => {
-                if shard.table.at(position).expiry().is_some() {
-                    shard.set_expiry(hash, position, None);
+        shard.apply_expiry(hash, position, expiry);
+    }
+
+    /// Puts a string at a key, whatever was there, into the same memory where it fits.
+    pub fn put_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        let found = self.find(key);
+        let (hash, shard) = self.locate(key);
+        let position = match found {
+            Some((_, position)) => {
+                match &mut shard.table.at_mut(position).value {
+                    Value::Str(string) => string.assign(bytes),
+                    other => *other = Value::Str(bytes.into()),
                 }
+                position
             }
-            Expiry::At(at) => shard.set_expiry(hash, position, Some(at)),
-        }
+            None => shard.insert(hash, key, Value::Str(bytes.into())),
+        };
+        shard.apply_expiry(hash, position, expiry);
     }
 
     /// Takes a key away, with its value and expiry.
@@ -240,7 +239,11 @@ impl<'a> Keyspace<'a> {
     /// Tells that the command, as sent, changed this key. Called once for each key, after the change.
     pub fn changed(&mut self, key: &[u8]) {
         let call = self.call;
-        let args = if call.command.has_several_keys(call.argv) { &call.argv[1..] } else { &call.argv[2..] };
+        // A command that names one key has it as its first argument.
+        let args = match self.held {
+            Held::One { .. } => &call.argv[2..],
+            Held::Several(_) => &call.argv[1..],
+        };
         self.emit(key, call.command.name, args);
     }
 

@@ -13,7 +13,8 @@ mod table;
 mod values;
 mod wheel;
 
-pub use keyspace::{Expiry, Keyspace};
+pub use keyspace::Keyspace;
+pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{Call, Execution, Feed, Kind, ReplySink, Snapshot, Values, key_hash};
@@ -79,22 +80,42 @@ impl Embedded {
     /// while nothing is to expire.
     pub fn expire(&self, looks: usize) -> Option<u64> {
         let now = self.clock.now_ms();
-        let next = self.shards.iter().filter_map(|shard| self.expire_shard(shard, now, looks)).min();
-        self.feed.settle();
+        let mut emitted = false;
+        let next = self
+            .shards
+            .iter()
+            .filter_map(|shard| {
+                let mut shard = shard.lock();
+                emitted |= self.expire_in(&mut shard, now, looks);
+                shard.next_deadline()
+            })
+            .min();
+        if emitted {
+            self.feed.settle();
+        }
         next
     }
 
-    fn expire_shard(&self, shard: &Mutex<Shard>, now: u64, mut looks: usize) -> Option<u64> {
-        let mut shard = shard.lock();
+    /// Removes keys of a shard whose time is over; whether anybody was told.
+    fn expire_in(&self, shard: &mut Shard, now: u64, mut looks: usize) -> bool {
+        let mut emitted = false;
         while let Some((hash, position)) = shard.next_expired(now, &mut looks) {
-            let entry = shard.remove_at(hash, position);
-            let rev = shard.next_rev();
-            let key = table::Keyed::key(&entry);
-            if self.feed.wants(hash, key) {
-                self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
-            }
+            emitted |= self.remove_expired(shard, hash, position);
         }
-        shard.next_deadline()
+        emitted
+    }
+
+    /// Removes a key whose time is over; whether anybody was told. It is nobody's doing, so no actor
+    /// is named, and a quiet command does not silence it.
+    fn remove_expired(&self, shard: &mut Shard, hash: u64, position: usize) -> bool {
+        let entry = shard.remove_at(hash, position);
+        let rev = shard.next_rev();
+        let key = table::Keyed::key(&entry);
+        let wanted = self.feed.wants(hash, key);
+        if wanted {
+            self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
+        }
+        wanted
     }
 }
 
@@ -128,11 +149,19 @@ impl Values for Embedded {
     ) -> Snapshot {
         let now = self.clock.now_ms();
         let hash = key_hash(key);
-        let shard = self.shard(hash).lock();
-        let entry = shard.table.find(hash, key).map(|position| shard.table.at(position));
-        let value = entry.filter(|entry| !entry.is_expired(now)).map(|entry| &entry.value);
-        commands::write_snapshot(value, kind, reply);
+        let mut shard = self.shard(hash).lock();
+        let mut emitted = false;
+        let mut found = shard.table.find(hash, key);
+        if let Some(position) = found.filter(|&position| shard.table.at(position).is_expired(now)) {
+            emitted = self.remove_expired(&mut shard, hash, position);
+            found = None;
+        }
+        commands::write_snapshot(found.map(|position| &shard.table.at(position).value), kind, reply);
         joined(shard.rev());
+        drop(shard);
+        if emitted {
+            self.feed.settle();
+        }
         Snapshot::Done
     }
 

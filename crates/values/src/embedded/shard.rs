@@ -7,8 +7,22 @@ use super::wheel::{Timer, Wheel};
 use hyrax_types::Revision;
 use smallvec::SmallVec;
 
+/// How far the clock may be set back before the timers are set anew.
+const CLOCK_STEP_MS_MAX: u64 = 1000;
+
 /// A key that never expires.
 const NEVER: u64 = u64::MAX;
+
+/// What becomes of a key's expiry when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It stays.
+    Keep,
+    /// The key no longer expires.
+    Never,
+    /// It expires at this time, in milliseconds since the epoch.
+    At(u64),
+}
 
 /// A key and what it holds.
 #[derive(Debug)]
@@ -97,13 +111,28 @@ impl Shard {
         self.drop_stale_timers();
     }
 
-    /// Sets the timers anew once most of them belong to expiries that were taken back.
-    fn drop_stale_timers(&mut self) {
-        if self.wheel.len() <= 2 * self.expiring + 1024 {
-            return;
+    /// What a write asks to become of the expiry.
+    pub fn apply_expiry(&mut self, hash: u64, position: usize, expiry: Expiry) {
+        match expiry {
+            Expiry::Keep => {}
+            Expiry::Never => {
+                if self.table.at(position).expiry().is_some() {
+                    self.set_expiry(hash, position, None);
+                }
+            }
+            Expiry::At(at) => self.set_expiry(hash, position, Some(at)),
         }
-        // No timer fires before the next deadline, so a wheel that stands just before it is equal.
-        let now = self.wheel.next_deadline().unwrap_or(0).saturating_sub(1);
+    }
+
+    /// Sets the timers anew once most of them belong to expiries that were taken back. That looks at
+    /// every key, so it has to be rare among many.
+    fn drop_stale_timers(&mut self) {
+        if self.wheel.len() > 2 * self.expiring + self.table.len() / 4 + 1024 {
+            self.set_timers_anew(self.wheel.elapsed());
+        }
+    }
+
+    fn set_timers_anew(&mut self, now: u64) {
         self.wheel = Wheel::new(now);
         for position in 0..self.table.len() {
             let entry = self.table.at_mut(position);
@@ -121,16 +150,19 @@ impl Shard {
 
     /// Where a key is whose time is over, with its hash. At most `looks` timers are looked at.
     pub fn next_expired(&mut self, now: u64, looks: &mut usize) -> Option<(u64, usize)> {
-        let mut fired = Vec::with_capacity(1);
-        while *looks > 0 {
-            *looks -= 1;
-            fired.clear();
-            self.wheel.advance(now, 1, &mut fired);
-            let timer = fired.first()?;
+        if now < self.wheel.elapsed() {
+            // The clock was set back. A little is waited for; beyond that, what is set from now on
+            // would fire that much late.
+            if self.wheel.elapsed() - now < CLOCK_STEP_MS_MAX {
+                return None;
+            }
+            self.set_timers_anew(now);
+        }
+        while let Some(timer) = self.wheel.pop_due(now, looks) {
             if let Some(position) = self.table.find_by_hash(timer.hash, |entry| entry.is_expired(now)) {
                 return Some((timer.hash, position));
             }
-            self.set_later_timer(*timer);
+            self.set_later_timer(timer);
         }
         None
     }

@@ -28,17 +28,19 @@ struct Level {
 /// Timers by deadline. Setting one and firing one take constant time.
 #[derive(Debug)]
 pub struct Wheel {
-    /// Everything up to this time has been moved to `due`.
+    /// No slot that begins up to this time holds a timer.
     elapsed: u64,
     levels: [Option<Box<Level>>; LEVELS],
-    due: Vec<Timer>,
+    /// Timers of the slot opened last, and those that were due when they were set: each either fires
+    /// or goes on to a lower level.
+    pending: Vec<Timer>,
     len: usize,
 }
 
 impl Wheel {
     /// A wheel that stands at `now`, in milliseconds.
     pub fn new(now: u64) -> Self {
-        Wheel { elapsed: now, levels: [const { None }; LEVELS], due: Vec::new(), len: 0 }
+        Wheel { elapsed: now, levels: [const { None }; LEVELS], pending: Vec::new(), len: 0 }
     }
 
     /// How many timers are set, stale ones included.
@@ -54,7 +56,7 @@ impl Wheel {
 
     fn place(&mut self, timer: Timer) {
         if timer.deadline <= self.elapsed {
-            self.due.push(timer);
+            self.pending.push(timer);
             return;
         }
         // The highest bit in which the deadline differs from now tells the level.
@@ -69,7 +71,7 @@ impl Wheel {
 
     /// When the next slot has to be looked at: no timer fires before.
     pub fn next_deadline(&self) -> Option<u64> {
-        if !self.due.is_empty() {
+        if !self.pending.is_empty() {
             return Some(self.elapsed);
         }
         self.next_slot().map(|(_, _, start)| start)
@@ -91,34 +93,41 @@ impl Wheel {
         })
     }
 
-    /// Moves timers that are due at `now` into `fired`, at most `limit` of them. Fewer than `limit`
-    /// means that no more are due.
-    pub fn advance(&mut self, now: u64, limit: usize, fired: &mut Vec<Timer>) {
-        while fired.len() < limit {
-            if let Some(timer) = self.due.pop() {
-                self.len -= 1;
-                fired.push(timer);
-                continue;
-            }
-            match self.next_slot() {
-                Some((level, slot, start)) if start <= now => {
-                    self.elapsed = start;
-                    self.open(level, slot);
-                }
-                _ => {
-                    self.elapsed = self.elapsed.max(now);
-                    return;
-                }
-            }
-        }
+    /// The time that this wheel has come to.
+    pub fn elapsed(&self) -> u64 {
+        self.elapsed
     }
 
-    /// Empties a slot into `due` and the levels below.
+    /// Takes out a timer that is due at `now`. Every timer moved and every slot opened on the way
+    /// takes one from `looks`; at zero the rest waits for the next call.
+    pub fn pop_due(&mut self, now: u64, looks: &mut usize) -> Option<Timer> {
+        while *looks > 0 {
+            *looks -= 1;
+            match self.pending.pop() {
+                Some(timer) if timer.deadline <= self.elapsed => {
+                    self.len -= 1;
+                    return Some(timer);
+                }
+                Some(timer) => self.place(timer),
+                None => match self.next_slot() {
+                    Some((level, slot, start)) if start <= now => {
+                        self.elapsed = start;
+                        self.open(level, slot);
+                    }
+                    _ => {
+                        self.elapsed = self.elapsed.max(now);
+                        return None;
+                    }
+                },
+            }
+        }
+        None
+    }
+
     fn open(&mut self, level: usize, slot: usize) {
-        let Some(opened) = &mut self.levels[level] else { return };
-        opened.occupied &= !(1 << slot);
-        for timer in std::mem::take(&mut opened.slots[slot]) {
-            self.place(timer);
+        if let Some(level) = &mut self.levels[level] {
+            level.occupied &= !(1 << slot);
+            self.pending = std::mem::take(&mut level.slots[slot]);
         }
     }
 }
@@ -149,15 +158,14 @@ mod tests {
             for step in steps {
                 now += step;
                 loop {
-                    let mut fired = Vec::new();
-                    wheel.advance(now, limit, &mut fired);
-                    for timer in &fired {
+                    let mut looks = limit;
+                    while let Some(timer) = wheel.pop_due(now, &mut looks) {
                         prop_assert!(timer.deadline <= now);
                         let before = left.len();
                         left.retain(|&hash| hash != timer.hash);
                         prop_assert_eq!(left.len() + 1, before);
                     }
-                    if fired.len() < limit {
+                    if wheel.next_deadline().is_none_or(|next| next > now) {
                         break;
                     }
                 }
@@ -175,10 +183,7 @@ mod tests {
     fn the_farthest_deadline_is_kept() {
         let mut wheel = Wheel::new(5);
         wheel.insert(Timer { hash: 1, deadline: u64::MAX });
-        let mut fired = Vec::new();
-        wheel.advance(u64::MAX - 1, 10, &mut fired);
-        assert!(fired.is_empty());
-        wheel.advance(u64::MAX, 10, &mut fired);
-        assert_eq!(fired.len(), 1);
+        assert_eq!(wheel.pop_due(u64::MAX - 1, &mut 1000), None);
+        assert_eq!(wheel.pop_due(u64::MAX, &mut 1000).map(|timer| timer.hash), Some(1));
     }
 }

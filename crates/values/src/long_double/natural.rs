@@ -103,7 +103,7 @@ impl Natural {
     }
 
     /// The decimal digits.
-    pub fn to_decimal(mut self) -> String {
+    pub fn into_decimal(mut self) -> String {
         let mut chunks = Vec::new();
         while !self.0.is_empty() {
             chunks.push(self.divide_by_chunk());
