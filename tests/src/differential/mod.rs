@@ -2,7 +2,7 @@
 //!
 //! - [`Generator`] makes commands from Redis' own syntax notation (`commands.rs`) and words that collide
 //!   (`words.rs`), some of them spoiled on purpose.
-//! - [`Target`] is whatever answers commands; a real redis-server is one.
+//! - [`Target`] is whatever answers commands; a real redis-server is one, the embedded engine another.
 //! - [`Pair`] plays commands on a reference and a subject and compares, by the rule of each command
 //!   (`rules.rs`), and their whole state.
 //! - [`Campaign`] does that in episodes, and shrinks what it finds to the commands that matter.
@@ -12,6 +12,7 @@
 
 mod campaign;
 mod commands;
+mod engine;
 mod generator;
 mod pair;
 mod random;
@@ -23,6 +24,7 @@ mod target;
 mod words;
 
 pub use campaign::{Campaign, Finding, Tally};
+pub use engine::EngineTarget;
 pub use generator::Generator;
 pub use pair::{Difference, Pair};
 pub use random::Random;
