@@ -10,6 +10,8 @@ mod commands;
 mod keyspace;
 mod shard;
 mod table;
+#[cfg(test)]
+mod tests;
 mod values;
 mod wheel;
 

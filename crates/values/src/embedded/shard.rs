@@ -167,6 +167,12 @@ impl Shard {
         None
     }
 
+    /// How many timers are set, stale ones included.
+    #[cfg(test)]
+    pub fn timers(&self) -> usize {
+        self.wheel.len()
+    }
+
     /// A timer fired early because its key's expiry was moved; the key gets a new one.
     fn set_later_timer(&mut self, fired: Timer) {
         let position = self.table.find_by_hash(fired.hash, |entry| entry.timer_at == fired.deadline);

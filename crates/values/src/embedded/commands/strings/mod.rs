@@ -6,6 +6,8 @@ mod parts;
 mod set;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::put_set;
 
 pub(super) use parts::range;
 
