@@ -264,9 +264,8 @@ fn read_and_store(
     let combination = Combination::parse(keys, name, &argv[2..])?;
     let options = Options::parse(combination.options, combination.keys.len(), operation, true)?;
     let mut members = combine(combination.inputs(keys), operation, &options);
-    // In order, each member goes to the end of the new set.
     members.sort_unstable_by(|&a, &b| compare_members(a, b));
-    let result = members.into_iter().collect();
+    let result = SortedSet::new(&members);
     store(keys, argv[1], result, reply);
     Ok(())
 }

@@ -87,7 +87,7 @@ impl<'a> Query<'a> {
                     limit = integer(count)?;
                     options = rest;
                 }
-                _ if settled.in_reverse.is_none() && is("rev") => in_reverse = Some(true),
+                _ if in_reverse.is_none() && is("rev") => in_reverse = Some(true),
                 _ if by.is_none() && is("bylex") => by = Some(By::Lex),
                 _ if by.is_none() && is("byscore") => by = Some(By::Score),
                 _ => return Err(Error::Syntax),
@@ -208,7 +208,7 @@ pub(super) fn zrangestore(
 ) -> Result<(), Error> {
     let query = Query::parse(&argv[3..], Settled { is_stored: true, ..Settled::default() })?;
     let found = match keys.sorted_set(argv[2])? {
-        Some(set) => set.range(query.ranks(set)).collect(),
+        Some(set) => SortedSet::new(&set.range(query.ranks(set)).collect::<Vec<_>>()),
         None => SortedSet::default(),
     };
     store(keys, argv[1], found, reply);

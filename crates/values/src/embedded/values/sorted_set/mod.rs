@@ -72,6 +72,19 @@ pub fn compare_members((name, score): (&[u8], f64), (other, other_score): (&[u8]
 }
 
 impl SortedSet {
+    /// The set of these members, no two of which are equal. In order they are added fastest.
+    pub fn new(members: &[(&[u8], f64)]) -> Self {
+        let is_small = members.len() <= SMALL_MEMBERS_MAX
+            && members.iter().all(|(name, _)| name.len() <= SMALL_MEMBER_BYTES_MAX);
+        let mut set = SortedSet(if is_small {
+            Form::Small(Vec::with_capacity(members.len()))
+        } else {
+            Form::Large(Box::default())
+        });
+        members.iter().for_each(|(name, score)| set.add(name, *score));
+        set
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         match &self.0 {
@@ -265,15 +278,6 @@ impl SortedSet {
             reply.bulk(name);
             reply.double(score);
         }
-    }
-}
-
-impl<'a> FromIterator<(&'a [u8], f64)> for SortedSet {
-    /// A set of members, of which no two are equal.
-    fn from_iter<I: IntoIterator<Item = (&'a [u8], f64)>>(members: I) -> Self {
-        let mut set = SortedSet::default();
-        members.into_iter().for_each(|(name, score)| set.add(name, score));
-        set
     }
 }
 

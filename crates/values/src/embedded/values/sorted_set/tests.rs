@@ -133,7 +133,7 @@ proptest! {
         (min, max) in ("[a-e]{0,3}", "[a-e]{0,3}"),
         (min_sign, max_sign) in (prop::sample::select(vec!["[", "("]), prop::sample::select(vec!["[", "("])),
     ) {
-        let set: SortedSet = names.iter().map(|name| (name.as_bytes(), 1.0)).collect();
+        let set = SortedSet::new(&names.iter().map(|name| (name.as_bytes(), 1.0)).collect::<Vec<_>>());
         let (min, max) = (format!("{min_sign}{min}"), format!("{max_sign}{max}"));
         let range = LexRange::parse(min.as_bytes(), max.as_bytes()).expect("a range");
         let expected: Vec<&[u8]> = names
