@@ -109,7 +109,7 @@ impl RespClient {
 }
 
 /// A command as a person would type it.
-pub(crate) fn show(command: &[Vec<u8>]) -> String {
+pub fn show(command: &[Vec<u8>]) -> String {
     let words: Vec<String> = command.iter().map(|word| show_word(word)).collect();
     words.join(" ")
 }
