@@ -214,14 +214,7 @@ impl Outbox {
         self.owe(state, event.key(), subscription, !presence, presence);
     }
 
-    fn owe(
-        &self,
-        state: &mut State,
-        key: &[u8],
-        subscription: &Arc<Subscription>,
-        value: bool,
-        presence: bool,
-    ) {
+    fn owe(&self, state: &mut State, key: &[u8], subscription: &Arc<Subscription>, value: bool, presence: bool) {
         if let Some(owed) = state.owed.get_mut(key) {
             owed.value |= value;
             owed.presence |= presence;
