@@ -90,7 +90,7 @@ fn mset(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
 
 fn msetnx(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let pairs = &argv[1..];
-    if pairs.len() % 2 == 0 && pairs.iter().step_by(2).any(|key| keys.read(key).is_some()) {
+    if pairs.len().is_multiple_of(2) && pairs.iter().step_by(2).any(|key| keys.read(key).is_some()) {
         reply.integer(0);
         return Ok(());
     }
