@@ -125,6 +125,19 @@ impl<'a> Query<'a> {
             start..start + limit
         }
     }
+
+    /// The members asked for, as a set. Redis knows the size of a range by rank beforehand, and finds the
+    /// members of others one by one, in the direction asked for.
+    fn found(&self, set: &SortedSet) -> SortedSet {
+        let ranks = self.ranks(set);
+        match self.ends {
+            Ends::Rank(..) if !SortedSet::may_be_small(ranks.len()) => {
+                SortedSet::new(&set.range(ranks).collect::<Vec<_>>())
+            }
+            _ if self.in_reverse => SortedSet::grown_by(set.range_in_reverse(ranks)),
+            _ => SortedSet::grown_by(set.range(ranks)),
+        }
+    }
 }
 
 fn read(
@@ -208,7 +221,7 @@ pub(super) fn zrangestore(
 ) -> Result<(), Error> {
     let query = Query::parse(&argv[3..], Settled { is_stored: true, ..Settled::default() })?;
     let found = match keys.sorted_set(argv[2])? {
-        Some(set) => SortedSet::new(&set.range(query.ranks(set)).collect::<Vec<_>>()),
+        Some(set) => query.found(set),
         None => SortedSet::default(),
     };
     store(keys, argv[1], found, reply);
