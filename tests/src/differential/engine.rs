@@ -11,12 +11,20 @@ use super::target::Target;
 use crate::resp::Resp;
 
 /// The engine in this process. A panic is an error reply, so that a campaign finds and shrinks it.
-pub struct EngineTarget(Embedded);
+pub struct EngineTarget {
+    engine: Embedded,
+    feed: Arc<dyn Feed>,
+}
 
 impl EngineTarget {
-    /// An engine without a key.
+    /// An engine without a key, whose changes nobody hears.
     pub fn new() -> Self {
-        EngineTarget(Embedded::new(Arc::new(SystemClock), Arc::new(Unheard)))
+        EngineTarget::heard_by(Arc::new(Unheard))
+    }
+
+    /// An engine without a key that tells its changes.
+    pub fn heard_by(feed: Arc<dyn Feed>) -> Self {
+        EngineTarget { engine: Embedded::new(Arc::new(SystemClock), feed.clone()), feed }
     }
 
     fn execute(&self, argv: &[&[u8]]) -> Resp {
@@ -25,7 +33,7 @@ impl EngineTarget {
         };
         let call = Call { command, argv, actor: None, quiet: false };
         let reply = Reply::collect(|sink| {
-            let execution = self.0.execute(&call, sink);
+            let execution = self.engine.execute(&call, sink);
             assert!(matches!(execution, Execution::Done), "the embedded engine answers at once");
         });
         resp(reply)
@@ -53,11 +61,11 @@ impl Target for EngineTarget {
     }
 
     fn reset(&mut self) {
-        *self = EngineTarget::new();
+        *self = EngineTarget::heard_by(self.feed.clone());
     }
 
     fn settle(&mut self) {
-        self.0.expire(usize::MAX);
+        self.engine.expire(usize::MAX);
     }
 }
 

@@ -97,6 +97,11 @@ impl RespClient {
         }
     }
 
+    /// The pushes that came before the replies read so far.
+    pub fn take_pushes(&mut self) -> Vec<Resp> {
+        self.pushes.drain(..).collect()
+    }
+
     /// The next push, waited for; panics when a reply comes instead.
     pub fn next_push(&mut self) -> Resp {
         if let Some(push) = self.pushes.pop_front() {
