@@ -1,33 +1,8 @@
 //! The embedded engine reads numbers and patterns as Redis does, however they are written.
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::{EngineTarget, Random, RedisTarget, Target};
-use hyrax_tests::peers::Redis;
-use hyrax_tests::resp::{Argv, show};
-
-/// How many commands are played before the replies are compared.
-const AT_ONCE: usize = 500;
-
-/// How many differences are shown at most.
-const SHOWN: usize = 10;
-
-/// Plays commands on Redis and the engine, and compares each reply.
-fn agree(count: usize, mut command: impl FnMut() -> Argv) {
-    let redis = Redis::start();
-    let (mut redis, mut engine) = (RedisTarget::new(&redis), EngineTarget::new());
-    let mut differences = Vec::new();
-    for _ in 0..count.div_ceil(AT_ONCE) {
-        let commands: Vec<Argv> = (0..AT_ONCE).map(|_| command()).collect();
-        let (ours, theirs) = (redis.run_all(&commands), engine.run_all(&commands));
-        for (at, command) in commands.iter().enumerate() {
-            if !ours[at].same_unordered(&theirs[at]) {
-                let (ours, theirs) = (&ours[at], &theirs[at]);
-                differences.push(format!("{}\n  redis: {ours:?}\n  engine: {theirs:?}", show(command)));
-            }
-        }
-        assert!(differences.is_empty(), "{}", differences[..differences.len().min(SHOWN)].join("\n"));
-    }
-}
+use hyrax_tests::differential::{Random, engine_agrees};
+use hyrax_tests::resp::Argv;
 
 fn argv(words: &[&[u8]]) -> Argv {
     words.iter().map(|word| word.to_vec()).collect()
@@ -43,9 +18,9 @@ fn random_patterns_match_the_same_keys() {
     let mut random = Random::new(cases::seed(1));
     let letters: [&[u8]; 10] = [b"a", b"b", b"c", b"-", b"]", b"[", b"^", b"*", b"\\", b"\xe9"];
     let mut made = 0;
-    agree(cases::count(20_000), || {
+    engine_agrees(cases::count(20_000), || {
         made += 1;
-        if made <= AT_ONCE {
+        if made <= 500 {
             return argv(&[b"SET", &pieces(&mut random, 4, &letters), b""]);
         }
         let syntax: [&[u8]; 6] = [b"*", b"?", b"[^", b"[a-", b"-c]", b"\\"];
@@ -94,7 +69,7 @@ fn number(random: &mut Random) -> Vec<u8> {
 #[test]
 fn random_numbers_are_the_same_in_every_place() {
     let mut random = Random::new(cases::seed(1));
-    agree(cases::count(100_000), || {
+    engine_agrees(cases::count(100_000), || {
         let (one, other) = (number(&mut random), number(&mut random));
         match random.below(21) {
             0 => argv(&[b"ZADD", b"z", &one, b"a"]),
@@ -123,7 +98,7 @@ fn random_numbers_are_the_same_in_every_place() {
 #[test]
 fn random_cursors_are_read_alike() {
     let mut random = Random::new(cases::seed(1));
-    agree(cases::count(5_000), || {
+    engine_agrees(cases::count(5_000), || {
         let cursor = number(&mut random);
         // No scan goes on anywhere in an empty collection, so all replies but refusals are alike.
         match random.below(4) {
@@ -138,7 +113,7 @@ fn random_cursors_are_read_alike() {
 #[test]
 fn an_unknown_command_is_refused_in_the_same_words() {
     let mut random = Random::new(cases::seed(1));
-    agree(cases::count(2_000), || {
+    engine_agrees(cases::count(2_000), || {
         let parts: [&[u8]; 7] = [b"a", b"\0", b"\r\n", b"'", b" ", &[b'x'; 50], b"y"];
         let mut command = vec![[b"no", &pieces(&mut random, 5, &parts)[..]].concat()];
         command.extend((0..random.below(6)).map(|_| pieces(&mut random, 5, &parts)));

@@ -10,6 +10,7 @@
 //! Time is kept out: an expiry is either at least a thousand seconds away or already past, and no two relative
 //! ones are equal, so no outcome depends on how fast anything runs. Expiry on time is tested elsewhere.
 
+mod agree;
 mod campaign;
 mod commands;
 mod engine;
@@ -23,6 +24,7 @@ mod syntax;
 mod target;
 mod words;
 
+pub use agree::engine_agrees;
 pub use campaign::{Campaign, Finding, Tally};
 pub use engine::EngineTarget;
 pub use generator::Generator;
