@@ -60,6 +60,17 @@ pub fn write_double(value: f64, out: &mut Vec<u8>) {
     }
 }
 
+/// Writes a value that cannot fail, with its maps as objects where their fields allow it.
+pub fn write_value(out: &mut Vec<u8>, write: impl Fn(&mut dyn ReplySink)) {
+    let start = out.len();
+    let mut sink = JsonSink::new(out);
+    write(&mut sink);
+    if sink.saw_binary_field() {
+        out.truncate(start);
+        write(&mut JsonSink::with_maps_as_pairs(out));
+    }
+}
+
 /// Whether a map's key can name a field of a JSON object.
 enum MapForm {
     Object,
