@@ -61,6 +61,11 @@ pub trait TestEngine: Send + Sync {
     fn wait(&self, reply: BoxFuture<'static, Reply>) -> Reply {
         block_on(reply)
     }
+
+    /// Waits for a snapshot.
+    fn wait_for_snapshot(&self, snapshot: BoxFuture<'static, (Reply, Revision)>) -> (Reply, Revision) {
+        block_on(snapshot)
+    }
 }
 
 /// Makes an empty engine.
