@@ -33,6 +33,7 @@ use crate::{Reply, Values};
 use driver::Driver;
 use futures_util::future::BoxFuture;
 use hyrax_types::ManualClock;
+use hyrax_types::Revision;
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
