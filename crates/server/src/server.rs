@@ -1,6 +1,6 @@
 //! Puts the parts together and runs them.
 
-use crate::auth::{Authorizer, Identity};
+use crate::auth::Authorizer;
 use crate::config::{Config, Limits, ListenAddress};
 use crate::core::{Core, Parts};
 use crate::doors::line;
@@ -181,13 +181,7 @@ impl Doors for Core {
     }
 
     async fn post(self: Arc<Self>, body: Bytes, peer: Peer, authorization: Option<Authorization>) -> Vec<u8> {
-        let identity = match &authorization {
-            Some(Authorization::Basic { name, password }) => {
-                self.authorizer.operator(name.as_bytes(), password.as_bytes())
-            }
-            _ => None,
-        };
-        line::post(self, &body, peer, identity.unwrap_or(Identity::Anonymous)).await
+        line::post(self, &body, peer, authorization).await
     }
 
     fn limits(&self) -> Limits {

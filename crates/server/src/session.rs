@@ -107,7 +107,8 @@ impl Session {
     ) -> Result<Revision, Refusal> {
         self.stop(key);
         self.check_room(1)?;
-        let monitor = self.begin(form, kind, Scope::Key(key.into()))?;
+        let told_by_resets = if kind == Kind::Nothing { Kind::Any } else { kind };
+        let monitor = self.begin(form, told_by_resets, Scope::Key(key.into()))?;
         monitor.subscription.outbox.place_presence(&monitor.subscription, self.core.presence.revision());
         let mut joined = None;
         let snapshot = self.core.values.snapshot(key, kind, value, &mut |rev| {

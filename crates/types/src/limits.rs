@@ -95,6 +95,14 @@ pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 /// Commands in one package. A package is answered by one array, which is held until it is whole.
 pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 
+/// Bytes of a package's answer after which its further commands are refused. A package that asks for
+/// one large value again and again would else be answered with gigabytes.
+pub const PACKAGE_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long one client's commands run before others on its thread get their turn: a few hundred
+/// commands, or one over the whole key space.
+pub const TURN_MAX: Duration = Duration::from_millis(2);
+
 /// Bytes of changes remembered for one monitored key, to answer `since` from.
 pub const HISTORY_BYTES_PER_KEY_MAX: usize = 64 * 1024;
 

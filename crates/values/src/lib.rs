@@ -73,6 +73,8 @@ pub enum Kind {
     SortedSet,
     /// Whatever the key holds, in the form its own kind has; null when there is none.
     Any,
+    /// Nothing of it: null, for whoever wants to know its revision alone.
+    Nothing,
 }
 
 /// Live values, by Redis' commands.

@@ -15,6 +15,7 @@ use hyrax_types::limits;
 use hyrax_values::{Command, Reply, ReplySink, command};
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::time::Instant;
 
 /// Why a command was refused.
 pub type Problem = Cow<'static, str>;
@@ -110,10 +111,21 @@ impl Conversation {
             Ok(elements) => elements,
             Err(bad) => return Envelope::bare().error(&bad, out),
         };
+        let start = out.len();
+        let mut turn = Instant::now();
         out.push(b'[');
         for (position, element) in elements.into_iter().enumerate() {
             if position > 0 {
                 out.push(b',');
+            }
+            if out.len() - start > limits::PACKAGE_REPLY_BYTES_MAX {
+                let problem = "the package's answer is too large: send this in another one";
+                refuse_unread(element, &BadMessage::Shape(problem.into()), out);
+                continue;
+            }
+            if turn.elapsed() > limits::TURN_MAX {
+                tokio::task::yield_now().await;
+                turn = Instant::now();
             }
             match read_whole(&mut Reader::new(element)) {
                 Ok(message) => self.answer_message(&message, out).await,

@@ -2,6 +2,8 @@
 
 use super::conversation::{Answer, Conversation, Later};
 use super::envelope::Envelope;
+use hyrax_types::limits;
+use std::time::Instant;
 
 /// What stopped the reading of lines.
 pub enum Stop {
@@ -13,12 +15,16 @@ pub enum Stop {
     Slow(String),
     /// A line is too long: it has been answered, and the connection is to be closed.
     TooLong,
-    /// Much has been answered: it should be written before more is.
+    /// Much has been answered, or took long: it should be written, and others have their turn, before
+    /// more is.
     Full,
 }
 
 /// Replies gathered before they are written.
 const REPLIES_MAX: usize = 64 * 1024;
+
+/// Lines answered between two looks at the time, which costs as much as a fast command's lookup.
+const LINES_A_LOOK: usize = 16;
 
 /// Answers the whole lines at the front of `data` until something has to be waited for. Gives how
 /// many bytes were used, and why it stopped. Each answer is followed by an end of line.
@@ -29,10 +35,12 @@ pub fn answer_lines(
     out: &mut Vec<u8>,
 ) -> (usize, Stop) {
     let mut used = 0;
-    loop {
+    let begun = Instant::now();
+    for number in 1.. {
         let rest = &data[used..];
         let Some(length) = memchr::memchr(b'\n', rest) else {
-            if rest.len() > line_max {
+            // A carriage return at the end is no part of the line.
+            if rest.len() > line_max + 1 {
                 return (data.len(), refuse_too_long(line_max, out));
             }
             return (used, Stop::Dry);
@@ -51,10 +59,11 @@ pub fn answer_lines(
             // The conversation found it to be UTF-8.
             Answer::Slow => return (used, Stop::Slow(String::from_utf8_lossy(line).into_owned())),
         }
-        if out.len() >= REPLIES_MAX {
+        if out.len() >= REPLIES_MAX || number % LINES_A_LOOK == 0 && begun.elapsed() > limits::TURN_MAX {
             return (used, Stop::Full);
         }
     }
+    (used, Stop::Dry)
 }
 
 fn refuse_too_long(line_max: usize, out: &mut Vec<u8>) -> Stop {
