@@ -179,7 +179,7 @@ fn drawn(place: &str, draw: usize, time_passes: bool) -> &'static str {
         "ms" if time_passes => of(&["5", "20", "60", "1000"]),
         "ms" => of(&["1000000", "2000000"]),
         // Seldom a key of another kind.
-        _ if place == "k" || draw % 16 == 0 => of_any_kind(draw),
+        _ if place == "k" || draw.is_multiple_of(16) => of_any_kind(draw),
         _ => {
             let of_kind = KEYS.iter().copied().filter(|key| key.starts_with(place));
             of_kind.clone().nth(draw % of_kind.count()).unwrap_or("s1")

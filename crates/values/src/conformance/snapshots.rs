@@ -6,7 +6,7 @@ use super::{Driver, Make, Recorded, show};
 use crate::{Kind, Reply};
 use hyrax_types::Revision;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Puts an engine through this part.
 pub fn run(make: Make<'_>) {
@@ -77,42 +77,54 @@ const WRITES: &[&str] = &[
 
 const WRITTEN_KEYS: &[&str] = &["string", "string2", "hash", "list", "set", "set2", "sorted"];
 const WRITERS: usize = 4;
-const ROUNDS: usize = 60;
+/// At least so many writes happen while at least so many snapshots are taken.
+const WRITES_MIN: usize = 4_000;
+const SNAPSHOTS_MIN: usize = 2_000;
 
-/// A snapshot with what was told after it gives the final value, also under concurrent writers.
+/// Each snapshot is what the changes up to its revision lead to, also under concurrent writers; so
+/// that the changes after it lead on from there.
 pub fn a_snapshot_and_what_follows_it_are_the_whole(make: Make<'_>) {
     let driver = Driver(make());
-    let writing = AtomicUsize::new(WRITERS);
-    let mut taken = Vec::new();
+    let (writes, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let mut taken: BTreeMap<&str, Vec<(Revision, Reply)>> = BTreeMap::new();
     std::thread::scope(|scope| {
+        let end = EndOfWriting(&is_over);
         for writer in 0..WRITERS {
-            let (driver, writing) = (&driver, &writing);
+            let (driver, writes, is_over) = (&driver, &writes, &is_over);
             scope.spawn(move || {
-                for round in 0..ROUNDS * WRITES.len() {
-                    // Each walks the writes with a stride of its own.
-                    driver.run(WRITES[round * (2 * writer + 1) % WRITES.len()]);
+                // Each walks the writes with a stride of its own.
+                for step in (0..).step_by(2 * writer + 1) {
+                    if is_over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    driver.run(WRITES[step % WRITES.len()]);
+                    writes.fetch_add(1, Ordering::SeqCst);
                 }
-                writing.fetch_sub(1, Ordering::SeqCst);
             });
         }
-        while writing.load(Ordering::SeqCst) > 0 {
-            for key in WRITTEN_KEYS {
-                taken.push((*key, driver.snapshot(key.as_bytes(), Kind::Any)));
+        for (number, key) in WRITTEN_KEYS.iter().cycle().enumerate() {
+            let (value, rev) = driver.snapshot(key.as_bytes(), Kind::Any);
+            taken.entry(key).or_default().push((rev, value));
+            if number >= SNAPSHOTS_MIN && writes.load(Ordering::SeqCst) >= WRITES_MIN {
+                break;
             }
         }
+        drop(end);
     });
     let told = driver.changes();
     check_order(&told);
-    let last: BTreeMap<&str, String> =
-        WRITTEN_KEYS.iter().map(|key| (*key, show(&driver.snapshot(key.as_bytes(), Kind::Any).0))).collect();
-    // As many as a slow engine can follow, from all over the run.
-    let stride = taken.len() / 60 + 1;
-    for (key, (value, rev)) in taken.into_iter().step_by(stride) {
-        let copy = Driver(make());
-        copy.load(key.as_bytes(), &value);
-        follow(&copy, key, rev, &told);
-        let found = show(&copy.snapshot(key.as_bytes(), Kind::Any).0);
-        assert_eq!(found, last[key], "{key} from {} at {rev}", show(&value));
+    for (key, snapshots) in taken {
+        let history: Vec<_> = told.iter().filter(|change| change.key == key.as_bytes()).collect();
+        check_against_history(&Driver(make()), key, &history, snapshots);
+    }
+}
+
+/// Stops the writers, also when taking snapshots failed.
+struct EndOfWriting<'a>(&'a AtomicBool);
+
+impl Drop for EndOfWriting<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
@@ -125,10 +137,21 @@ fn check_order(told: &[Recorded]) {
     }
 }
 
-/// Runs what was told of a key after a revision.
-fn follow(copy: &Driver, key: &str, rev: Revision, told: &[Recorded]) {
-    for change in told.iter().filter(|change| change.key == key.as_bytes() && change.rev > rev) {
-        let words = command_for_key(change).expect("these writes tell what they do to each key");
-        copy.execute(&words.iter().map(Vec::as_slice).collect::<Vec<_>>(), None, false);
+/// Compares each snapshot of a key with what its history has led to by then.
+fn check_against_history(
+    copy: &Driver,
+    key: &str,
+    history: &[&Recorded],
+    mut snapshots: Vec<(Revision, Reply)>,
+) {
+    snapshots.sort_by_key(|(rev, _)| *rev);
+    let mut ahead = history.iter().peekable();
+    for (rev, value) in snapshots {
+        while let Some(change) = ahead.next_if(|change| change.rev <= rev) {
+            let words = command_for_key(change).expect("these writes tell what they do to each key");
+            copy.execute(&words.iter().map(Vec::as_slice).collect::<Vec<_>>(), None, false);
+        }
+        let expected = show(&copy.snapshot(key.as_bytes(), Kind::Any).0);
+        assert_eq!(show(&value), expected, "{key} at {rev}");
     }
 }

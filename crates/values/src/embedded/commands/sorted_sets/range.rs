@@ -2,7 +2,7 @@
 
 use super::look::write_members;
 use crate::embedded::commands::numbers::integer;
-use crate::embedded::values::{LexRange, ScoreRange, SortedSet, Value};
+use crate::embedded::values::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, Value};
 use crate::embedded::{Expiry, Keyspace};
 use crate::{Error, ReplySink};
 use std::ops::Range;
@@ -126,16 +126,16 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The members asked for, as a set. Redis knows the size of a range by rank beforehand, and finds the
-    /// members of others one by one, in the direction asked for.
-    fn found(&self, set: &SortedSet) -> SortedSet {
+    /// The set of the members asked for. As in Redis they are added one by one, unless their number
+    /// is known beforehand and too large for a small set: it decides which zeros keep their sign.
+    fn select(&self, set: &SortedSet) -> SortedSet {
         let ranks = self.ranks(set);
-        match self.ends {
-            Ends::Rank(..) if !SortedSet::may_be_small(ranks.len()) => {
-                SortedSet::new(&set.range(ranks).collect::<Vec<_>>())
-            }
-            _ if self.in_reverse => SortedSet::grown_by(set.range_in_reverse(ranks)),
-            _ => SortedSet::grown_by(set.range(ranks)),
+        if matches!(self.ends, Ends::Rank(..)) && ranks.len() > SMALL_MEMBERS_MAX {
+            SortedSet::new(&set.range(ranks).collect::<Vec<_>>())
+        } else if self.in_reverse {
+            set.range_in_reverse(ranks).collect()
+        } else {
+            set.range(ranks).collect()
         }
     }
 }
@@ -221,7 +221,7 @@ pub(super) fn zrangestore(
 ) -> Result<(), Error> {
     let query = Query::parse(&argv[3..], Settled { is_stored: true, ..Settled::default() })?;
     let found = match keys.sorted_set(argv[2])? {
-        Some(set) => query.found(set),
+        Some(set) => query.select(set),
         None => SortedSet::default(),
     };
     store(keys, argv[1], found, reply);
