@@ -1,1 +1,19 @@
-//! Coordination.
+//! What is built from coordination alone: the node's lease, presence, stored secrets.
+//!
+//! Every recipe stands on `Arc<dyn Coordination>` and nothing else, so it runs over any engine, in a
+//! server or in a client process. A recipe's key layout is documented in its module, and is stable.
+//! Nothing here knows a wire format or a connection.
+
+mod layout;
+mod mirror;
+mod node_lease;
+pub mod presence;
+mod secrets;
+mod task;
+
+pub use node_lease::NodeLease;
+pub use presence::{
+    Cause, EntryKind, Member, Presence, PresenceError, PresenceEvent, PresenceEventKind, PresenceListener,
+    Scope, SessionRef,
+};
+pub use secrets::{Secrets, SecretsError};

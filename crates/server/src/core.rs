@@ -21,7 +21,7 @@ pub struct Core {
     /// Live values.
     pub values: Arc<dyn Values>,
     /// EKGs.
-    pub presence: Arc<Presence>,
+    pub presence: Presence,
     /// Monitors.
     pub hub: Arc<Hub>,
     /// Who may do what.
@@ -34,8 +34,23 @@ pub struct Core {
     pub clock: Arc<dyn Clock>,
     /// This node's name.
     pub node_name: String,
+    /// Origins beside loopback's whose pages may talk to the server while auth is off.
+    pub allowed_origins: Vec<String>,
     sudo: Vec<Cidr>,
     sessions: Sessions,
+}
+
+/// What a [`Core`] is made of. Each is as the field of that name.
+#[allow(missing_docs)]
+pub struct Parts {
+    pub values: Arc<dyn Values>,
+    pub presence: Presence,
+    pub hub: Arc<Hub>,
+    pub authorizer: Authorizer,
+    pub metrics: Arc<Metrics>,
+    pub clock: Arc<dyn Clock>,
+    pub node_name: String,
+    pub config: Config,
 }
 
 /// The open sessions.
@@ -47,26 +62,19 @@ struct Sessions {
 
 impl Core {
     /// The server over these parts.
-    pub fn new(
-        config: &Config,
-        node_name: String,
-        clock: Arc<dyn Clock>,
-        values: Arc<dyn Values>,
-        presence: Arc<Presence>,
-        hub: Arc<Hub>,
-        authorizer: Authorizer,
-        metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let config = parts.config;
         Arc::new(Core {
-            values,
-            presence,
-            hub,
-            authorizer,
-            metrics,
-            limits: ArcSwap::from_pointee(config.limits.clone()),
-            clock,
-            node_name,
-            sudo: config.sudo.clone(),
+            values: parts.values,
+            presence: parts.presence,
+            hub: parts.hub,
+            authorizer: parts.authorizer,
+            metrics: parts.metrics,
+            limits: ArcSwap::from_pointee(config.limits),
+            clock: parts.clock,
+            node_name: parts.node_name,
+            allowed_origins: config.allowed_origins,
+            sudo: config.sudo,
             sessions: Sessions::default(),
         })
     }
@@ -120,7 +128,7 @@ impl Core {
     pub fn gauges(&self) -> Gauges {
         Gauges {
             monitors: self.hub.monitors() as u64,
-            ekg_entries: self.presence.len() as u64,
+            ekg_entries: self.presence.entries() as u64,
             queue_bytes: self.hub.counters().queued.load(Ordering::Relaxed) as u64,
             keys: self.values.len_hint().unwrap_or(0) as u64,
         }

@@ -183,7 +183,8 @@ impl Session {
     pub fn owe_presence(&self, ekg: &[u8]) {
         let found = self.keys.find(key_hash(ekg), |monitor| monitor.topic.name() == ekg);
         if let Some(monitor) = found
-            && (monitor.topic.had_presence() || self.core.presence.card(ekg, hyrax_recipes::Scope::Cluster) > 0)
+            && (monitor.topic.had_presence()
+                || self.core.presence.card(ekg, hyrax_recipes::Scope::Cluster) > 0)
         {
             monitor.subscription.outbox.lose(ekg, &monitor.subscription, false, true);
         }

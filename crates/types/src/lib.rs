@@ -7,8 +7,10 @@ mod clock;
 mod key;
 pub mod limits;
 mod revision;
+mod session;
 
 pub use change::{Change, OwnedChange};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use key::{DomainKey, RESERVED_PREFIX, is_reserved};
 pub use revision::Revision;
+pub use session::SessionId;

@@ -34,6 +34,58 @@ pub const STALLED_MAX: Duration = Duration::from_secs(30);
 /// How long a half-open connection may go unnoticed, by default.
 pub const HALF_OPEN_MAX: Duration = Duration::from_secs(30);
 
+/// Connections that wait to be accepted. When a thousand clients reconnect at once, they wait here
+/// rather than for a second try; the system cuts it to its own maximum.
+pub const LISTEN_BACKLOG: u32 = 4096;
+
+/// Bytes of a first line while its protocol is undecided. What is longer is told by its beginning.
+pub const FIRST_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// How long a first line may take from its first byte on. A person types one faster.
+pub const FIRST_LINE_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long a TLS handshake may take: a few round trips on the worst of lines.
+pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// How long a refused client is read from, so that it reads the refusal before it meets a closed
+/// socket.
+pub const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// Clients that are being refused at one time; more are closed without a word.
+pub const FAREWELLS_MAX: usize = 64;
+
+/// Bytes of an HTTP request's head. A key of the largest size, each byte percent-encoded, fits in.
+pub const HTTP_HEAD_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of the head of a request over HTTP/2. Its clients put keys into bodies, and one connection may
+/// have a head in memory for each of its streams.
+pub const HTTP2_HEAD_BYTES_MAX: u32 = 16 * 1024;
+
+/// Header fields of an HTTP request. Browsers and proxies send some thirty.
+pub const HTTP_HEADERS_MAX: usize = 100;
+
+/// How long an HTTP request's head may take, the pause since the request before included: this also
+/// ends an idle connection.
+pub const HTTP_HEAD_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long an HTTP request's body may take. A body is one frame at most.
+pub const HTTP_BODY_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Requests in flight on one HTTP/2 connection. gRPC clients wait for a free stream beyond it; the
+/// number is what most servers offer.
+pub const HTTP2_STREAMS_MAX: u32 = 256;
+
+/// Bytes of one HTTP/2 stream that a client may send before they were read.
+pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
+
+/// Bytes of all streams of an HTTP/2 connection that a client may send before they were read: the
+/// largest frame, so that one large request need not wait for credit.
+pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes read from a WebSocket at a time. The library's own 128 KiB for each connection would be most of
+/// what an idle one costs.
+pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
+
 /// Monitors of one session, by default: keys and prefixes together.
 pub const MONITORS_PER_SESSION_MAX: usize = 10_000;
 
@@ -78,3 +130,7 @@ pub const COORDINATION_HISTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Events queued for one watch. A watch that is further behind reads the history instead.
 pub const WATCH_QUEUE_EVENTS_MAX: usize = 1_024;
+
+/// Secrets attached to one key: all of them are set in one transaction, and each is tried against a
+/// wrong one.
+pub const SECRETS_PER_KEY_MAX: usize = 32;

@@ -152,7 +152,7 @@ impl LineClient {
 
 /// Whether a line was not asked for: in the flat dialect a push names its `cmd`, which no reply does; in the
 /// domain dialect its `command` is one that nobody can send.
-fn is_push(line: &Value) -> bool {
+pub(super) fn is_push(line: &Value) -> bool {
     let pushed_commands = ["mon-push", "reset"];
     line.get("cmd").is_some()
         || line

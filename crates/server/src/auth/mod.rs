@@ -68,9 +68,10 @@ impl Authorizer {
         // Every operator is compared, so that the time taken does not tell which names exist.
         let mut found = None;
         for operator in &rules.operators {
-            let matches = operator.name().as_bytes().ct_eq(name) & operator.password().expose().as_bytes().ct_eq(password);
+            let matches =
+                operator.name.as_bytes().ct_eq(name) & operator.password.expose().as_bytes().ct_eq(password);
             if bool::from(matches) {
-                found = Some(Identity::Operator(operator.name().into()));
+                found = Some(Identity::Operator(operator.name.as_str().into()));
             }
         }
         found
@@ -85,7 +86,8 @@ impl Authorizer {
         if configured.into_iter().any(accepted) {
             return true;
         }
-        self.stored.any_global(&accepted) || (claim.may_use_key_secrets(proof) && self.stored.any_of_key(claim.key, &accepted))
+        self.stored.any_global(&accepted)
+            || (claim.may_use_key_secrets(proof) && self.stored.any_of_key(claim.key, &accepted))
     }
 
     /// The secrets that every key accepts: the configured ones, then those added at run time.

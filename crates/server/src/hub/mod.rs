@@ -11,7 +11,7 @@ mod outbox;
 mod subscription;
 mod topic;
 
-pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, What};
+pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
@@ -199,7 +199,8 @@ impl Hub {
     pub fn sweep(&self, now: Instant) {
         loop {
             let mut idle = self.idle.lock();
-            let due = idle.front().is_some_and(|idle| now.duration_since(idle.since) >= limits::HISTORY_LINGER);
+            let due =
+                idle.front().is_some_and(|idle| now.duration_since(idle.since) >= limits::HISTORY_LINGER);
             let Some(oldest) = (if due { idle.pop_front() } else { None }) else { return };
             drop(idle);
             self.forget(&oldest);
@@ -286,7 +287,8 @@ impl Feed for Hub {
 
     fn emit(&self, hash: u64, change: &Change<'_>) {
         let topic = self.find(hash, change.key);
-        let wide = if self.has_wide.load(Ordering::Acquire) { self.wide_topics(change.key) } else { Vec::new() };
+        let wide =
+            if self.has_wide.load(Ordering::Acquire) { self.wide_topics(change.key) } else { Vec::new() };
         if topic.is_none() && wide.is_empty() {
             return;
         }

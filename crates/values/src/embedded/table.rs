@@ -110,11 +110,6 @@ impl<T: Keyed> Table<T> {
         self.find(key_hash(key), key).map(|position| &self.entries[position])
     }
 
-    /// The entry of `key`. Its key must stay as it is.
-    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut T> {
-        self.find(key_hash(key), key).map(|position| &mut self.entries[position])
-    }
-
     /// Adds an entry whose key is not there yet; gives its position.
     pub fn insert_new(&mut self, hash: u64, entry: T) -> usize {
         let position = self.entries.len();

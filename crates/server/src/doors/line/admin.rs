@@ -51,7 +51,10 @@ pub async fn secrets(
         Verb::AddSecretKeys | Verb::Aglobalsecretsadd => {
             let mut added = Vec::new();
             for secret in given_secrets(message)? {
-                added.push(!authorizer.is_configured(&secret) && stored.add_global(secret).await.map_err(problem)?);
+                added.push(
+                    !authorizer.is_configured(&secret)
+                        && stored.add_global(&secret).await.map_err(problem)?,
+                );
             }
             write_counted(message.dialect, &added, envelope, out);
         }
@@ -62,7 +65,7 @@ pub async fn secrets(
             }
             let mut removed = Vec::new();
             for secret in secrets {
-                removed.push(stored.remove_global(secret).await.map_err(problem)?);
+                removed.push(stored.remove_global(&secret).await.map_err(problem)?);
             }
             write_counted(message.dialect, &removed, envelope, out);
         }
@@ -88,15 +91,15 @@ async fn of_key(
             envelope.reply(out, |out| write_list(secrets.iter().map(|secret| &secret[..]), out));
         }
         Verb::Asecretsset => {
-            stored.set_of_key(key, given_secrets(message)?).await.map_err(problem)?;
+            stored.set_of_key(&key, &given_secrets(message)?).await.map_err(problem)?;
             envelope.word("OK", out);
         }
         _ => {
             let mut changed = Vec::new();
             for secret in given_secrets(message)? {
                 let outcome = match verb {
-                    Verb::Asecretsadd => stored.add_to_key(key.clone(), secret).await,
-                    _ => stored.remove_from_key(key.clone(), secret).await,
+                    Verb::Asecretsadd => stored.add_to_key(&key, &secret).await,
+                    _ => stored.remove_from_key(&key, &secret).await,
                 };
                 changed.push(outcome.map_err(problem)?);
             }
@@ -134,7 +137,8 @@ fn write_counted(dialect: Dialect, changed: &[bool], envelope: &Envelope, out: &
     envelope.reply(out, |out| match dialect {
         Dialect::Flat => write_integer(changed.iter().filter(|&&changed| changed).count() as i64, out),
         Dialect::Domain => {
-            let ones: Vec<&[u8]> = changed.iter().map(|&changed| if changed { &b"1"[..] } else { b"0" }).collect();
+            let ones: Vec<&[u8]> =
+                changed.iter().map(|&changed| if changed { &b"1"[..] } else { b"0" }).collect();
             out.push(b'[');
             out.extend_from_slice(&ones.join(&b','));
             out.push(b']');
@@ -148,7 +152,10 @@ pub fn nodes(session: &Session, verb: Verb, envelope: &Envelope, out: &mut Vec<u
         return Err(NOT_PERMITTED.into());
     }
     if verb != Verb::GetNodes {
-        return Err("this server keeps its values in its own process: there is no pool whose nodes could change".into());
+        return Err(
+            "this server keeps its values in its own process: there is no pool whose nodes could change"
+                .into(),
+        );
     }
     envelope.reply(out, |out| {
         out.push(b'[');

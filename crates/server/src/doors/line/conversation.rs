@@ -48,7 +48,10 @@ impl Conversation {
         let text = match std::str::from_utf8(line) {
             Ok(text) => text,
             Err(error) => {
-                let problem = format!("not UTF-8: a stray byte at {}; write bytes as {{\"base64\":\"…\"}}", error.valid_up_to());
+                let problem = format!(
+                    "not UTF-8: a stray byte at {}; write bytes as {{\"base64\":\"…\"}}",
+                    error.valid_up_to()
+                );
                 Envelope::bare().error(&problem, out);
                 return Answer::Done;
             }
@@ -142,7 +145,11 @@ impl Conversation {
         }
         if let Some(verb) = verb {
             let took_us = self.session.core.clock.now_us().saturating_sub(begun);
-            self.session.core.metrics.command(command::COMMANDS.len() + verb.number(), succeeded, took_us * 1000);
+            self.session.core.metrics.command(
+                command::COMMANDS.len() + verb.number(),
+                succeeded,
+                took_us * 1000,
+            );
         }
     }
 
@@ -169,7 +176,9 @@ impl Conversation {
             Verb::Eadd | Verb::Eaddq | Verb::Erem | Verb::Eremq => {
                 presence::change(session, verb, message, envelope, out).await?;
             }
-            Verb::Emembers | Verb::Ecard | Verb::Eismember => presence::ask(session, verb, message, envelope, out)?,
+            Verb::Emembers | Verb::Ecard | Verb::Eismember => {
+                presence::ask(session, verb, message, envelope, out)?
+            }
             Verb::Auth => admin::authenticate(session, message, envelope, out)?,
             Verb::GetSecretKeys
             | Verb::AddSecretKeys
@@ -218,13 +227,19 @@ fn boxed(problem: impl Display + Send + 'static) -> Box<dyn Display + Send> {
 fn refuse_unread(text: &str, bad: &BadMessage, out: &mut Vec<u8>) {
     let envelope = match bad {
         BadMessage::Json(_) => Envelope::bare(),
-        BadMessage::Shape(_) => super::message::read_frame(text).map_or_else(Envelope::bare, |frame| Envelope::of(&frame)),
+        BadMessage::Shape(_) => {
+            super::message::read_frame(text).map_or_else(Envelope::bare, |frame| Envelope::of(&frame))
+        }
     };
     envelope.error(bad, out);
 }
 
 /// Writes a reply by its sink; a failure replaces it.
-pub(super) fn write_reply(envelope: &Envelope, out: &mut Vec<u8>, write: impl Fn(&mut dyn ReplySink)) -> bool {
+pub(super) fn write_reply(
+    envelope: &Envelope,
+    out: &mut Vec<u8>,
+    write: impl Fn(&mut dyn ReplySink),
+) -> bool {
     let start = out.len();
     envelope.begin(out);
     let value = out.len();
@@ -250,7 +265,8 @@ fn unknown(message: &Message<'_>) -> Problem {
 }
 
 fn write_names(out: &mut Vec<u8>) {
-    let mut names: Vec<&str> = command::COMMANDS.iter().map(|command| command.name).chain(verbs::names()).collect();
+    let mut names: Vec<&str> =
+        command::COMMANDS.iter().map(|command| command.name).chain(verbs::names()).collect();
     names.sort_unstable();
     super::push::write_list(names.into_iter().map(str::as_bytes), out);
 }

@@ -369,7 +369,9 @@ mod tests {
         assert_eq!(string(r#""plain""#).as_deref(), Ok("plain"));
         assert_eq!(string(r#""a\"\\\/\b\f\n\r\tz""#).as_deref(), Ok("a\"\\/\u{8}\u{c}\n\r\tz"));
         assert_eq!(string(r#""\u00e9\ud83d\ude00""#).as_deref(), Ok("é😀"));
-        for bad in [r#""\ud83d""#, r#""\udc00x""#, r#""\x""#, r#""\u12""#, r#""open"#, "\"\n\"", r#""\u+123""#] {
+        for bad in
+            [r#""\ud83d""#, r#""\udc00x""#, r#""\x""#, r#""\u12""#, r#""open"#, "\"\n\"", r#""\u+123""#]
+        {
             assert!(string(bad).is_err(), "{bad}");
         }
     }

@@ -9,7 +9,7 @@ use crate::session::Session;
 use futures_util::future::BoxFuture;
 use hyrax_types::{DomainKey, is_reserved, limits};
 use hyrax_values::command::Access;
-use hyrax_values::{Call, Command, Execution, Reply, Values};
+use hyrax_values::{Call, Command, Execution, Reply};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::time::Instant;
@@ -32,7 +32,9 @@ pub fn run(
     };
     let (key, args, secrets) = match &item {
         None => (message.key.as_deref().map(Cow::Borrowed), &message.args, &message.secrets),
-        Some(item) => (item.id.as_ref().map(|id| flat_key(item.domain.as_ref(), id)), &item.values, &item.secrets),
+        Some(item) => {
+            (item.id.as_ref().map(|id| flat_key(item.domain.as_ref(), id)), &item.values, &item.secrets)
+        }
     };
     let mut argv = Argv::new();
     argv.push(message.name.as_bytes());

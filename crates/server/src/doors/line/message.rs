@@ -109,7 +109,10 @@ pub fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, BadMessa
     let kind = reader.kind()?;
     if kind != JsonKind::Object {
         reader.raw()?;
-        return shape(format!("a command is an object such as {{\"cmd\":\"get\",\"key\":\"foo\"}}, not {}", kind.name()));
+        return shape(format!(
+            "a command is an object such as {{\"cmd\":\"get\",\"key\":\"foo\"}}, not {}",
+            kind.name()
+        ));
     }
     let mut message = Message::empty();
     // A field of the wrong kind is reported once the whole object has been read, so that what is not
@@ -127,7 +130,9 @@ pub fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, BadMessa
     match bad {
         Some(BadMessage::Shape(text)) => Err(BadMessage::Shape(text)),
         Some(BadMessage::Json(json)) => Err(json.into()),
-        None if message.name.is_empty() => shape("a command needs \"cmd\" (or \"command\" with \"payload\")".into()),
+        None if message.name.is_empty() => {
+            shape("a command needs \"cmd\" (or \"command\" with \"payload\")".into())
+        }
         None => Ok(message),
     }
 }
@@ -285,9 +290,10 @@ fn read_word<'a>(field: &str, reader: &mut Reader<'a>) -> Result<Word<'a>, BadMe
         }),
         JsonKind::Number | JsonKind::Bool => Ok(Cow::Borrowed(reader.raw()?.as_bytes())),
         JsonKind::Object => read_base64(field, reader),
-        kind @ (JsonKind::Array | JsonKind::Null) => {
-            shape(format!("\"{field}\" must be a string, a number, a boolean or {{\"base64\":\"…\"}}, not {}", kind.name()))
-        }
+        kind @ (JsonKind::Array | JsonKind::Null) => shape(format!(
+            "\"{field}\" must be a string, a number, a boolean or {{\"base64\":\"…\"}}, not {}",
+            kind.name()
+        )),
     }
 }
 
@@ -374,8 +380,13 @@ mod tests {
 
     #[test]
     fn the_flat_dialect_is_read() {
-        let message = read(r#" {"cmd":"SET","key":"foo","args":["a",1.50,true,{"base64":"AAE="}],"id":"gopher","secret":"s","ref":[ ]} "#);
-        assert_eq!(message.err().as_deref(), Some("\"ref\" must be a string, a number, a boolean or null, not an array"));
+        let message = read(
+            r#" {"cmd":"SET","key":"foo","args":["a",1.50,true,{"base64":"AAE="}],"id":"gopher","secret":"s","ref":[ ]} "#,
+        );
+        assert_eq!(
+            message.err().as_deref(),
+            Some("\"ref\" must be a string, a number, a boolean or null, not an array")
+        );
         let message = read(r#"{"cmd":"SET","key":"foo","args":["a",1.50,true,{"base64":"AAE="}],"id":"gopher","ref":1e3,"quiet":true}"#)
             .expect("a message");
         assert_eq!((message.dialect, &*message.name), (Dialect::Flat, "SET"));
@@ -400,9 +411,15 @@ mod tests {
             ("7", "a command is an object such as {\"cmd\":\"get\",\"key\":\"foo\"}, not a number"),
             ("{}", "a command needs \"cmd\" (or \"command\" with \"payload\")"),
             (r#"{"cmd":7}"#, "\"cmd\" must be a string, not a number"),
-            (r#"{"cmd":"get","key":null}"#, "\"key\" must be a string, a number, a boolean or {\"base64\":\"…\"}, not null"),
+            (
+                r#"{"cmd":"get","key":null}"#,
+                "\"key\" must be a string, a number, a boolean or {\"base64\":\"…\"}, not null",
+            ),
             (r#"{"cmd":"get","args":"x"}"#, "\"args\" must be an array, not a string"),
-            (r#"{"cmd":"get","args":["x",[]]}"#, "\"args\"[1] must be a string, a number, a boolean or {\"base64\":\"…\"}, not an array"),
+            (
+                r#"{"cmd":"get","args":["x",[]]}"#,
+                "\"args\"[1] must be a string, a number, a boolean or {\"base64\":\"…\"}, not an array",
+            ),
             (r#"{"cmd":"get","quiet":1}"#, "\"quiet\" must be true or false, not a number"),
             (r#"{"cmd":"get","since":-1}"#, "\"since\" must be a whole number that is not negative"),
             (r#"{"cmd":"get","args":7,"key":"#, "not JSON: the text ends too early at byte 26"),

@@ -90,7 +90,14 @@ async fn start(
         envelope.end(out);
         return Ok(());
     };
-    match session.resume(key, Revision(since), form, &mut sink).await? {
+    let mut resumed = session.resume(key, Revision(since), form, &mut sink).await?;
+    if sink.saw_binary_field() {
+        value.clear();
+        let mut sink = JsonSink::with_maps_as_pairs(&mut value);
+        resumed =
+            session.resume(key, Revision(since), form, &mut sink as &mut (dyn ReplySink + Send)).await?;
+    }
+    match resumed {
         Resumed::Missed(rev) => {
             envelope.begin(out);
             out.extend_from_slice(b"\"OK\"");

@@ -36,14 +36,21 @@ pub async fn change(
     Ok(())
 }
 
-async fn change_flat(session: &mut Session, adds: bool, quiet: bool, message: &Message<'_>) -> Result<(), Problem> {
+async fn change_flat(
+    session: &mut Session,
+    adds: bool,
+    quiet: bool,
+    message: &Message<'_>,
+) -> Result<(), Problem> {
     let ekg = flat_ekg(message)?;
     let id = message.id.as_deref();
     proof::check_presence(session, message, &message.secrets, ekg, id.unwrap_or_default())?;
-    let presence = session.core.presence.clone();
+    let core = session.core.clone();
+    let presence = &core.presence;
     let ekg = Bytes::copy_from_slice(ekg);
     if adds {
-        let id = id.ok_or_else(|| format!("\"{}\" needs \"id\", which tells others who was added", message.name))?;
+        let id =
+            id.ok_or_else(|| format!("\"{}\" needs \"id\", which tells others who was added", message.name))?;
         check_key(id)?;
         check_room(session)?;
         session.owns_presence();
@@ -65,13 +72,17 @@ async fn change_named(
     // All are checked before the first is changed.
     for item in &items {
         let ekg = named_ekg(message, item)?;
-        let name = item.name.as_deref().ok_or_else(|| format!("\"{}\" needs \"name\" in each element", message.name))?;
+        let name = item
+            .name
+            .as_deref()
+            .ok_or_else(|| format!("\"{}\" needs \"name\" in each element", message.name))?;
         check_key(&ekg)?;
         check_key(name)?;
         proof::check_presence(session, message, &item.secrets, &ekg, name)?;
         entries.push((Bytes::from(ekg), Bytes::copy_from_slice(name)));
     }
-    let presence = session.core.presence.clone();
+    let core = session.core.clone();
+    let presence = &core.presence;
     let mut outcomes = Vec::with_capacity(entries.len());
     for (ekg, name) in entries {
         let changed = if adds {
@@ -110,7 +121,9 @@ pub fn ask(
             _ => None,
         };
         proof::check_read(session, message, &message.secrets, ekg)?;
-        envelope.reply(out, |out| write_fact(session, verb, ekg, id.unwrap_or_default(), scope, message.dialect, out));
+        envelope.reply(out, |out| {
+            write_fact(session, verb, ekg, id.unwrap_or_default(), scope, message.dialect, out)
+        });
         return Ok(());
     }
     // One key may stand alone, and is then answered alone; a list is answered with a list.
@@ -130,7 +143,9 @@ pub fn ask(
     }
     match (&facts[..], is_list) {
         ([fact], false) => envelope.reply(out, |out| out.extend_from_slice(fact)),
-        ([], false) => return Err(format!("\"{}\" needs \"payload\" with \"domain\" and \"id\"", message.name).into()),
+        ([], false) => {
+            return Err(format!("\"{}\" needs \"payload\" with \"domain\" and \"id\"", message.name).into());
+        }
         _ => envelope.reply(out, |out| {
             out.push(b'[');
             out.extend_from_slice(&facts.join(&b','));
@@ -156,7 +171,8 @@ fn write_fact(
             write_integer(i64::from(presence.contains(ekg, &Bytes::copy_from_slice(name), scope)), out);
         }
         _ => {
-            let mut names: Vec<Bytes> = presence.members(ekg, scope).into_iter().map(|member| member.name).collect();
+            let mut names: Vec<Bytes> =
+                presence.members(ekg, scope).into_iter().map(|member| member.name).collect();
             names.sort_unstable();
             // Ids may be shared by connections and count one each; a name is in an EKG once.
             if dialect == Dialect::Domain {

@@ -68,7 +68,11 @@ pub fn check_read(
     secrets: &Secrets<'_>,
     key: &[u8],
 ) -> Result<(), Problem> {
-    if session.core.authorizer.anyone_may_read() { Ok(()) } else { check(session, message, secrets, [key].into_iter()) }
+    if session.core.authorizer.anyone_may_read() {
+        Ok(())
+    } else {
+        check(session, message, secrets, [key].into_iter())
+    }
 }
 
 fn needs_proof(session: &Session) -> bool {

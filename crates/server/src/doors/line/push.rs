@@ -4,6 +4,9 @@ use super::encode::{write_bytes, write_string, write_unsigned};
 use crate::hub::{Form, PresenceChange, PresenceKind, What};
 use hyrax_types::{DomainKey, OwnedChange, Revision};
 
+/// In the place of an id where there is none: a loss is told by a reset, not by a push.
+static NOBODY: bytes::Bytes = bytes::Bytes::new();
+
 /// The push form of the flat dialect.
 pub struct FlatForm;
 
@@ -74,6 +77,7 @@ fn flat_presence(change: &PresenceChange, out: &mut Vec<u8>) {
         PresenceKind::Added { id, .. } => ("eadd", id),
         PresenceKind::Removed { id } => ("erem", id),
         PresenceKind::Closed { id, .. } => ("eclose", id),
+        PresenceKind::Lost => ("ereset", &NOBODY),
     };
     out.extend_from_slice(b"{\"cmd\":");
     write_string(command, out);
@@ -90,6 +94,7 @@ fn domain_presence(change: &PresenceChange, out: &mut Vec<u8>) {
         PresenceKind::Added { id, .. } => ("eadd", id),
         PresenceKind::Removed { id } => ("erem", id),
         PresenceKind::Closed { id, .. } => ("disconnect", id),
+        PresenceKind::Lost => ("ereset", &NOBODY),
     };
     out.extend_from_slice(b"{\"key\":{");
     write_domain_key(&change.ekg, out);
@@ -112,7 +117,7 @@ fn write_details(kind: &PresenceKind, out: &mut Vec<u8>) {
             out.extend_from_slice(b",\"cause\":");
             write_string(cause, out);
         }
-        PresenceKind::Added { .. } | PresenceKind::Removed { .. } => {}
+        PresenceKind::Added { .. } | PresenceKind::Removed { .. } | PresenceKind::Lost => {}
     }
 }
 
@@ -161,7 +166,13 @@ mod tests {
 
     #[test]
     fn a_change_is_pushed_as_it_was_sent() {
-        let change = Change { key: b"td:tid", rev: Revision(9), command: "set", args: &[b"bar"], actor: Some(b"gopher") };
+        let change = Change {
+            key: b"td:tid",
+            rev: Revision(9),
+            command: "set",
+            args: &[b"bar"],
+            actor: Some(b"gopher"),
+        };
         let what = What::Change(change.to_owned());
         assert_eq!(
             text(&FLAT, &what),

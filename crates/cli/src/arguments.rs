@@ -1,0 +1,138 @@
+//! The command line as a whole: what subcommands there are.
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::bench::Bench;
+use crate::commands::cmd::Cmd;
+use crate::commands::completions::Completions;
+use crate::commands::demo::Demo;
+use crate::commands::ekg::Ekg;
+use crate::commands::mon::Mon;
+use crate::commands::serve::Serve;
+use crate::commands::sign::Sign;
+
+/// Live shared state: values that push their changes, presence, coordination.
+///
+/// Without a command it serves: `hyrax` is `hyrax serve`, `hyrax --listen ADDR` is `hyrax serve
+/// --listen ADDR`.
+#[derive(Debug, Parser)]
+#[command(name = "hyrax", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do. A command is described where it is defined, but for those that have commands of their
+/// own.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Serve(Box<Serve>),
+    Cmd(Cmd),
+    Mon(Mon),
+    /// Be present, or see who is
+    #[command(subcommand)]
+    Ekg(Ekg),
+    /// Make a secret for somebody else's command
+    #[command(subcommand)]
+    Sign(Sign),
+    Demo(Demo),
+    Bench(Box<Bench>),
+    Completions(Completions),
+}
+
+/// Reads the command line. Where it names no command, it is `serve`'s.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let about_itself = ["-h", "--help", "-V", "--version"];
+    let serves = match arguments.get(1).map(|first| first.to_string_lossy()) {
+        None => true,
+        Some(first) => first.starts_with('-') && !about_itself.contains(&&*first),
+    };
+    if serves {
+        arguments.insert(arguments.len().min(1), "serve".into());
+    }
+    Cli::try_parse_from(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        for line in ["hyrax", "hyrax --listen 127.0.0.1:0", "hyrax --insecure", "hyrax serve --print-config"]
+        {
+            assert!(matches!(read(line).unwrap().command, Command::Serve(_)), "{line}");
+        }
+        assert_eq!(read("hyrax --help").unwrap_err().kind(), ErrorKind::DisplayHelp);
+        assert_eq!(read("hyrax -V").unwrap_err().kind(), ErrorKind::DisplayVersion);
+    }
+
+    #[test]
+    fn every_command_reads_its_arguments() {
+        for line in [
+            "hyrax cmd set foo bar",
+            "hyrax cmd --json --secret s --id gopher zadd foo -1 a",
+            "hyrax cmd zadd foo -1 a --not-a-flag",
+            "hyrax cmd ping",
+            "hyrax mon foo bar --since 7 --json",
+            "hyrax mon --prefix room:",
+            "hyrax ekg join room ann --secret s",
+            "hyrax ekg watch room --url unix:/tmp/h.sock",
+            "hyrax ekg members room --json",
+            "hyrax sign flat --secret s set foo gopher",
+            "hyrax sign domain --secret s td --name joseph",
+            "hyrax sign v2 --secret s --expires 1h set td:tid",
+            "hyrax demo --plain --seconds 2",
+            "hyrax bench get set --against redis-server --runs 1 --json",
+            "hyrax bench --in-flight 1,64 fan-out --monitors 10",
+            "hyrax completions bash",
+        ] {
+            read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "hyrax frobnicate",
+            "hyrax cmd",
+            "hyrax mon",
+            "hyrax ekg join room",
+            "hyrax sign v2 --secret s --expires soon set foo",
+            "hyrax serve --listen 2379",
+            "hyrax serve --sudo localhost",
+            "hyrax bench frob",
+            "hyrax bench get --against nonsense",
+            "hyrax bench get --runs 0",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_server_variable_has_a_flag_of_its_name() {
+        let command = Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        let flags: Vec<_> = serve.get_arguments().filter_map(|flag| flag.get_long()).collect();
+        for variable in hyrax_server::config::variables() {
+            let flag = variable.trim_start_matches("HYRAX_").to_lowercase().replace('_', "-");
+            assert!(flags.contains(&flag.as_str()), "{variable} has no --{flag}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The load: connections that send batches and count what comes back, on one thread and one poll.
+//!
+//! *Drivers* send batches of requests and wait for the replies to each before the next; *listeners*
+//! are subscribed and count pushes. With listeners, a driver also waits until not too many
+//! deliveries are still under way.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use mio::{Events, Interest, Poll, Token};
+
+use super::requests::Batch;
+use super::wire::{Counted, Counter, Protocol};
+
+/// Read at once. Larger than what a socket's buffer usually holds.
+const READ_BYTES: usize = 256 * 1024;
+/// How long nothing at all may arrive before what is missing is given up for lost.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Replies to subscribe requests may take this long: they come one at a time.
+const SUBSCRIBE_MAX: Duration = Duration::from_secs(10);
+
+/// When to stop sending.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// After so many requests.
+    pub requests: u64,
+    /// After so long.
+    pub time: Duration,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Answers that were errors.
+    pub errors: u64,
+    /// Requests that no answer came to.
+    pub unanswered: u64,
+    /// Pushes that arrived at listeners.
+    pub deliveries: u64,
+    /// Pushes that should have arrived.
+    pub deliveries_expected: u64,
+    /// Pushes that only said that others were folded away.
+    pub resets: u64,
+    /// From the first request to the last answer or delivery.
+    pub elapsed: Duration,
+}
+
+/// The deliveries that each request brings about, and how many may be under way when the next batch
+/// is sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deliveries {
+    /// Listeners that each request reaches.
+    pub per_request: u64,
+    /// Deliveries that may still be under way.
+    pub under_way_max: u64,
+}
+
+/// Connections of one thread.
+pub struct Generator {
+    poll: Poll,
+    peers: Vec<Peer>,
+    drivers: usize,
+    deliveries: Deliveries,
+    buffer: Vec<u8>,
+}
+
+struct Peer {
+    stream: mio::net::TcpStream,
+    counter: Counter,
+    /// A driver's requests; a listener has none.
+    batch: Option<Batch>,
+    /// Of the batch under way: requests, bytes written, answers still missing.
+    sending: usize,
+    written: usize,
+    missing: u64,
+}
+
+impl Generator {
+    /// Connects the drivers, a batch each, and subscribes the listeners, one request each.
+    pub fn connect(
+        address: SocketAddr,
+        protocol: Protocol,
+        drivers: Vec<Batch>,
+        listeners: Vec<Vec<u8>>,
+        deliveries: Deliveries,
+    ) -> Result<Generator> {
+        let poll = Poll::new().context("cannot poll")?;
+        let driver_count = drivers.len();
+        let mut peers = Vec::with_capacity(driver_count + listeners.len());
+        let listeners = listeners.into_iter().map(|request| (None, Some(request)));
+        for (batch, request) in drivers.into_iter().map(|batch| (Some(batch), None)).chain(listeners) {
+            let stream = match request {
+                None => open(address)?,
+                Some(request) => subscribe(address, protocol, &request)?,
+            };
+            stream.set_nonblocking(true)?;
+            let mut stream = mio::net::TcpStream::from_std(stream);
+            // A driver asks once for both: edge-triggered, readiness to write comes only after a
+            // write that found the socket full.
+            let interest =
+                if batch.is_some() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            poll.registry().register(&mut stream, Token(peers.len()), interest)?;
+            let counter = Counter::new(protocol);
+            peers.push(Peer { stream, counter, batch, sending: 0, written: 0, missing: 0 });
+        }
+        Ok(Generator { poll, peers, drivers: driver_count, deliveries, buffer: vec![0; READ_BYTES] })
+    }
+
+    /// Sends until a limit is reached, then waits for what is still under way.
+    pub fn run(&mut self, limits: Limits) -> Result<Outcome> {
+        let start = Instant::now();
+        let mut outcome = Outcome::default();
+        let mut unsent = limits.requests;
+        let mut events = Events::with_capacity(1024);
+        let mut last_arrival = start;
+        loop {
+            if start.elapsed() >= limits.time {
+                unsent = 0;
+            }
+            self.send_what_may_be_sent(&mut unsent, &mut outcome)?;
+            let answered = self.peers[..self.drivers].iter().all(|peer| peer.missing == 0);
+            if answered && unsent == 0 && outcome.deliveries >= outcome.deliveries_expected {
+                break;
+            }
+            self.poll.poll(&mut events, Some(Duration::from_millis(100))).or_else(retry)?;
+            let mut arrived = false;
+            for event in &events {
+                let Token(at) = event.token();
+                if event.is_writable() {
+                    self.peers[at].write()?;
+                }
+                if event.is_readable() {
+                    arrived |= self.receive(at, &mut outcome)?;
+                }
+            }
+            if arrived {
+                last_arrival = Instant::now();
+            } else if last_arrival.elapsed() > SILENCE_MAX {
+                break;
+            }
+        }
+        outcome.unanswered = self.peers.iter().map(|peer| peer.missing).sum();
+        outcome.elapsed = match last_arrival.elapsed() > SILENCE_MAX {
+            true => last_arrival - start,
+            false => start.elapsed(),
+        };
+        Ok(outcome)
+    }
+
+    /// Starts a batch on every driver that is free, as far as deliveries under way allow.
+    fn send_what_may_be_sent(&mut self, unsent: &mut u64, outcome: &mut Outcome) -> Result<()> {
+        for peer in &mut self.peers[..self.drivers] {
+            let under_way = outcome.deliveries_expected.saturating_sub(outcome.deliveries);
+            if *unsent == 0 || under_way > self.deliveries.under_way_max {
+                return Ok(());
+            }
+            if peer.missing > 0 {
+                continue;
+            }
+            let sent = peer.start_batch(*unsent)?;
+            *unsent -= sent;
+            outcome.deliveries_expected += sent * self.deliveries.per_request;
+        }
+        Ok(())
+    }
+
+    /// Reads all that has arrived on one connection.
+    fn receive(&mut self, at: usize, outcome: &mut Outcome) -> Result<bool> {
+        let peer = &mut self.peers[at];
+        let mut arrived = false;
+        loop {
+            let read = match peer.stream.read(&mut self.buffer) {
+                Ok(0) => bail!("the server closed a connection"),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error).context("lost a connection to the server"),
+            };
+            arrived = true;
+            let Counted { whole, errors, resets } = peer.counter.feed(&self.buffer[..read]);
+            if peer.batch.is_some() {
+                outcome.requests += whole;
+                outcome.errors += errors;
+                peer.missing = peer.missing.saturating_sub(whole);
+            } else {
+                outcome.deliveries += whole;
+                outcome.resets += resets;
+            }
+            // A read that leaves room has emptied the socket.
+            if read < self.buffer.len() {
+                break;
+            }
+        }
+        Ok(arrived)
+    }
+}
+
+impl Peer {
+    /// Sends the next batch, or as much of it as is still wanted. Returns its requests.
+    fn start_batch(&mut self, unsent: u64) -> Result<u64> {
+        let Some(batch) = &mut self.batch else { return Ok(0) };
+        batch.renew();
+        self.sending = (batch.len() as u64).min(unsent) as usize;
+        self.written = 0;
+        self.missing = self.sending as u64;
+        self.write()?;
+        Ok(self.sending as u64)
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let Some(batch) = &self.batch else { return Ok(()) };
+        let bytes = batch.bytes(self.sending);
+        while self.written < bytes.len() {
+            match self.stream.write(&bytes[self.written..]) {
+                Ok(written) => self.written += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).context("lost a connection to the server"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A connection to `address`.
+pub fn open(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address);
+    let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// A connection that sent `request` and got its one reply.
+pub fn subscribe(address: SocketAddr, protocol: Protocol, request: &[u8]) -> Result<TcpStream> {
+    let mut stream = open(address)?;
+    stream.set_read_timeout(Some(SUBSCRIBE_MAX))?;
+    stream.write_all(request).context("cannot subscribe")?;
+    let mut counter = Counter::new(protocol);
+    let mut buffer = [0; 4096];
+    loop {
+        let read = stream.read(&mut buffer).context("no answer to a subscription")?;
+        let counted = counter.feed(&buffer[..read]);
+        if counted.errors > 0 || read == 0 {
+            bail!(
+                "the server refused a subscription: {}",
+                String::from_utf8_lossy(&buffer[..read]).trim_end()
+            );
+        }
+        if counted.whole > 0 {
+            return Ok(stream);
+        }
+    }
+}
+
+/// A signal interrupts a poll without consequence.
+fn retry(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) }
+}

@@ -1,0 +1,74 @@
+//! `hyrax cmd`: one command, one answer.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use hyrax_server::config::Span;
+
+use crate::connection::{Connection, returned};
+use crate::reply;
+use crate::request::{ClientOptions, SigningOptions, flat};
+
+/// Send one command and print what it returns.
+///
+/// hyrax cmd set foo bar
+#[derive(Args, Debug)]
+pub struct Cmd {
+    #[command(flatten)]
+    client: ClientOptions,
+    #[command(flatten)]
+    signing: SigningOptions,
+    /// Who sends it: monitors see it beside the change
+    #[arg(long)]
+    id: Option<String>,
+    /// A key that the command writes, where that is not the first argument alone. Repeatable, in the
+    /// command's order
+    #[arg(long, value_name = "KEY", requires = "secret")]
+    writes: Vec<String>,
+    /// How long to wait for the answer; 0s waits for ever, as a `lock` may have to
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    timeout: Span,
+    /// The command
+    #[arg(value_name = "COMMAND")]
+    command: String,
+    /// Its key and further arguments
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Cmd {
+    /// Sends the command and prints the answer.
+    pub fn run(self) -> Result<()> {
+        let mut connection = Connection::open(&self.client.url)?;
+        connection.set_timeout((self.timeout.0 > Duration::ZERO).then_some(self.timeout.0))?;
+        connection.send(&self.request())?;
+        let reply = connection.reply()?;
+        let mut stdout = io::stdout().lock();
+        if self.client.json {
+            writeln!(stdout, "{reply}")?;
+            return returned(reply).map(|_| ());
+        }
+        let text = reply::lines(&returned(reply)?);
+        // A file gets the value as it is; a terminal must not be commanded by it.
+        if stdout.is_terminal() {
+            writeln!(stdout, "{}", reply::escape(&text))?;
+        } else {
+            writeln!(stdout, "{text}")?;
+        }
+        Ok(())
+    }
+
+    fn request(&self) -> serde_json::Value {
+        let (key, args) = match self.args.split_first() {
+            Some((key, args)) => (Some(key.as_str()), args),
+            None => (None, &[][..]),
+        };
+        let written: Vec<&str> = match self.writes.is_empty() {
+            true => key.into_iter().collect(),
+            false => self.writes.iter().map(String::as_str).collect(),
+        };
+        flat(&self.command, key, args, self.id.as_deref(), &self.signing, &written)
+    }
+}

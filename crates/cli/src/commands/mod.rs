@@ -1,0 +1,10 @@
+//! The subcommands, a file each.
+
+pub mod bench;
+pub mod cmd;
+pub mod completions;
+pub mod demo;
+pub mod ekg;
+pub mod mon;
+pub mod serve;
+pub mod sign;

@@ -1,0 +1,242 @@
+//! `hyrax serve`: a server in the foreground.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use hyrax_server::Server;
+use hyrax_server::config::{Config, Door, DoorSet, ListenAddress, Settings, Sources};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::logging::{self, LogControl};
+use crate::{open_files, server};
+
+/// Run a server.
+///
+/// It runs until SIGTERM or Ctrl-C, which drain it. SIGHUP and SIGUSR1 reload secrets, operators,
+/// limits and the log level.
+///
+/// Every setting also comes from a variable (--max-frame from HYRAX_MAX_FRAME; lists separated by
+/// blanks) and, before that, from the file of --config, as --print-config writes it.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// A TOML file of settings
+    #[arg(long, env = "HYRAX_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the effective settings as TOML, secrets left out, and end
+    #[arg(long)]
+    print_config: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Serve {
+    /// Serves until told to stop.
+    pub fn run(self: Box<Self>) -> Result<()> {
+        let sources = Sources { file: self.config, flags: self.settings };
+        let config = sources.load()?;
+        if self.print_config {
+            return Ok(io::stdout().write_all(config.to_toml().as_bytes())?);
+        }
+        config.validate()?;
+        let log = logging::start(config.log)?;
+        open_files::raise_limit();
+        server::runtime()?.block_on(serve(sources, config, log))
+    }
+}
+
+async fn serve(sources: Sources, config: Config, log: LogControl) -> Result<()> {
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    if config.auth_enabled() && config.allow_legacy_secrets {
+        tracing::warn!("secrets that never expire are accepted; allow_legacy_secrets = false ends that");
+    }
+    let server = Server::bind(config.clone()).await?;
+    let ready = ready_text(&config, &server.addresses());
+    // Nobody may be reading, which is no reason not to serve.
+    let _ = io::stdout().lock().write_all(ready.as_bytes());
+    let reload = |running: &Config| match reloaded(&sources, running) {
+        Ok(next) => {
+            server.reload(&next);
+            if let Err(error) = log.set_level(next.log.level) {
+                tracing::error!(%error);
+            }
+            next
+        }
+        Err(error) => {
+            tracing::error!("the configuration stays as it is: {error:#}");
+            running.clone()
+        }
+    };
+    let left = server.serve(signals.until_stopped(config, reload)).await;
+    if left > 0 {
+        tracing::warn!("{left} connection(s) had not ended when the time to drain was over");
+    }
+    Ok(())
+}
+
+/// The configuration that takes over from `running`, from the sources read anew. What cannot change
+/// while running is said and left alone.
+fn reloaded(sources: &Sources, running: &Config) -> Result<Config> {
+    let read = sources.load()?;
+    for setting in running.needing_restart(&read) {
+        tracing::warn!("{setting} has changed, which takes a restart");
+    }
+    let mut next = running.clone();
+    (next.secrets, next.operators, next.limits) = (read.secrets, read.operators, read.limits);
+    next.log.level = read.log.level;
+    // What results, not what was read: listeners that stay open may not lose their last secret.
+    next.validate()?;
+    tracing::info!("configuration reloaded");
+    Ok(next)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    user: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Reloads as often as asked, and returns when asked to stop. Asked once more, the process ends
+    /// without draining.
+    async fn until_stopped(&mut self, mut running: Config, reload: impl Fn(&Config) -> Config) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = self.hang_up.recv() => running = reload(&running),
+                _ = self.user.recv() => running = reload(&running),
+            }
+        }
+        tracing::info!("draining; a second signal ends at once");
+        tokio::spawn(async {
+            let Ok(mut again) = Signals::new() else { return };
+            tokio::select! {
+                _ = again.terminate.recv() => {}
+                _ = again.interrupt.recv() => {}
+            }
+            std::process::exit(1);
+        });
+    }
+}
+
+/// What is printed when ready: a line for each listener, and what to try on the first.
+fn ready_text(config: &Config, addresses: &[ListenAddress]) -> String {
+    let mut text = String::new();
+    for address in addresses {
+        text.push_str(&format!("listening on {address}\n"));
+    }
+    let doors = config.listen.first().map_or(DoorSet::ALL, |listener| listener.doors);
+    if let Some(address) = addresses.first() {
+        for (what, how) in suggestions(address, doors, config) {
+            text.push_str(&format!("  {what:<22} {how}\n"));
+        }
+    }
+    text
+}
+
+/// What works on this listener, and how.
+fn suggestions(address: &ListenAddress, doors: DoorSet, config: &Config) -> Vec<(&'static str, String)> {
+    let mut tries = Vec::new();
+    let secure = config.tls.cert.is_some();
+    let url = match address {
+        ListenAddress::Tcp { host, port } => {
+            let host = reachable(host);
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            format!("{host}:{port}")
+        }
+        ListenAddress::Unix(_) => address.to_string(),
+    };
+    let option = if url == "127.0.0.1:2379" { String::new() } else { format!(" --url {url}") };
+    if doors.contains(Door::Line) && !secure {
+        let secret = if config.auth_enabled() { " --secret SECRET" } else { "" };
+        tries.push(("watch a key", format!("hyrax mon{option} foo")));
+        tries.push(("change it", format!("hyrax cmd{option}{secret} set foo bar")));
+        let peer = match address {
+            ListenAddress::Tcp { host, port } => format!("{} {port}", reachable(host)),
+            ListenAddress::Unix(path) => format!("-U {}", path.display()),
+        };
+        tries.push((
+            "or without hyrax",
+            format!("echo '{{\"cmd\":\"get\",\"key\":\"foo\"}}' | nc -q 1 {peer}"),
+        ));
+    }
+    if let (true, ListenAddress::Tcp { .. }) = (doors.contains(Door::Http), address) {
+        let scheme = if secure { "https" } else { "http" };
+        let post = format!("curl {scheme}://{url}/hyrax -d '{{\"cmd\":\"get\",\"key\":\"foo\"}}'");
+        tries.push(("over HTTP", post));
+        tries.push(("health and metrics", format!("curl {scheme}://{url}/health {scheme}://{url}/metrics")));
+    }
+    tries
+}
+
+/// An address to connect to, where the one listened on stands for all of the machine's.
+fn reachable(host: &str) -> &str {
+    match host {
+        "0.0.0.0" => "127.0.0.1",
+        "::" => "::1",
+        host => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_takes_over_secrets_but_never_opens_a_reachable_server() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let sources = Sources { file: Some(file.path().to_owned()), flags: Settings::default() };
+        let write = |text: &str| std::fs::write(file.path(), text).unwrap();
+        let listen: hyrax_server::config::Listener = "0.0.0.0:4001".parse().unwrap();
+        let running = Config { listen: vec![listen], secrets: vec!["old".into()], ..Config::default() };
+        write("listen = ['0.0.0.0:4002']\nsecrets = ['new']\n[limits]\nmax_connections = 7\n");
+        let next = reloaded(&sources, &running).unwrap();
+        assert_eq!(next.secrets, ["new".into()]);
+        assert_eq!(next.limits.max_connections, 7);
+        assert_eq!(next.listen, running.listen, "a listener takes a restart");
+        write("listen = ['127.0.0.1:4001']\n");
+        let error = reloaded(&sources, &running).unwrap_err().to_string();
+        assert!(error.contains("0.0.0.0:4001 can be reached"), "{error}");
+    }
+
+    fn ready(listen: &str, secret: bool) -> String {
+        let listener: hyrax_server::config::Listener = listen.parse().unwrap();
+        let address = listener.address.clone();
+        let secrets = if secret { vec!["turtles".into()] } else { Vec::new() };
+        ready_text(&Config { listen: vec![listener], secrets, ..Config::default() }, &[address])
+    }
+
+    #[test]
+    fn the_ready_text_names_the_listener_first() {
+        let text = ready("127.0.0.1:4001", false);
+        assert_eq!(text.lines().next(), Some("listening on 127.0.0.1:4001"));
+        for part in
+            ["hyrax mon --url 127.0.0.1:4001 foo", "nc -q 1 127.0.0.1 4001", "http://127.0.0.1:4001/hyrax"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_works_is_suggested() {
+        let text = ready("unix:/tmp/h.sock", false);
+        assert!(text.contains("nc -q 1 -U /tmp/h.sock") && !text.contains("curl"), "{text}");
+        let text = ready("0.0.0.0:4001?doors=http", true);
+        assert!(text.contains("http://127.0.0.1:4001/health") && !text.contains("nc "), "{text}");
+        let text = ready("127.0.0.1:2379?doors=line", true);
+        assert!(text.contains("hyrax cmd --secret SECRET set") && !text.contains("turtles"), "{text}");
+        assert!(!text.contains("curl") && !text.contains("--url"), "{text}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Requests of the flat dialect, signed where a secret is at hand.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use hyrax_server::config::Secret;
+use hyrax_server::signing;
+use serde_json::{Value, json};
+
+use crate::address::Address;
+
+/// How long a secret that is made for a command at once is good for: enough for clocks that differ.
+const OWN_EXPIRY: Duration = Duration::from_secs(60);
+
+/// Which server, and how to print.
+#[derive(Args, Clone, Debug)]
+pub struct ClientOptions {
+    /// The server: HOST:PORT or unix:PATH
+    #[arg(long, env = "HYRAX_URL", value_name = "ADDR", default_value = "127.0.0.1:2379")]
+    pub url: Address,
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to be allowed to change something.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SigningOptions {
+    /// Sign with this secret of the server's
+    #[arg(long, env = "HYRAX_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub secret: Option<Secret>,
+    /// Sign as servers before `v2:` expect it: HMAC-SHA1, without an expiry
+    #[arg(long, requires = "secret")]
+    pub legacy: bool,
+    /// Send this, made by `hyrax sign`, instead of signing
+    #[arg(long, value_name = "SIGNED", conflicts_with = "secret")]
+    pub signed: Option<String>,
+}
+
+impl SigningOptions {
+    /// The `secret` field of a request that writes `keys`, if there is to be one.
+    fn field(&self, command: &str, keys: &[&str], id: &str) -> Option<Value> {
+        if let Some(signed) = &self.signed {
+            return Some(json!(signed));
+        }
+        let secret = self.secret.as_ref()?.expose().as_bytes();
+        let expiry = unix_seconds() + OWN_EXPIRY.as_secs();
+        let sign = |key: &&str| match self.legacy {
+            true => signing::flat_hmac_sha1(secret, command.as_bytes(), key.as_bytes(), id.as_bytes()),
+            false => signing::v2(secret, command.as_bytes(), key.as_bytes(), id.as_bytes(), expiry),
+        };
+        Some(match keys {
+            [key] => json!(sign(key)),
+            _ => keys.iter().map(sign).collect(),
+        })
+    }
+}
+
+/// A request of the flat dialect: `written` are the keys that its secrets must cover.
+pub fn flat(
+    command: &str,
+    key: Option<&str>,
+    args: &[String],
+    id: Option<&str>,
+    signing: &SigningOptions,
+    written: &[&str],
+) -> Value {
+    let mut request = json!({ "cmd": command });
+    if let Some(key) = key {
+        request["key"] = json!(key);
+    }
+    if !args.is_empty() {
+        request["args"] = json!(args);
+    }
+    if let Some(id) = id {
+        request["id"] = json!(id);
+    }
+    if let Some(secret) = signing.field(command, written, id.unwrap_or_default()) {
+        request["secret"] = secret;
+    }
+    request
+}
+
+/// The time on this machine's clock. Before 1970 it reads as 1970.
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signing(legacy: bool) -> SigningOptions {
+        SigningOptions { secret: Some(Secret::from("turtles")), legacy, signed: None }
+    }
+
+    #[test]
+    fn a_request_holds_only_what_was_given() {
+        let none = SigningOptions::default();
+        assert_eq!(flat("ping", None, &[], None, &none, &[]), json!({"cmd": "ping"}));
+        let args = ["bar".to_owned()];
+        assert_eq!(
+            flat("set", Some("foo"), &args, Some("gopher"), &none, &["foo"]),
+            json!({"cmd": "set", "key": "foo", "args": ["bar"], "id": "gopher"})
+        );
+    }
+
+    #[test]
+    fn a_request_is_signed_for_each_written_key() {
+        let request = flat("set", Some("foo"), &[], Some("gopher"), &signing(true), &["foo"]);
+        assert_eq!(request["secret"], signing::flat_hmac_sha1(b"turtles", b"set", b"foo", b"gopher"));
+        let request = flat("MSET", Some("a"), &[], None, &signing(false), &["a", "b"]);
+        for (at, key) in ["a", "b"].iter().enumerate() {
+            let given = request["secret"][at].as_str().unwrap();
+            assert!(
+                signing::verify_v2(given, b"turtles", b"mset", key.as_bytes(), b"", unix_seconds()),
+                "{given}"
+            );
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The one lease on which everything hangs that a node's sessions own.
+//!
+//! It is kept alive for all of them together. A node that dies loses it, and with it all they owned,
+//! within its time to live. A node that was merely thought dead gets another, and whoever hung
+//! things on the old one hangs them on the new one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyrax_coordination::{
+    Coordination, LeaseGrantError, LeaseGrantRequest, LeaseId, LeaseKeepAliveError, LeaseRevokeError,
+    Unavailable,
+};
+use tokio::sync::{Notify, watch};
+
+use crate::task::Task;
+
+/// Renewals within one time to live: two may fail and the lease lives.
+const RENEWALS_PER_LIFE: u32 = 3;
+
+/// A lease kept alive until this is dropped. Dropping it leaves the lease to run out, as a node that
+/// dies does; [`NodeLease::revoke`] ends it at once.
+pub struct NodeLease {
+    shared: Arc<Shared>,
+    _task: Task,
+}
+
+struct Shared {
+    engine: Arc<dyn Coordination>,
+    ttl: Duration,
+    current: watch::Sender<LeaseId>,
+    /// Somebody found it gone before the next renewal did.
+    suspected: Notify,
+}
+
+impl NodeLease {
+    /// Grants a lease and keeps it alive.
+    pub async fn start(engine: Arc<dyn Coordination>, ttl: Duration) -> Result<NodeLease, LeaseGrantError> {
+        let granted = engine.lease_grant(LeaseGrantRequest { id: LeaseId::NONE, ttl }).await?;
+        let shared = Arc::new(Shared {
+            engine,
+            ttl,
+            current: watch::Sender::new(granted.id),
+            suspected: Notify::new(),
+        });
+        let task = Task::spawn(keep_alive(Arc::clone(&shared)));
+        Ok(NodeLease { shared, _task: task })
+    }
+
+    /// The lease as it is now.
+    pub fn id(&self) -> LeaseId {
+        *self.shared.current.borrow()
+    }
+
+    /// Hears of each lease that takes the place of a lost one.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<LeaseId> {
+        self.shared.current.subscribe()
+    }
+
+    /// Renews the lease once, or replaces it if it is lost. The background task does the same in
+    /// time; this is for a simulation that moves the clock itself.
+    pub async fn renew(&self) -> Result<(), Unavailable> {
+        self.shared.renew().await
+    }
+
+    /// Waits until `lost`, which the engine does not know any more, has been replaced.
+    pub(crate) async fn replaced(&self, lost: LeaseId) -> Result<(), Unavailable> {
+        self.shared.suspected.notify_one();
+        let mut current = self.shared.current.subscribe();
+        let replaced = current.wait_for(|current| *current != lost);
+        match tokio::time::timeout(self.shared.ttl, replaced).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Unavailable { reason: "this node's lease was lost and is not replaced yet".to_owned() }),
+        }
+    }
+
+    /// Ends the lease, and with it all that hangs on it: a node that leaves deliberately.
+    pub async fn revoke(self) -> Result<(), LeaseRevokeError> {
+        let NodeLease { shared, _task: task } = self;
+        drop(task);
+        let id = *shared.current.borrow();
+        shared.engine.lease_revoke(id).await.map(|_| ())
+    }
+}
+
+impl Shared {
+    async fn renew(&self) -> Result<(), Unavailable> {
+        let id = *self.current.borrow();
+        match self.engine.lease_keep_alive(id).await {
+            Ok(_) => Ok(()),
+            Err(LeaseKeepAliveError::Unavailable(unavailable)) => Err(unavailable),
+            Err(LeaseKeepAliveError::NotFound) => {
+                let request = LeaseGrantRequest { id: LeaseId::NONE, ttl: self.ttl };
+                let granted = self.engine.lease_grant(request).await;
+                let granted = granted.map_err(|error| Unavailable { reason: error.to_string() })?;
+                self.current.send_if_modified(|current| {
+                    // Another renewal may have been faster; its lease is in use then, and this one,
+                    // with nothing on it, runs out.
+                    let first = *current == id;
+                    if first {
+                        *current = granted.id;
+                    }
+                    first
+                });
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn keep_alive(shared: Arc<Shared>) {
+    let every = shared.ttl / RENEWALS_PER_LIFE;
+    // An engine that does not answer is asked more often: the lease is running out.
+    let again = every / 5;
+    let mut wait = every;
+    loop {
+        _ = tokio::time::timeout(wait, shared.suspected.notified()).await;
+        wait = match tokio::time::timeout(every, shared.renew()).await {
+            Ok(Ok(())) => every,
+            _ => again,
+        };
+    }
+}

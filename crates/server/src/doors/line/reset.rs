@@ -1,0 +1,51 @@
+//! Tells a client that fell behind what its keys now hold.
+
+use super::encode::write_value;
+use super::monitors::{write_presence_reset, write_reset};
+use crate::hub::{Outbox, Owed};
+use crate::session::Session;
+use hyrax_values::{Reply, Snapshot};
+
+/// What a client is told that is disconnected by the server.
+pub const GOODBYE: &[u8] = b"{\"error\":\"the server closes this connection\"}\n";
+
+/// Writes the current value and members of a key whose pushes were dropped. [`Outbox::commit`] has to
+/// follow: until then pushes of later changes are held back.
+pub async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, out: &mut Vec<u8>) {
+    if owed.subscription.has_ended() {
+        return;
+    }
+    let subscription = &owed.subscription;
+    outbox.hold();
+    if owed.value {
+        let mut at = None;
+        let mut later = None;
+        // Kept as a tree, because only the whole value shows in which form its maps can be written.
+        let mut value = Reply::collect(|sink| {
+            let snapshot = session.core.values.snapshot(key, subscription.kind, sink, &mut |rev| {
+                outbox.place_reset(key, rev);
+                at = Some(rev);
+            });
+            if let Snapshot::Later(snapshot) = snapshot {
+                later = Some(snapshot);
+            }
+        });
+        if let Some(snapshot) = later {
+            let (reply, rev) = snapshot.await;
+            outbox.place_reset(key, rev);
+            at = Some(rev);
+            value = reply;
+        }
+        let mut written = Vec::new();
+        write_value(&mut written, |sink| value.write(sink));
+        write_reset(subscription.form, key, &written, at.unwrap_or_default(), out);
+    }
+    if owed.presence {
+        session.core.presence.snapshot(key, &mut |erev, members| {
+            outbox.place_presence(subscription, erev);
+            let mut names: Vec<_> = members.into_iter().map(|member| member.name).collect();
+            names.sort_unstable();
+            write_presence_reset(subscription.form, key, &names, erev, out);
+        });
+    }
+}

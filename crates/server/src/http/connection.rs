@@ -1,0 +1,96 @@
+//! HTTP connections, and the bounds that they are kept in.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyrax_types::limits::{
+    HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_HEAD_BYTES_MAX,
+    HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX,
+};
+use tower::ServiceExt;
+
+use super::{Arrival, Http};
+use crate::net::{Metered, Replayed, Stream};
+
+/// A version of HTTP, as the first line told it.
+#[derive(Clone, Copy)]
+pub(crate) enum Version {
+    /// HTTP/1.0 or HTTP/1.1.
+    One,
+    /// HTTP/2.
+    Two,
+}
+
+/// Serves a connection to its end; when the server stops, to the end of the requests under way.
+macro_rules! serve_gracefully {
+    ($connection:expr, $shutdown:expr) => {{
+        let mut connection = std::pin::pin!($connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = $shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    }};
+}
+
+impl Http {
+    /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat. A client of
+    /// HTTP/2 that answers nothing for `half_open` is gone.
+    pub(crate) async fn serve(
+        &self,
+        version: Version,
+        stream: Replayed<Stream>,
+        arrival: Arrival,
+        half_open: Duration,
+    ) {
+        let address = arrival.peer.address;
+        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone()));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(arrival.clone());
+            self.router.clone().oneshot(request.map(Body::new))
+        });
+        let ended = match version {
+            Version::One => {
+                let connection = http_one().serve_connection(io, service).with_upgrades();
+                serve_gracefully!(connection, self.shutdown)
+            }
+            Version::Two => {
+                let connection = http_two(half_open).serve_connection(io, service);
+                serve_gracefully!(connection, self.shutdown)
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%address, %error, "an HTTP connection failed");
+        }
+    }
+}
+
+fn http_one() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HTTP_HEAD_WAIT_MAX)
+        .max_header_size(HTTP_HEAD_BYTES_MAX)
+        .max_headers(HTTP_HEADERS_MAX);
+    builder
+}
+
+fn http_two(half_open: Duration) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+        .keep_alive_interval(half_open / 2)
+        .keep_alive_timeout(half_open / 2);
+    builder
+}

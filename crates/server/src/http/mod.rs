@@ -1,0 +1,66 @@
+//! Everything that is asked for over HTTP, of either version, and WebSockets.
+//!
+//! Which routes there are, who may use them from a browser, and how a connection is kept within bounds.
+//! What a command does is not known here, but behind [`Doors`].
+
+mod absent;
+mod authorization;
+mod connection;
+mod gate;
+mod json;
+mod line;
+mod origin;
+mod pages;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{any, get};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::DoorSet;
+use crate::net::{Doors, Peer, Seat};
+
+pub(crate) use connection::Version;
+
+/// How a request arrived. Every request carries it.
+#[derive(Clone)]
+pub(crate) struct Arrival {
+    /// Who sent it.
+    pub(crate) peer: Peer,
+    /// Its connection's place.
+    pub(crate) seat: Arc<Seat>,
+    /// The doors that the listener opens.
+    pub(crate) open: DoorSet,
+}
+
+/// The HTTP door of one server.
+pub(crate) struct Http {
+    router: Router,
+    shutdown: CancellationToken,
+}
+
+impl Http {
+    pub(crate) fn new<D: Doors>(doors: Arc<D>, shutdown: CancellationToken) -> Http {
+        let router = Router::new()
+            .route("/", get(pages::index))
+            .route("/health", get(pages::health))
+            .route("/version", get(pages::version))
+            .route("/metrics", get(pages::metrics::<D>))
+            .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
+        let router = absent::PREFIXES
+            .iter()
+            .fold(router, |router, prefix| router.route(&format!("{prefix}/{{*rest}}"), any(absent::answer)))
+            .fallback(pages::not_found)
+            .method_not_allowed_fallback(pages::method_not_allowed)
+            // The last added is the first passed: whether the door is open is asked first.
+            .layer(middleware::from_fn_with_state(Arc::clone(&doors), origin::check::<D>))
+            .layer(middleware::from_fn(gate::check))
+            .with_state(doors);
+        Http { router, shutdown }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Puts the parts together and runs them.
+
+use crate::auth::{Authorizer, Identity};
+use crate::config::{Config, Limits, ListenAddress};
+use crate::core::{Core, Parts};
+use crate::doors::line;
+use crate::hub::{Hub, PresenceChange, PresenceKind};
+use crate::metrics::{Gauges, Metrics};
+use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsError, TlsServer};
+use axum::extract::ws::WebSocket;
+use bytes::Bytes;
+use hyrax_coordination::{
+    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, StoreSettings,
+    Unavailable,
+};
+use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
+use hyrax_types::{Clock, Revision, SystemClock};
+use hyrax_values::command::COMMANDS;
+use hyrax_values::embedded::Embedded as EmbeddedValues;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How late a key's `expired` may be pushed. The key itself is not seen a millisecond past its time.
+const EXPIRY_EVERY: Duration = Duration::from_millis(10);
+
+/// Timers looked at in each shard before others get the processor.
+const EXPIRY_LOOKS: usize = 256;
+
+/// How often forgotten keys are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address is not listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// There is no TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The coordination engine refused the node's lease.
+    #[error("the node's lease was not granted: {0}")]
+    Lease(#[from] LeaseGrantError),
+    /// The coordination engine does not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A server that listens.
+pub struct Server {
+    core: Arc<Core>,
+    listeners: parking_lot::Mutex<Option<Listeners>>,
+    addresses: Vec<ListenAddress>,
+    tls: Option<TlsServer>,
+    background: parking_lot::Mutex<JoinSet<()>>,
+}
+
+impl Server {
+    /// Starts the engines and listens, but accepts nobody yet. Must be called inside a runtime.
+    pub async fn bind(config: Config) -> Result<Server, StartError> {
+        let tls = match (&config.tls.cert, &config.tls.key) {
+            (Some(certificate), Some(key)) => Some(TlsServer::load(certificate, key)?),
+            _ => None,
+        };
+        let listeners = Listeners::bind(&config.listen).await?;
+        let addresses = listeners.addresses().cloned().collect();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from));
+        let values = Arc::new(EmbeddedValues::new(clock.clone(), hub.clone()));
+        let coordination = embedded_coordination(clock.clone());
+        let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
+        let listener = Arc::new(Told(hub.clone()));
+        let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
+        let secrets = Arc::new(Secrets::start(coordination).await?);
+        let names: Vec<&'static str> =
+            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
+        let mut background = JoinSet::new();
+        for number in 0..hub.flushers() {
+            let hub = hub.clone();
+            background.spawn(async move { hub.run_flusher(number).await });
+        }
+        background.spawn(expire(values.clone()));
+        background.spawn(sweep(hub.clone()));
+        let core = Core::new(Parts {
+            values,
+            presence,
+            authorizer: Authorizer::new(&config, secrets),
+            metrics: Metrics::new(&names),
+            hub,
+            clock,
+            node_name: config.node_name_or_new(),
+            config,
+        });
+        let listeners = parking_lot::Mutex::new(Some(listeners));
+        Ok(Server { core, listeners, addresses, tls, background: parking_lot::Mutex::new(background) })
+    }
+
+    /// Where it listens, with the ports that were really taken.
+    pub fn addresses(&self) -> Vec<ListenAddress> {
+        self.addresses.clone()
+    }
+
+    /// Takes over secrets, operators and limits of a changed configuration.
+    pub fn reload(&self, config: &Config) {
+        self.core.reload(config);
+    }
+
+    /// Serves until `shutdown` resolves, then drains: no new connections, and every session is told.
+    /// Answers how many sessions had not ended when the time for that was over. Serving a second time
+    /// returns at once.
+    pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> usize {
+        let Some(listeners) = self.listeners.lock().take() else { return 0 };
+        let stop = CancellationToken::new();
+        let serving = listeners.serve(self.core.clone(), self.tls.clone(), stop.clone());
+        tokio::pin!(serving);
+        tokio::select! {
+            left = &mut serving => return left,
+            () = shutdown => {}
+        }
+        stop.cancel();
+        self.core.kick_all();
+        let left = serving.await;
+        self.background.lock().abort_all();
+        left
+    }
+}
+
+/// The coordination engine in this process. Its revisions start at the time, so that none of an
+/// earlier run is met again.
+fn embedded_coordination(clock: Arc<dyn Clock>) -> Arc<dyn Coordination> {
+    let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
+    Arc::new(EmbeddedCoordination::start(clock, EmbeddedSettings { store, ..EmbeddedSettings::default() }))
+}
+
+/// Removes keys whose time is over, for ever.
+async fn expire(values: Arc<EmbeddedValues>) {
+    let mut ticks = tokio::time::interval(EXPIRY_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // While a shard has more than was looked at, it goes on, with turns for others.
+        while values.expire(EXPIRY_LOOKS).is_some_and(|next| next <= SystemClock.now_ms()) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Forgets keys that nobody came back to, for ever.
+async fn sweep(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        hub.sweep(std::time::Instant::now());
+    }
+}
+
+/// Tells the hub what presence tells.
+struct Told(Arc<Hub>);
+
+impl PresenceListener for Told {
+    fn presence(&self, event: PresenceEvent) {
+        let kind = match event.kind {
+            PresenceEventKind::Added { id, replaces } => PresenceKind::Added { id, replaces },
+            PresenceEventKind::Removed { id, given } => PresenceKind::Removed { id: given.unwrap_or(id) },
+            PresenceEventKind::Closed { id, cause } => PresenceKind::Closed { id, cause: cause.word() },
+            PresenceEventKind::Reset { .. } => PresenceKind::Lost,
+        };
+        self.0.emit_presence(PresenceChange { ekg: event.ekg, erev: event.erev, kind });
+    }
+}
+
+impl Doors for Core {
+    async fn line(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
+        line::serve(self, stream, read_ahead, peer).await;
+    }
+
+    async fn websocket(self: Arc<Self>, socket: WebSocket, peer: Peer) {
+        line::serve_websocket(self, socket, peer).await;
+    }
+
+    async fn post(self: Arc<Self>, body: Bytes, peer: Peer, authorization: Option<Authorization>) -> Vec<u8> {
+        let identity = match &authorization {
+            Some(Authorization::Basic { name, password }) => {
+                self.authorizer.operator(name.as_bytes(), password.as_bytes())
+            }
+            _ => None,
+        };
+        line::post(self, &body, peer, identity.unwrap_or(Identity::Anonymous)).await
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::clone(&self.limits.load())
+    }
+
+    fn auth_enabled(&self) -> bool {
+        self.authorizer.is_on()
+    }
+
+    fn allows_origin(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+
+    fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    fn gauges(&self) -> Gauges {
+        Core::gauges(self)
+    }
+}
