@@ -23,10 +23,13 @@ use crate::{Error, Kind, ReplySink};
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
     /// On the keys it names, locked together.
-    Keyed(fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>),
+    Keyed(KeyedHandler),
     /// On the whole key space, which it locks part by part.
-    Whole(fn(&Embedded, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>),
+    Whole(WholeHandler),
 }
+
+type KeyedHandler = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
+type WholeHandler = fn(&Embedded, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
 
 /// The handler of a command.
 pub(super) fn handler(name: Name) -> Handler {
