@@ -120,7 +120,7 @@ fn replay(copy: &mut EngineTarget, call: &Argv, told: Vec<Told>) {
     let mut is_call_replayed = false;
     for Told { key, command, args } in told {
         if command == "expired" {
-            copy.run(&vec![b"DEL".to_vec(), key]);
+            copy.run(&[b"DEL".to_vec(), key]);
         } else if command == name && args == call[1..] {
             // A command of several keys is told for each that it changed, with all its words.
             if !is_call_replayed {
