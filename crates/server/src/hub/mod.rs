@@ -9,6 +9,8 @@ mod event;
 mod flusher;
 mod outbox;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
@@ -228,7 +230,9 @@ impl Hub {
         }
         if wide.everything.as_ref().is_some_and(|everything| Arc::ptr_eq(everything, topic)) {
             wide.everything = None;
-        } else if wide.prefixes.remove(&topic.name).is_some() {
+        } else if wide.prefixes.get(&topic.name).is_some_and(|prefix| Arc::ptr_eq(prefix, topic)) {
+            // Two who left one after the other may both be here: by now the name may be another's.
+            wide.prefixes.remove(&topic.name);
             let length = topic.name.len();
             let left = wide.lengths.get_mut(&length).map_or(0, |count| {
                 *count -= 1;
