@@ -97,7 +97,9 @@ fn secrets_are_those_that_openssl_makes() {
     // printf setfoogopher | openssl dgst -sha1 -hmac turtles
     assert_eq!(hmac_sha1("turtles", "set", "foo", "gopher"), "3460582e7804384a681706d1c9971a5cd14a949e");
     // printf td1josephturtles | openssl dgst -sha512
-    assert!(sha512("td1", "joseph", "turtles").starts_with("938b5aed5d266ddfe1d4e42d791a852e725e28a8b78af0a1"));
+    assert!(
+        sha512("td1", "joseph", "turtles").starts_with("938b5aed5d266ddfe1d4e42d791a852e725e28a8b78af0a1")
+    );
     // printf '3:set,6:td:tid,0:,10:1700000000,' | openssl dgst -sha256 -hmac turtles
     assert_eq!(
         v2("turtles", "SET", "td:tid", "", 1_700_000_000),

@@ -115,11 +115,10 @@ pub fn without_revisions(mut message: Value) -> Value {
     let holder = if is_domain_push { &mut message["return"] } else { &mut message };
     if let Some(fields) = holder.as_object_mut() {
         let had: Vec<_> = ["rev", "revs", "erev"].iter().filter_map(|name| fields.remove(*name)).collect();
-        assert!(
-            had.len() == 1 || !(is_flat_push || is_domain_push),
-            "a push has one revision: {message}"
-        );
-        for revision in had.iter().flat_map(|had| had.as_array().cloned().unwrap_or_else(|| vec![had.clone()])) {
+        assert!(had.len() == 1 || !(is_flat_push || is_domain_push), "a push has one revision: {message}");
+        for revision in
+            had.iter().flat_map(|had| had.as_array().cloned().unwrap_or_else(|| vec![had.clone()]))
+        {
             assert!(revision.is_u64(), "a revision is a number: {revision}");
         }
     }

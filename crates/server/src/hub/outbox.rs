@@ -194,21 +194,26 @@ impl Outbox {
         let held = state.held.as_mut().map(std::mem::take).unwrap_or_default();
         let mut kept = VecDeque::new();
         let partly_written = state.written > 0;
-        let mut folded = 1;
+        let mut lost = Vec::new();
         for (position, item) in queued.into_iter().chain(held).enumerate() {
             match item {
                 Item::Push(event, subscription) if !(partly_written && position == 0) => {
-                    state.bytes -= event.encoded(subscription.form).len();
-                    self.owe_event(state, &event, &subscription);
-                    folded += 1;
+                    lost.push((event, subscription));
                 }
                 // A reply is owed to the client whatever happens, and half a line cannot be taken back.
                 item => kept.push_back(item),
             }
         }
         state.queue = kept;
+        let bytes: usize = lost.iter().map(|(event, monitor)| event.encoded(monitor.form).len()).sum();
+        state.bytes -= bytes;
+        self.counters.queued.fetch_sub(bytes, Ordering::Relaxed);
+        self.counters.folded.fetch_add(lost.len() + 1, Ordering::Relaxed);
+        // Only now, because a client that lost more keys than are kept track of is done with.
+        for (event, subscription) in &lost {
+            self.owe_event(state, event, subscription);
+        }
         self.owe_event(state, event, subscription);
-        self.counters.folded.fetch_add(folded, Ordering::Relaxed);
         self.call_attention();
     }
 
