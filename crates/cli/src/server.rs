@@ -53,7 +53,7 @@ impl InProcess {
 impl Drop for InProcess {
     fn drop(&mut self) {
         if let Some(shutdown) = self.shutdown.take() {
-            // The server may have failed already; then nobody needs to be told.
+            // It may have ended by itself; then nobody needs to be told.
             let _ = shutdown.send(());
         }
         if let Some(thread) = self.thread.take() {

@@ -5,10 +5,14 @@
 //! of a command and a [`ReplySink`] that writes the reply in the door's own form.
 
 pub mod command;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod embedded;
 mod error;
 mod glob;
 mod long_double;
+#[cfg(any(test, feature = "conformance"))]
+pub mod model;
 mod number;
 mod reply;
 

@@ -83,7 +83,7 @@ impl Follower for Monitor {
         }
         if self.options.prefix && self.begun {
             eprintln!("hyrax: changes under {key:?} while away are not repeated");
-        } else if !self.begun && !self.options.client.json {
+        } else if !self.begun {
             eprintln!("hyrax: monitoring {key:?}; Ctrl-C ends");
         }
         self.begun |= position + 1 == self.options.keys.len();

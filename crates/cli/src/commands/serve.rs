@@ -70,7 +70,7 @@ async fn serve(sources: Sources, config: Config, log: LogControl) -> Result<()> 
     };
     let left = server.serve(signals.until_stopped(config, reload)).await;
     if left > 0 {
-        tracing::warn!(connections = left, "the time to drain is over: connections are cut");
+        tracing::warn!("{left} connection(s) had not ended when the time to drain was over");
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ mod outbox;
 mod subscription;
 mod topic;
 
-pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, What};
+pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;

@@ -4,7 +4,7 @@
 //! queue is bounded in bytes: when it overflows, the pushes in it fold into the keys they were of,
 //! and the session sends each key's current value once the client reads again.
 
-use super::event::{Event, What};
+use super::event::{Event, Segment, What};
 use super::subscription::Subscription;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -29,14 +29,14 @@ pub trait Socket: Send + Sync + 'static {
 /// Something queued.
 enum Item {
     Reply(Bytes),
-    Push(Arc<Event>, Arc<Subscription>),
+    Pushes(Arc<Segment>, Arc<Subscription>),
 }
 
 impl Item {
     fn bytes(&self) -> &Bytes {
         match self {
             Item::Reply(bytes) => bytes,
-            Item::Push(event, subscription) => event.encoded(subscription.form),
+            Item::Pushes(segment, subscription) => segment.encoded(subscription.form),
         }
     }
 }
@@ -139,35 +139,52 @@ impl Outbox {
         self.waker.wake();
     }
 
-    /// Queues a push, unless the monitor has ended or has seen it. Answers whether the outbox has to
+    /// Queues pushes, unless the monitor has ended or has seen them. Answers whether the outbox has to
     /// be flushed and nobody is about to.
-    pub(super) fn push(&self, event: &Arc<Event>, subscription: &Arc<Subscription>) -> bool {
+    pub(super) fn push(&self, segment: &Arc<Segment>, subscription: &Arc<Subscription>) -> bool {
         let mut state = self.state.lock();
         if state.failure.is_some() || subscription.has_ended() {
             return false;
         }
-        if !subscription.has_not_seen(event) || state.was_in_reset(event) {
+        let is_behind = !state.owed.is_empty() || !state.reset_at.is_empty();
+        if is_behind || segment.has_loss() || !segment.events().iter().all(|event| subscription.has_not_seen(event)) {
+            return self.push_singly(&mut state, segment, subscription);
+        }
+        self.enqueue(&mut state, segment, subscription)
+    }
+
+    /// Queues those of a segment that the client is to be told.
+    fn push_singly(&self, state: &mut State, segment: &Segment, subscription: &Arc<Subscription>) -> bool {
+        let mut wanted = Vec::new();
+        for event in segment.events() {
+            if !subscription.has_not_seen(event) || state.was_in_reset(event) {
+                continue;
+            }
+            if event.is_loss() {
+                self.owe_event(state, event, subscription);
+                self.call_attention();
+            } else if state.is_owed(event) {
+                self.counters.folded.fetch_add(1, Ordering::Relaxed);
+            } else {
+                wanted.push(event.clone());
+            }
+        }
+        !wanted.is_empty() && self.enqueue(state, &Segment::new(wanted), subscription)
+    }
+
+    fn enqueue(&self, state: &mut State, segment: &Arc<Segment>, subscription: &Arc<Subscription>) -> bool {
+        let size = segment.encoded(subscription.form).len();
+        if state.failure.is_some() {
             return false;
         }
-        if event.is_loss() {
-            self.owe_event(&mut state, event, subscription);
-            drop(state);
-            self.call_attention();
-            return false;
-        }
-        if state.is_owed(event) {
-            self.counters.folded.fetch_add(1, Ordering::Relaxed);
-            return false;
-        }
-        let size = event.encoded(subscription.form).len();
         if state.bytes + size > self.bytes_max.load(Ordering::Relaxed) {
-            self.fold(&mut state, event, subscription);
+            self.fold(state, segment, subscription);
             return false;
         }
         state.bytes += size;
         self.counters.queued.fetch_add(size, Ordering::Relaxed);
-        self.counters.sent.fetch_add(1, Ordering::Relaxed);
-        let item = Item::Push(event.clone(), subscription.clone());
+        self.counters.sent.fetch_add(segment.events().len(), Ordering::Relaxed);
+        let item = Item::Pushes(segment.clone(), subscription.clone());
         if let Some(held) = &mut state.held {
             held.push(item);
             return false;
@@ -188,33 +205,37 @@ impl Outbox {
         }
     }
 
-    /// Drops every queued push, and this one, for a reset of its key.
-    fn fold(&self, state: &mut State, event: &Event, subscription: &Arc<Subscription>) {
+    /// Drops every queued push, and these, for resets of their keys.
+    fn fold(&self, state: &mut State, segment: &Segment, subscription: &Arc<Subscription>) {
         let queued = std::mem::take(&mut state.queue);
         let held = state.held.as_mut().map(std::mem::take).unwrap_or_default();
-        let mut kept = VecDeque::new();
         let partly_written = state.written > 0;
-        let mut lost = Vec::new();
+        let mut dropped = 0;
         for (position, item) in queued.into_iter().chain(held).enumerate() {
             match item {
-                Item::Push(event, subscription) if !(partly_written && position == 0) => {
-                    lost.push((event, subscription));
+                Item::Pushes(segment, subscription) if !(partly_written && position == 0) => {
+                    dropped += segment.encoded(subscription.form).len();
+                    self.owe_all(state, &segment, &subscription);
                 }
                 // A reply is owed to the client whatever happens, and half a line cannot be taken back.
-                item => kept.push_back(item),
+                item => state.queue.push_back(item),
             }
         }
-        state.queue = kept;
-        let bytes: usize = lost.iter().map(|(event, monitor)| event.encoded(monitor.form).len()).sum();
-        state.bytes -= bytes;
-        self.counters.queued.fetch_sub(bytes, Ordering::Relaxed);
-        self.counters.folded.fetch_add(lost.len() + 1, Ordering::Relaxed);
-        // Only now, because a client that lost more keys than are kept track of is done with.
-        for (event, subscription) in &lost {
+        if state.failure.is_some() {
+            state.queue = VecDeque::new();
+            return;
+        }
+        state.bytes -= dropped;
+        self.counters.queued.fetch_sub(dropped, Ordering::Relaxed);
+        self.owe_all(state, segment, subscription);
+        self.call_attention();
+    }
+
+    fn owe_all(&self, state: &mut State, segment: &Segment, subscription: &Arc<Subscription>) {
+        for event in segment.events() {
             self.owe_event(state, event, subscription);
         }
-        self.owe_event(state, event, subscription);
-        self.call_attention();
+        self.counters.folded.fetch_add(segment.events().len(), Ordering::Relaxed);
     }
 
     fn owe_event(&self, state: &mut State, event: &Event, subscription: &Arc<Subscription>) {
@@ -293,8 +314,8 @@ impl Outbox {
         let Some(held) = &mut state.held else { return };
         let mut dropped = 0;
         held.retain(|item| match item {
-            Item::Push(event, subscription) if subscription.has_ended() => {
-                dropped += event.encoded(subscription.form).len();
+            Item::Pushes(segment, subscription) if subscription.has_ended() => {
+                dropped += segment.encoded(subscription.form).len();
                 false
             }
             _ => true,
@@ -393,16 +414,18 @@ impl Outbox {
         }
     }
 
-    /// Takes the first queued message, for a session whose messages are framed one by one.
+    /// Takes the first queued message without its end of line, for a session whose messages are framed
+    /// one by one.
     pub fn take_one(&self) -> Option<Bytes> {
         let mut state = self.state.lock();
         state.scheduled = false;
         if state.held.is_some() {
             return None;
         }
-        let bytes = state.queue.front()?.bytes().clone();
-        self.advance(&mut state, bytes.len());
-        Some(bytes)
+        let rest = state.queue.front()?.bytes().slice(state.written..);
+        let end = memchr::memchr(b'\n', &rest);
+        self.advance(&mut state, end.map_or(rest.len(), |end| end + 1));
+        Some(rest.slice(..end.unwrap_or(rest.len())))
     }
 
     /// Removes written bytes from the front.
@@ -431,7 +454,11 @@ impl Outbox {
 
     fn fail(&self, state: &mut State, failure: Failure) {
         state.failure = Some(failure);
-        let pushes = state.queue.iter().filter(|item| matches!(item, Item::Push(..))).count();
+        let count = |item: &Item| match item {
+            Item::Reply(_) => 0,
+            Item::Pushes(segment, _) => segment.events().len(),
+        };
+        let pushes = state.queue.iter().map(count).sum();
         self.counters.dropped.fetch_add(pushes, Ordering::Relaxed);
         self.counters.queued.fetch_sub(state.bytes, Ordering::Relaxed);
         state.queue = VecDeque::new();

@@ -69,8 +69,11 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
 
 /// Redis' refusal of a command that is not in the table.
 pub fn unknown(argv: &[&[u8]]) -> Error {
-    let shown =
-        |word: &[u8]| String::from_utf8_lossy(&word[..word.len().min(128)]).replace(['\r', '\n'], " ");
+    // Redis prints with C's `%s`, which ends at a zero byte.
+    let shown = |word: &[u8]| {
+        let word = word[..word.len().min(128)].split(|&byte| byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(word).replace(['\r', '\n'], " ")
+    };
     let (name, args) = argv.split_first().map_or((&[][..], &[][..]), |(name, args)| (*name, args));
     let mut quoted = String::new();
     for arg in args {

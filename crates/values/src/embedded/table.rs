@@ -16,8 +16,38 @@ pub trait Keyed {
 /// Entries by key. All positions are indexes into [`Table::entries`].
 #[derive(Debug)]
 pub struct Table<T> {
-    index: HashTable<u32>,
+    index: HashTable<Slot>,
     entries: Vec<T>,
+}
+
+/// Where an entry is, and enough of its hash to grow the index, and to pass over the entries of other
+/// keys, without a look at the entry: that would be a cache miss each.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    position: u32,
+    hash: u32,
+}
+
+impl Slot {
+    fn new(hash: u64, position: usize) -> Slot {
+        Slot { position: position as u32, hash: hash as u32 }
+    }
+
+    fn is_at(self, position: usize) -> bool {
+        self.position as usize == position
+    }
+
+    /// The hash that the index goes by.
+    fn spread(&self) -> u64 {
+        spread(u64::from(self.hash))
+    }
+}
+
+/// Both halves are the lower one: the index takes the place from the lowest bits, and from the highest
+/// what it compares first.
+fn spread(hash: u64) -> u64 {
+    let lower = hash & u64::from(u32::MAX);
+    lower << 32 | lower
 }
 
 impl<T> Default for Table<T> {
@@ -60,17 +90,19 @@ impl<T: Keyed> Table<T> {
 
     /// Where the entry of `key` is. `hash` is [`key_hash`] of it.
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let found = self.index.find(hash, |&position| self.entries[position as usize].key() == key);
-        found.map(|&position| position as usize)
+        let found = self.index.find(spread(hash), |slot| {
+            slot.hash == hash as u32 && self.entries[slot.position as usize].key() == key
+        });
+        found.map(|slot| slot.position as usize)
     }
 
     /// Where an entry of this hash is for which `wanted` holds.
     pub fn find_by_hash(&self, hash: u64, wanted: impl Fn(&T) -> bool) -> Option<usize> {
-        let found = self.index.find(hash, |&position| {
-            let entry = &self.entries[position as usize];
-            wanted(entry) && key_hash(entry.key()) == hash
+        let found = self.index.find(spread(hash), |slot| {
+            let entry = &self.entries[slot.position as usize];
+            slot.hash == hash as u32 && wanted(entry) && key_hash(entry.key()) == hash
         });
-        found.map(|&position| position as usize)
+        found.map(|slot| slot.position as usize)
     }
 
     /// The entry of `key`.
@@ -86,21 +118,21 @@ impl<T: Keyed> Table<T> {
             self.entries.reserve_exact((position / 2).max(4));
         }
         self.entries.push(entry);
-        let entries = &self.entries;
-        self.index.insert_unique(hash, position as u32, |&other| key_hash(entries[other as usize].key()));
+        self.index.insert_unique(spread(hash), Slot::new(hash, position), Slot::spread);
         position
     }
 
     /// Removes the entry at a position. `hash` is [`key_hash`] of its key.
     pub fn remove_at(&mut self, hash: u64, position: usize) -> T {
-        if let Ok(found) = self.index.find_entry(hash, |&other| other as usize == position) {
+        if let Ok(found) = self.index.find_entry(spread(hash), |slot| slot.is_at(position)) {
             found.remove();
         }
         let removed = self.entries.swap_remove(position);
         if let Some(moved) = self.entries.get(position) {
-            let last = self.entries.len() as u32;
-            if let Some(found) = self.index.find_mut(key_hash(moved.key()), |&other| other == last) {
-                *found = position as u32;
+            let last = self.entries.len();
+            let moved_hash = spread(key_hash(moved.key()));
+            if let Some(slot) = self.index.find_mut(moved_hash, |slot| slot.is_at(last)) {
+                slot.position = position as u32;
             }
         }
         self.shrink();
@@ -119,8 +151,7 @@ impl<T: Keyed> Table<T> {
         let len = self.entries.len();
         if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
             self.entries.shrink_to(len * 2);
-            let entries = &self.entries;
-            self.index.shrink_to(len * 2, |&other| key_hash(entries[other as usize].key()));
+            self.index.shrink_to(len * 2, Slot::spread);
         }
     }
 
@@ -196,7 +227,7 @@ mod tests {
                 }
             }
             for key in (0..300_u32).filter(|key| !removed.contains(key)) {
-                prop_assert!(seen.contains(&key.to_be_bytes().to_vec()), "missed {}", key);
+                prop_assert!(seen.contains(key.to_be_bytes().as_slice()), "missed {}", key);
             }
         }
     }

@@ -11,7 +11,7 @@ mod string;
 pub use hash::Hash;
 pub use list::{End, List};
 pub use set::Set;
-pub use sorted_set::{LexRange, ScoreRange, SortedSet, compare_members};
+pub use sorted_set::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, compare_members};
 pub use string::Str;
 
 /// What a key holds. An aggregate in here is never empty: its key goes with its last element.
