@@ -147,7 +147,10 @@ impl Outbox {
             return false;
         }
         let is_behind = !state.owed.is_empty() || !state.reset_at.is_empty();
-        if is_behind || segment.has_loss() || !segment.events().iter().all(|event| subscription.has_not_seen(event)) {
+        if is_behind
+            || segment.has_loss()
+            || !segment.events().iter().all(|event| subscription.has_not_seen(event))
+        {
             return self.push_singly(&mut state, segment, subscription);
         }
         self.enqueue(&mut state, segment, subscription)

@@ -2,7 +2,7 @@
 
 use super::text::{in_order, show, words};
 use super::{Recorded, TestEngine};
-use crate::{Call, Execution, Kind, Reply, command};
+use crate::{Call, Execution, Kind, Reply, Snapshot, command};
 use hyrax_types::Revision;
 use std::collections::BTreeMap;
 
@@ -52,13 +52,17 @@ impl Driver {
     pub fn snapshot(&self, key: &[u8], kind: Kind) -> (Reply, Revision) {
         let (mut later, mut joined) = (None, None);
         let reply = Reply::collect(|sink| {
-            match self.0.values().snapshot(key, kind, sink, &mut |rev| joined = Some(rev)) {
-                Execution::Done => {}
-                Execution::Later(reply) => later = Some(reply),
+            if let Snapshot::Later(snapshot) =
+                self.0.values().snapshot(key, kind, sink, &mut |rev| joined = Some(rev))
+            {
+                later = Some(snapshot);
             }
         });
-        let reply = later.map_or(reply, |later| self.0.wait(later));
-        (in_order(reply), joined.expect("a snapshot tells the revision it was taken at"))
+        let (reply, rev) = match later {
+            Some(later) => self.0.wait_for_snapshot(later),
+            None => (reply, joined.expect("a snapshot tells the revision it was taken at")),
+        };
+        (in_order(reply), rev)
     }
 
     /// Makes a key hold what a snapshot answered.

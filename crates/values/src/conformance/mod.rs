@@ -33,6 +33,7 @@ use crate::{Reply, Values};
 use driver::Driver;
 use futures_util::future::BoxFuture;
 use hyrax_types::ManualClock;
+use hyrax_types::Revision;
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -60,6 +61,11 @@ pub trait TestEngine: Send + Sync {
     /// Waits for a reply.
     fn wait(&self, reply: BoxFuture<'static, Reply>) -> Reply {
         block_on(reply)
+    }
+
+    /// Waits for a snapshot.
+    fn wait_for_snapshot(&self, snapshot: BoxFuture<'static, (Reply, Revision)>) -> (Reply, Revision) {
+        block_on(snapshot)
     }
 }
 

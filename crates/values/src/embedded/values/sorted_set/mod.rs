@@ -75,7 +75,7 @@ impl SortedSet {
     /// The set of these members, no two of which are equal, in the form that befits all of them. In
     /// order they are added fastest.
     pub fn new(members: &[(&[u8], f64)]) -> Self {
-        let is_small = Self::may_be_small(members.len())
+        let is_small = members.len() <= SMALL_MEMBERS_MAX
             && members.iter().all(|(name, _)| name.len() <= SMALL_MEMBER_BYTES_MAX);
         let mut set = SortedSet(if is_small {
             Form::Small(Vec::with_capacity(members.len()))
@@ -84,19 +84,6 @@ impl SortedSet {
         });
         members.iter().for_each(|(name, score)| set.add(name, *score));
         set
-    }
-
-    /// The set that these members make when they come one after the other, no two of them equal: those
-    /// before the first that does not fit a small set lose the sign of their zeros.
-    pub fn grown_by<'a>(members: impl Iterator<Item = (&'a [u8], f64)>) -> Self {
-        let mut set = SortedSet::default();
-        members.for_each(|(name, score)| set.add(name, score));
-        set
-    }
-
-    /// Whether so many members may be in a small set.
-    pub fn may_be_small(members: usize) -> bool {
-        members <= SMALL_MEMBERS_MAX
     }
 
     /// How many members there are.
