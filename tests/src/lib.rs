@@ -7,6 +7,7 @@
 
 pub mod cases;
 pub mod differential;
+pub mod http;
 pub mod hyrax;
 pub mod peers;
 pub mod resp;
