@@ -7,5 +7,6 @@
 pub mod cases;
 pub mod differential;
 pub mod hyrax;
+pub mod pages;
 pub mod peers;
 pub mod resp;

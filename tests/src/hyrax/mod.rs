@@ -4,4 +4,4 @@ mod line;
 mod server;
 
 pub use line::LineClient;
-pub use server::Hyrax;
+pub use server::{Hyrax, binary};
