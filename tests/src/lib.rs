@@ -7,6 +7,8 @@
 
 pub mod cases;
 pub mod differential;
+pub mod http;
 pub mod hyrax;
+pub mod pages;
 pub mod peers;
 pub mod resp;

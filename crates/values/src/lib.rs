@@ -99,6 +99,12 @@ pub trait Values: Send + Sync + 'static {
         joined: &mut dyn FnMut(Revision),
     ) -> Snapshot;
 
+    /// Says that commands on keys of these hashes ([`key_hash`]) follow at once, so that an engine in
+    /// memory can have them fetched. Some of the hashes may be of no key.
+    fn prefetch(&self, hashes: &[u64]) {
+        let _ = hashes;
+    }
+
     /// How many keys there are, where that costs nothing to know.
     fn len_hint(&self) -> Option<usize>;
 }

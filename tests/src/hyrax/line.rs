@@ -32,6 +32,11 @@ impl LineClient {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address)
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        LineClient::over(stream)
+    }
+
+    /// Talks over a connection that is there already.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an open socket takes options");
         stream.set_write_timeout(Some(LINE_WITHIN)).expect("an open socket takes options");
         LineClient {

@@ -6,6 +6,6 @@ mod websocket;
 mod wire;
 
 pub use line::LineClient;
-pub use server::Hyrax;
+pub use server::{Hyrax, binary};
 pub use websocket::WebSocketClient;
 pub use wire::{Client, Wire};

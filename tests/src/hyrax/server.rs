@@ -106,7 +106,7 @@ impl Hyrax {
 }
 
 /// The `hyrax` built beside the running test: `target/<profile>/hyrax` for `target/<profile>/deps/<test>`.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let test = env::current_exe().expect("a running test has a file");
     let profile = test.ancestors().nth(2).expect("a test lies two folders below its profile's");
     let binary = profile.join(format!("hyrax{}", env::consts::EXE_SUFFIX));

@@ -307,10 +307,10 @@ impl Outbox {
         self.drop_held(&mut state, subscription);
     }
 
-    /// The same for the EKG that a monitor follows.
-    pub fn place_presence(&self, subscription: &Arc<Subscription>, erev: Revision) {
+    /// The same for an EKG.
+    pub fn place_presence(&self, subscription: &Arc<Subscription>, ekg: &[u8], erev: Revision) {
         let mut state = self.state.lock();
-        subscription.place_presence(erev);
+        subscription.place_presence(ekg, erev);
         self.drop_held(&mut state, subscription);
     }
 

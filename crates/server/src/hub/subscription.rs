@@ -42,8 +42,18 @@ pub struct Subscription {
 /// The revisions that resets gave, by key, for as long as changes up to them may be on their way.
 #[derive(Default)]
 struct Resets {
-    of_keys: BTreeMap<Box<[u8]>, (Revision, Sealed)>,
+    of_keys: BTreeMap<Box<[u8]>, Reset>,
     next: Sealed,
+}
+
+/// What a key's resets have told, as one who is told of many keys has to know.
+#[derive(Clone, Copy, Default)]
+struct Reset {
+    /// Of the value.
+    told: Revision,
+    /// Of the EKG.
+    told_presence: Revision,
+    placed: Sealed,
 }
 
 /// Which resets lie before a delivery began.
@@ -82,11 +92,27 @@ impl Subscription {
     /// Leaves out changes of `key` up to `rev`, which a reset has told.
     pub(super) fn place_reset(&self, key: &[u8], rev: Revision) {
         if matches!(self.scope, Scope::Key(_)) {
-            return self.place(rev);
+            self.place(rev);
+        } else {
+            self.remember_reset(key, |reset| reset.told = rev);
         }
+    }
+
+    /// Leaves out changes of the EKG up to `erev`, which a snapshot has told.
+    pub(super) fn place_presence(&self, ekg: &[u8], erev: Revision) {
+        if matches!(self.scope, Scope::Key(_)) {
+            self.after_presence.store(erev.0, Relaxed);
+        } else {
+            self.remember_reset(ekg, |reset| reset.told_presence = erev);
+        }
+    }
+
+    fn remember_reset(&self, key: &[u8], tell: impl FnOnce(&mut Reset)) {
         let mut resets = self.resets.lock();
         let now = resets.next;
-        resets.of_keys.insert(key.into(), (rev, now));
+        let reset = resets.of_keys.entry(key.into()).or_default();
+        tell(reset);
+        reset.placed = now;
     }
 
     /// Tells the resets that were placed so far from those to come.
@@ -99,7 +125,7 @@ impl Subscription {
 
     /// Forgets sealed resets: all changes up to them have been delivered.
     pub(super) fn forget_resets(&self, sealed: Sealed) {
-        self.resets.lock().of_keys.retain(|_, (_, placed)| *placed > sealed);
+        self.resets.lock().of_keys.retain(|_, reset| reset.placed > sealed);
     }
 
     /// How many resets of single keys are remembered.
@@ -108,22 +134,18 @@ impl Subscription {
         self.resets.lock().of_keys.len()
     }
 
-    /// Leaves out changes of the EKG up to `erev`.
-    pub(super) fn place_presence(&self, erev: Revision) {
-        self.after_presence.store(erev.0, Relaxed);
-    }
-
     /// Whether an event comes after what the monitor has seen.
     pub(super) fn has_not_seen(&self, event: &Event) -> bool {
-        match event.what() {
-            What::Change(change) if matches!(self.scope, Scope::Key(_)) => {
-                change.rev.0 > self.after.load(Relaxed)
-            }
-            What::Change(change) => {
-                let resets = self.resets.lock();
-                resets.of_keys.get(change.key()).is_none_or(|(told, _)| change.rev > *told)
-            }
-            What::Presence(change) => change.erev.0 > self.after_presence.load(Relaxed),
+        if matches!(self.scope, Scope::Key(_)) {
+            return match event.what() {
+                What::Change(change) => change.rev.0 > self.after.load(Relaxed),
+                What::Presence(change) => change.erev.0 > self.after_presence.load(Relaxed),
+            };
         }
+        let resets = self.resets.lock();
+        resets.of_keys.get(event.key()).is_none_or(|reset| match event.what() {
+            What::Change(change) => change.rev > reset.told,
+            What::Presence(change) => change.erev > reset.told_presence,
+        })
     }
 }

@@ -93,10 +93,25 @@ fn an_ereset_tells_of_each_change_once() {
     let (_, owed) = outbox.next_owed().expect("a reset is owed");
     assert!(owed.presence && !owed.value);
     come(14);
-    outbox.place_presence(&owed.subscription, Revision(14));
+    outbox.place_presence(&owed.subscription, b"e", Revision(14));
     come(15);
     outbox.commit(b"ereset@14\n");
     assert_eq!(taken(&outbox), "ereset@14\ne+15\n");
+}
+
+#[test]
+fn an_ereset_leaves_other_ekgs_of_the_prefix_alone() {
+    let (hub, outbox) = (Hub::new(1), outbox(1024));
+    let monitor = monitor(&hub, &outbox, prefix(b"e"));
+    let come = |ekg: &'static str, erev| {
+        let kind = PresenceKind::Added { id: "i".into(), replaces: None };
+        hub.emit_presence(PresenceChange { ekg: ekg.into(), erev: Revision(erev), kind });
+    };
+    come("e1", 1);
+    come("e2", 2);
+    outbox.place_presence(&monitor.subscription, b"e1", Revision(2));
+    deliver(&monitor);
+    assert_eq!(taken(&outbox), "e2+2\n");
 }
 
 #[test]

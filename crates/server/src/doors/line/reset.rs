@@ -41,7 +41,7 @@ pub async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, 
     }
     if owed.presence {
         session.core.presence.snapshot(key, &mut |erev, members| {
-            outbox.place_presence(subscription, erev);
+            outbox.place_presence(subscription, key, erev);
             let mut names: Vec<_> = members.into_iter().map(|member| member.name).collect();
             names.sort_unstable();
             write_presence_reset(subscription.form, key, &names, erev, out);

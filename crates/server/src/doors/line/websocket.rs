@@ -90,6 +90,7 @@ impl Connection {
             return None;
         }
         let mut out = Vec::new();
+        self.conversation.session.begin_command();
         match self.conversation.answer(line, &mut out) {
             Answer::Done => {}
             Answer::Later(later) => self.conversation.finish(later, &mut out).await,
