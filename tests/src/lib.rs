@@ -2,10 +2,12 @@
 //! for its wires, and random commands.
 //!
 //! Only tests use this crate, so whatever goes wrong in the surroundings (a server that does not start, a
-//! socket that closes) panics with what happened and what to do. It knows Hyrax by its doors alone.
+//! socket that closes) panics with what happened and what to do. It knows Hyrax by its doors, and
+//! the embedded engine by the trait that the doors use.
 
 pub mod cases;
 pub mod differential;
+pub mod http;
 pub mod hyrax;
 pub mod pages;
 pub mod peers;

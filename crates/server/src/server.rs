@@ -14,7 +14,7 @@ use hyrax_coordination::{
     Unavailable,
 };
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
-use hyrax_types::{Clock, Revision, SystemClock};
+use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
 use hyrax_values::command::COMMANDS;
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Server {
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from));
-        let values = Arc::new(EmbeddedValues::new(clock.clone(), hub.clone()));
+        let values = Arc::new(EmbeddedValues::new(Arc::new(SteppedClock), hub.clone()));
         let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));

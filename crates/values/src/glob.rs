@@ -5,6 +5,10 @@
 /// Linear in `text` for each `*`: only the last star is ever retried, as an earlier one can take
 /// nothing that a later one could not.
 pub fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
+    // Redis has no string to walk through here; that a lone star takes all is known to its callers.
+    if text.is_empty() {
+        return matches!(pattern, b"" | b"*");
+    }
     let (mut p, mut t) = (0, 0);
     let mut retry = None;
     while t < text.len() {
@@ -60,6 +64,8 @@ fn match_class(pattern: &[u8], mut p: usize, byte: u8) -> (bool, usize) {
             }
             [b']', ..] => return (matches != negated, p + 1),
             [from, b'-', to, ..] => {
+                // Redis compares C's `char`, which on common machines has a sign.
+                let (from, to, byte) = (from as i8, to as i8, byte as i8);
                 matches |= (from.min(to)..=from.max(to)).contains(&byte);
                 p += 3;
             }
@@ -99,6 +105,15 @@ mod tests {
         check("", "", true);
         check("", "x", false);
         check("key:*:x", "key:1:x", true);
+        check("**", "", false);
+        check("**", "x", true);
+    }
+
+    #[test]
+    fn a_class_orders_bytes_as_signed_ones() {
+        assert!(glob_matches(b"[\xff-a]", b"\0"));
+        assert!(!glob_matches(b"[a-\xff]", b"b"));
+        assert!(glob_matches(b"[\x80-\xff]", b"\xc3"));
     }
 
     #[test]

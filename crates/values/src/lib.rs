@@ -5,10 +5,14 @@
 //! of a command and a [`ReplySink`] that writes the reply in the door's own form.
 
 pub mod command;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod embedded;
 mod error;
 mod glob;
 mod long_double;
+#[cfg(any(test, feature = "conformance"))]
+pub mod model;
 mod number;
 mod reply;
 
@@ -92,6 +96,12 @@ pub trait Values: Send + Sync + 'static {
         reply: &mut dyn ReplySink,
         joined: &mut dyn FnMut(Revision),
     ) -> Snapshot;
+
+    /// Says that commands on keys of these hashes ([`key_hash`]) follow at once, so that an engine in
+    /// memory can have them fetched. Some of the hashes may be of no key.
+    fn prefetch(&self, hashes: &[u64]) {
+        let _ = hashes;
+    }
 
     /// How many keys there are, where that costs nothing to know.
     fn len_hint(&self) -> Option<usize>;

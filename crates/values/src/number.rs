@@ -60,34 +60,81 @@ pub(crate) fn read_double(text: &[u8]) -> Option<f64> {
         _ => (1.0, text),
     };
     let value = match magnitude.as_bytes() {
-        [b'0', b'x' | b'X', hex @ ..] => parse_hexadecimal(hex)?,
+        [b'0', b'x' | b'X', ..] => parse_hexadecimal(&magnitude[2..])?,
         [b'0'..=b'9' | b'.' | b'i' | b'I', ..] => magnitude.parse::<f64>().ok()?,
         _ => return None,
     };
     Some(sign * value)
 }
 
-/// `1A.8p3` after its `0x`.
-fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (mantissa, exponent) = match text.split_once(['p', 'P']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+/// `1A.8p3` after its `0x`, rounded once, to the nearest and to even.
+fn parse_hexadecimal(text: &str) -> Option<f64> {
+    let (mantissa, mut exponent) = match text.split_once(['p', 'P']) {
+        Some((mantissa, exponent)) => (mantissa, binary_exponent(exponent)?),
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let mut value = 0.0_f64;
-    for digit in whole.chars() {
-        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    let (mut significand, mut has_more) = (0_u64, false);
+    for (digit, is_fraction) in whole.chars().map(|c| (c, false)).chain(fraction.chars().map(|c| (c, true))) {
+        let digit = u64::from(digit.to_digit(16)?);
+        if significand >> 60 == 0 {
+            significand = significand << 4 | digit;
+            exponent -= if is_fraction { 4 } else { 0 };
+        } else {
+            has_more |= digit != 0;
+            exponent += if is_fraction { 0 } else { 4 };
+        }
     }
-    let mut unit = 1.0 / 16.0;
-    for digit in fraction.chars() {
-        value += f64::from(digit.to_digit(16)?) * unit;
-        unit /= 16.0;
+    // Digits too far down to be kept only tell which side of a half the number is on.
+    Some(scaled(significand | u64::from(has_more), exponent))
+}
+
+/// The exponent after the `p`: far beyond what a double has, any is as good as any other.
+fn binary_exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
-    Some(value * 2.0_f64.powi(exponent))
+    let limit = 1 << 40;
+    let magnitude = digits.parse::<i64>().map_or(limit, |magnitude| magnitude.min(limit));
+    Some(if text.starts_with('-') { -magnitude } else { magnitude })
+}
+
+/// `significand × 2^exponent` as the nearest double.
+fn scaled(significand: u64, exponent: i64) -> f64 {
+    if significand == 0 {
+        return 0.0;
+    }
+    let bits = i64::from(u64::BITS - significand.leading_zeros());
+    let highest = exponent + bits - 1;
+    if highest > 1023 {
+        return f64::INFINITY;
+    }
+    // Below the smallest normal number each step down costs a bit.
+    let kept = 53 - (-1022 - highest).max(0);
+    if kept < 0 {
+        return 0.0;
+    }
+    let dropped = bits - kept;
+    if dropped <= 0 {
+        return significand as f64 * power_of_two(exponent);
+    }
+    let wide = u128::from(significand);
+    let (quotient, rest, half) = (wide >> dropped, wide & ((1 << dropped) - 1), 1 << (dropped - 1));
+    let is_up = rest > half || rest == half && quotient & 1 == 1;
+    (quotient + u128::from(is_up)) as f64 * power_of_two(exponent + dropped)
+}
+
+/// `2^exponent`, from the smallest double (-1074) to the largest power (1023).
+fn power_of_two(exponent: i64) -> f64 {
+    if exponent >= -1022 {
+        f64::from_bits(((exponent + 1023) as u64) << 52)
+    } else {
+        f64::from_bits(1 << (exponent + 1074))
+    }
 }
 
 /// A double as Redis prints it: integers without a point, the rest with 17 significant digits at
@@ -151,6 +198,24 @@ mod tests {
         {
             assert_eq!(parse_double(bad.as_bytes()), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn hexadecimal_is_rounded_once() {
+        for (text, value) in [
+            ("0x1p1023", 2.0_f64.powi(1023)),
+            ("0xffffp-1090", 65535.0 * f64::from_bits(1) / 65536.0),
+            ("0x1p-1074", f64::from_bits(1)),
+            ("0x1.8p-1074", f64::from_bits(2)),
+            ("0x10000000000000.8", 4_503_599_627_370_496.0),
+            ("0x10000000000000.80000000001", 4_503_599_627_370_497.0),
+            ("0x10000000000001.8", 4_503_599_627_370_498.0),
+        ] {
+            assert_eq!(read_double(text.as_bytes()), Some(value), "{text}");
+        }
+        assert_eq!(read_double(b"0x1p-1076"), Some(0.0));
+        assert_eq!(read_double(b"0x1p99999999999999999999"), Some(f64::INFINITY));
+        assert_eq!(read_double(b"0x1p"), None);
     }
 
     #[test]

@@ -182,6 +182,11 @@ mod tests {
         let all: BTreeSet<Vec<u8>> =
             GROUPS.into_iter().flatten().map(|(_, line)| words(line).swap_remove(0)).collect();
         assert_eq!(came, all);
+        let of_hyrax: BTreeSet<Vec<u8>> = hyrax_values::command::COMMANDS
+            .iter()
+            .map(|command| command.name.to_uppercase().into())
+            .collect();
+        assert_eq!(all, of_hyrax);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! - [`Generator`] makes commands from Redis' own syntax notation (`commands.rs`) and words that collide
 //!   (`words.rs`), some of them spoiled on purpose.
-//! - [`Target`] is whatever answers commands; a real redis-server is one.
+//! - [`Target`] is whatever answers commands; a real redis-server is one, the embedded engine another.
 //! - [`Pair`] plays commands on a reference and a subject and compares, by the rule of each command
 //!   (`rules.rs`), and their whole state.
 //! - [`Campaign`] does that in episodes, and shrinks what it finds to the commands that matter.
@@ -10,8 +10,10 @@
 //! Time is kept out: an expiry is either at least a thousand seconds away or already past, and no two relative
 //! ones are equal, so no outcome depends on how fast anything runs. Expiry on time is tested elsewhere.
 
+mod agree;
 mod campaign;
 mod commands;
+mod engine;
 mod generator;
 mod pair;
 mod random;
@@ -22,7 +24,9 @@ mod syntax;
 mod target;
 mod words;
 
+pub use agree::engine_agrees;
 pub use campaign::{Campaign, Finding, Tally};
+pub use engine::EngineTarget;
 pub use generator::Generator;
 pub use pair::{Difference, Pair};
 pub use random::Random;

@@ -30,8 +30,6 @@ pub trait Target {
 pub struct RedisTarget {
     name: String,
     client: RespClient,
-    /// Keys are looked at in this one command, so that Redis drops those past their time.
-    look_at_all: Argv,
 }
 
 impl RedisTarget {
@@ -42,9 +40,7 @@ impl RedisTarget {
 
     /// Whatever is at the other end of `client`.
     pub fn over(name: &str, client: RespClient) -> Self {
-        let mut look_at_all = words("EXISTS");
-        look_at_all.extend(super::words::all_keys());
-        RedisTarget { name: name.to_owned(), client: client.resp3(), look_at_all }
+        RedisTarget { name: name.to_owned(), client: client.resp3() }
     }
 }
 
@@ -67,6 +63,7 @@ impl Target for RedisTarget {
     }
 
     fn settle(&mut self) {
-        self.client.run(&self.look_at_all);
+        // A scan drops the keys past their time that it meets, and this one meets all there can be here.
+        self.client.run(&words("SCAN 0 COUNT 1000000"));
     }
 }

@@ -171,7 +171,7 @@ pub const BAD_EXPIRIES: [&str; 14] = [
 const FAR_FUTURE_SECONDS: i64 = 4_102_444_800;
 
 /// Every key there is.
-pub fn all_keys() -> Vec<Vec<u8>> {
+fn all_keys() -> Vec<Vec<u8>> {
     let typed =
         b"snhlezx".iter().flat_map(|&letter| (0..KEYS_EACH).map(move |number| typed_key(letter, number)));
     typed.chain(ODD_KEYS.iter().map(|key| key.to_vec())).collect()

@@ -32,6 +32,11 @@ impl LineClient {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address)
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        LineClient::over(stream)
+    }
+
+    /// Talks over a connection that is there already.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an open socket takes options");
         stream.set_write_timeout(Some(LINE_WITHIN)).expect("an open socket takes options");
         LineClient {
@@ -152,7 +157,7 @@ impl LineClient {
 
 /// Whether a line was not asked for: in the flat dialect a push names its `cmd`, which no reply does; in the
 /// domain dialect its `command` is one that nobody can send.
-fn is_push(line: &Value) -> bool {
+pub(super) fn is_push(line: &Value) -> bool {
     let pushed_commands = ["mon-push", "reset"];
     line.get("cmd").is_some()
         || line

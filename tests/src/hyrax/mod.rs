@@ -2,6 +2,10 @@
 
 mod line;
 mod server;
+mod websocket;
+mod wire;
 
 pub use line::LineClient;
 pub use server::{Hyrax, binary};
+pub use websocket::WebSocketClient;
+pub use wire::{Client, Wire};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::line::LineClient;
+use super::wire::{Client, Wire};
 use crate::peers::Process;
 use crate::resp::RespClient;
 
@@ -66,6 +67,11 @@ impl Hyrax {
     /// A new connection to the line door.
     pub fn line(&self) -> LineClient {
         LineClient::connect(self.address)
+    }
+
+    /// A new connection to the line door over this wire.
+    pub fn client(&self, wire: Wire) -> Client {
+        Client::connect(wire, self.address)
     }
 
     /// A new connection to the RESP door, in RESP2.

@@ -97,6 +97,11 @@ impl RespClient {
         }
     }
 
+    /// The pushes that came before the replies read so far.
+    pub fn take_pushes(&mut self) -> Vec<Resp> {
+        self.pushes.drain(..).collect()
+    }
+
     /// The next push, waited for; panics when a reply comes instead.
     pub fn next_push(&mut self) -> Resp {
         if let Some(push) = self.pushes.pop_front() {
@@ -109,7 +114,7 @@ impl RespClient {
 }
 
 /// A command as a person would type it.
-pub(crate) fn show(command: &[Vec<u8>]) -> String {
+pub fn show(command: &[Vec<u8>]) -> String {
     let words: Vec<String> = command.iter().map(|word| show_word(word)).collect();
     words.join(" ")
 }

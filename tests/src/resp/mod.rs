@@ -6,7 +6,7 @@ mod client;
 mod parse;
 mod reply;
 
-pub(crate) use client::show;
+pub use client::show;
 pub use client::{Argv, RespClient, words};
 pub use parse::read_reply;
 pub use reply::{Double, Resp};

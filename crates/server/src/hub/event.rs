@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyrax_types::{OwnedChange, Revision};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A form in which pushes leave: one for each dialect of each door.
 ///
@@ -112,5 +112,42 @@ impl Event {
         };
         // The encoded form repeats the content once, seldom twice.
         2 * what + size_of::<Self>()
+    }
+}
+
+/// Events of one topic that follow each other and leave together: to most subscribers as the same
+/// bytes, put side by side once.
+pub struct Segment {
+    events: Vec<Arc<Event>>,
+    encoded: [OnceLock<Bytes>; FORMS],
+}
+
+impl Segment {
+    /// A segment of events in their order.
+    pub fn new(events: Vec<Arc<Event>>) -> Arc<Self> {
+        Arc::new(Segment { events, encoded: Default::default() })
+    }
+
+    /// The events, in order.
+    pub fn events(&self) -> &[Arc<Event>] {
+        &self.events
+    }
+
+    /// The bytes of all of them in a form.
+    pub fn encoded(&self, form: &'static dyn Form) -> &Bytes {
+        self.encoded[form.number()].get_or_init(|| match &self.events[..] {
+            [only] => only.encoded(form).clone(),
+            events => {
+                let size = events.iter().map(|event| event.encoded(form).len()).sum();
+                let mut bytes = Vec::with_capacity(size);
+                events.iter().for_each(|event| bytes.extend_from_slice(event.encoded(form)));
+                bytes.into()
+            }
+        })
+    }
+
+    /// Whether one of them says that events were lost.
+    pub fn has_loss(&self) -> bool {
+        self.events.iter().any(|event| event.is_loss())
     }
 }

@@ -9,9 +9,11 @@ mod event;
 mod flusher;
 mod outbox;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod topic;
 
-pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, What};
+pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
@@ -21,6 +23,7 @@ use hashbrown::HashTable;
 use hyrax_types::{Change, limits};
 use hyrax_values::{Feed, key_hash};
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -228,7 +231,9 @@ impl Hub {
         }
         if wide.everything.as_ref().is_some_and(|everything| Arc::ptr_eq(everything, topic)) {
             wide.everything = None;
-        } else if wide.prefixes.remove(&topic.name).is_some() {
+        } else if wide.prefixes.get(&topic.name).is_some_and(|prefix| Arc::ptr_eq(prefix, topic)) {
+            // Two who left one after the other may both be here: by now the name may be another's.
+            wide.prefixes.remove(&topic.name);
             let length = topic.name.len();
             let left = wide.lengths.get_mut(&length).map_or(0, |count| {
                 *count -= 1;
@@ -244,11 +249,13 @@ impl Hub {
     /// Takes a change of an EKG, in order for its name.
     pub fn emit_presence(&self, change: PresenceChange) {
         let hash = key_hash(&change.ekg);
-        if let Some(topic) = self.find(hash, &change.ekg) {
-            topic.append(&Arc::new(Event::new(What::Presence(change))));
-            self.enqueue(&topic);
-            self.settle();
+        let topics = self.topics(hash, &change.ekg);
+        if topics.is_empty() {
+            return;
         }
+        let event = Arc::new(Event::new(What::Presence(change)));
+        self.append(&topics, &event);
+        self.settle();
     }
 
     fn registry(&self, hash: u64) -> &Registry {
@@ -269,6 +276,22 @@ impl Hub {
         }
     }
 
+    /// The topics that a key's events belong to; mostly one at most.
+    fn topics(&self, hash: u64, key: &[u8]) -> SmallVec<[Arc<Topic>; 2]> {
+        let mut topics: SmallVec<[_; 2]> = self.find(hash, key).into_iter().collect();
+        if self.has_wide.load(Ordering::Acquire) {
+            topics.extend(self.wide_topics(key));
+        }
+        topics
+    }
+
+    fn append(&self, topics: &[Arc<Topic>], event: &Arc<Event>) {
+        for topic in topics {
+            topic.append(event);
+            self.enqueue(topic);
+        }
+    }
+
     /// The topics over many keys that a key belongs to.
     fn wide_topics(&self, key: &[u8]) -> Vec<Arc<Topic>> {
         let wide = self.wide.read();
@@ -286,16 +309,9 @@ impl Feed for Hub {
     }
 
     fn emit(&self, hash: u64, change: &Change<'_>) {
-        let topic = self.find(hash, change.key);
-        let wide =
-            if self.has_wide.load(Ordering::Acquire) { self.wide_topics(change.key) } else { Vec::new() };
-        if topic.is_none() && wide.is_empty() {
-            return;
-        }
-        let event = Arc::new(Event::new(What::Change(change.to_owned())));
-        for topic in topic.iter().chain(&wide) {
-            topic.append(&event);
-            self.enqueue(topic);
+        let topics = self.topics(hash, change.key);
+        if !topics.is_empty() {
+            self.append(&topics, &Arc::new(Event::new(What::Change(change.to_owned()))));
         }
     }
 

@@ -4,6 +4,8 @@ use super::event::{Event, Form, What};
 use super::outbox::Outbox;
 use hyrax_types::Revision;
 use hyrax_values::Kind;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -33,7 +35,20 @@ pub struct Subscription {
     ended: AtomicBool,
     after: AtomicU64,
     after_presence: AtomicU64,
+    /// What resets gave of single keys, where there are many. A key's own monitor needs none.
+    resets: Mutex<Resets>,
 }
+
+/// The revisions that resets gave, by key, for as long as changes up to them may be on their way.
+#[derive(Default)]
+struct Resets {
+    of_keys: BTreeMap<Box<[u8]>, (Revision, Sealed)>,
+    next: Sealed,
+}
+
+/// Which resets lie before a delivery began.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sealed(u64);
 
 impl Subscription {
     /// A monitor that has seen everything up to the revisions it will be placed at.
@@ -46,6 +61,7 @@ impl Subscription {
             ended: AtomicBool::new(false),
             after: AtomicU64::new(0),
             after_presence: AtomicU64::new(0),
+            resets: Mutex::default(),
         })
     }
 
@@ -63,6 +79,35 @@ impl Subscription {
         self.after.store(rev.0, Relaxed);
     }
 
+    /// Leaves out changes of `key` up to `rev`, which a reset has told.
+    pub(super) fn place_reset(&self, key: &[u8], rev: Revision) {
+        if matches!(self.scope, Scope::Key(_)) {
+            return self.place(rev);
+        }
+        let mut resets = self.resets.lock();
+        let now = resets.next;
+        resets.of_keys.insert(key.into(), (rev, now));
+    }
+
+    /// Tells the resets that were placed so far from those to come.
+    pub(super) fn seal_resets(&self) -> Sealed {
+        let mut resets = self.resets.lock();
+        let sealed = resets.next;
+        resets.next = Sealed(sealed.0 + 1);
+        sealed
+    }
+
+    /// Forgets sealed resets: all changes up to them have been delivered.
+    pub(super) fn forget_resets(&self, sealed: Sealed) {
+        self.resets.lock().of_keys.retain(|_, (_, placed)| *placed > sealed);
+    }
+
+    /// How many resets of single keys are remembered.
+    #[cfg(test)]
+    pub(super) fn resets_remembered(&self) -> usize {
+        self.resets.lock().of_keys.len()
+    }
+
     /// Leaves out changes of the EKG up to `erev`.
     pub(super) fn place_presence(&self, erev: Revision) {
         self.after_presence.store(erev.0, Relaxed);
@@ -71,7 +116,13 @@ impl Subscription {
     /// Whether an event comes after what the monitor has seen.
     pub(super) fn has_not_seen(&self, event: &Event) -> bool {
         match event.what() {
-            What::Change(change) => change.rev.0 > self.after.load(Relaxed),
+            What::Change(change) if matches!(self.scope, Scope::Key(_)) => {
+                change.rev.0 > self.after.load(Relaxed)
+            }
+            What::Change(change) => {
+                let resets = self.resets.lock();
+                resets.of_keys.get(change.key()).is_none_or(|(told, _)| change.rev > *told)
+            }
             What::Presence(change) => change.erev.0 > self.after_presence.load(Relaxed),
         }
     }

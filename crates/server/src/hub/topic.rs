@@ -3,7 +3,7 @@
 //! Whoever makes a change only appends it to the log. A flusher reads the log in order and hands each
 //! event to the subscribers, so a change costs its maker the same whether one or ten thousand hear it.
 
-use super::event::{Event, What};
+use super::event::{Event, Segment, What};
 use super::outbox::Outbox;
 use super::subscription::Subscription;
 use hyrax_types::{Revision, limits};
@@ -18,6 +18,9 @@ const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Events handed over in one go, so that the log is never locked for long.
 const BATCH: usize = 256;
+
+/// Bytes of events handed over in one go, unless the first alone has more: they are put side by side.
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// Events of one scope and its subscribers.
 pub struct Topic {
@@ -166,7 +169,6 @@ impl Topic {
     /// Hands pending events to the subscribers; outboxes that need a flush are added to `dirty`.
     /// Answers whether more is pending. Only the topic's own flusher calls this.
     pub(super) fn deliver(&self, dirty: &mut Vec<Arc<Outbox>>) -> bool {
-        let batch = self.log.lock().next_batch(self.keeps_history);
         let mut subscribers = self.subscribers.lock();
         if self.has_leavers.swap(false, Ordering::Acquire) {
             subscribers.retain(|subscription| !subscription.has_ended());
@@ -175,19 +177,34 @@ impl Topic {
                 subscribers.shrink_to_fit();
             }
         }
+        // A key's own monitors keep no list of resets.
+        let many = if self.keeps_history { &[][..] } else { &subscribers[..] };
+        let sealed: Vec<_> = many.iter().map(|subscription| subscription.seal_resets()).collect();
+        let batch = self.log.lock().next_batch(self.keeps_history);
         let mut joining = batch.joining.into_iter().peekable();
-        for (position, event) in batch.events.iter().enumerate() {
-            while let Some(next) = joining.next_if(|next| next.place <= position) {
-                next.enter(&mut subscribers, dirty);
-            }
-            for subscription in &*subscribers {
-                push(event, subscription, dirty);
-            }
+        while let Some(next) = joining.next_if(|next| next.place == 0) {
+            next.enter(&mut subscribers, dirty);
         }
-        joining.for_each(|next| next.enter(&mut subscribers, dirty));
+        // What was lost was all that waited, so these events came after it: they must not be pushed
+        // before the reset.
         for (key, (value, presence)) in &batch.lost {
             for subscription in &*subscribers {
                 subscription.outbox.lose(key, subscription, *value, *presence);
+            }
+        }
+        let mut events = batch.events;
+        let mut before = 0;
+        for next in joining {
+            let rest = events.split_off((next.place - before).min(events.len()));
+            before += events.len();
+            push(std::mem::replace(&mut events, rest), &subscribers, dirty);
+            next.enter(&mut subscribers, dirty);
+        }
+        push(events, &subscribers, dirty);
+        if !batch.more {
+            // Who came in meanwhile stands behind those.
+            for (subscription, sealed) in subscribers.iter().zip(sealed) {
+                subscription.forget_resets(sealed);
             }
         }
         batch.more
@@ -196,18 +213,23 @@ impl Topic {
 
 impl Joining {
     fn enter(self, subscribers: &mut Vec<Arc<Subscription>>, dirty: &mut Vec<Arc<Outbox>>) {
-        for event in &self.missed {
-            push(event, &self.subscription, dirty);
-        }
+        push(self.missed, std::slice::from_ref(&self.subscription), dirty);
         if !self.subscription.has_ended() {
             subscribers.push(self.subscription);
         }
     }
 }
 
-fn push(event: &Arc<Event>, subscription: &Arc<Subscription>, dirty: &mut Vec<Arc<Outbox>>) {
-    if subscription.outbox.push(event, subscription) {
-        dirty.push(subscription.outbox.clone());
+/// Hands events to subscribers together.
+fn push(events: Vec<Arc<Event>>, subscribers: &[Arc<Subscription>], dirty: &mut Vec<Arc<Outbox>>) {
+    if events.is_empty() || subscribers.is_empty() {
+        return;
+    }
+    let segment = Segment::new(events);
+    for subscription in subscribers {
+        if subscription.outbox.push(&segment, subscription) {
+            dirty.push(subscription.outbox.clone());
+        }
     }
 }
 
@@ -226,9 +248,16 @@ impl Log {
 
     fn next_batch(&mut self, keeps_history: bool) -> Batch {
         let start = self.delivered;
-        let end = self.events.len().min(start + BATCH);
-        let events: Vec<_> = self.events.range(start..end).cloned().collect();
-        let size: usize = events.iter().map(|event| event.size()).sum();
+        let mut size = 0;
+        let mut events: Vec<Arc<Event>> = Vec::new();
+        for event in self.events.range(start..).take(BATCH) {
+            if size + event.size() > BATCH_BYTES && !events.is_empty() {
+                break;
+            }
+            size += event.size();
+            events.push(event.clone());
+        }
+        let end = start + events.len();
         self.pending_bytes -= size;
         self.delivered_bytes += size;
         self.delivered = end;

@@ -47,9 +47,17 @@ impl Command {
         self.keys.iter().flat_map(move |spec| spec.find(argv))
     }
 
+    /// The position of the key of a command that always has just one.
+    pub fn only_key(&self) -> Option<usize> {
+        match self.keys {
+            [KeySpec { place: Place::At(position), .. }] => Some(*position),
+            _ => None,
+        }
+    }
+
     /// Whether a call names more than one key.
     pub fn has_several_keys(&self, argv: &[&[u8]]) -> bool {
-        self.keys(argv).nth(1).is_some()
+        self.only_key().is_none() && self.keys(argv).nth(1).is_some()
     }
 }
 
@@ -69,8 +77,11 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
 
 /// Redis' refusal of a command that is not in the table.
 pub fn unknown(argv: &[&[u8]]) -> Error {
-    let shown =
-        |word: &[u8]| String::from_utf8_lossy(&word[..word.len().min(128)]).replace(['\r', '\n'], " ");
+    // Redis prints with C's `%s`, which ends at a zero byte.
+    let shown = |word: &[u8]| {
+        let word = word[..word.len().min(128)].split(|&byte| byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(word).replace(['\r', '\n'], " ")
+    };
     let (name, args) = argv.split_first().map_or((&[][..], &[][..]), |(name, args)| (*name, args));
     let mut quoted = String::new();
     for arg in args {

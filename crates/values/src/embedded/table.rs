@@ -4,8 +4,9 @@
 //! the last entry into the gap: an entry only ever moves towards the front, which is why a scan from
 //! the back towards the front misses nothing that was there all along.
 
+use super::index::Index;
+use super::prefetch::prefetch;
 use crate::key_hash;
-use hashbrown::HashTable;
 
 /// What can be found by its key.
 pub trait Keyed {
@@ -14,21 +15,15 @@ pub trait Keyed {
 }
 
 /// Entries by key. All positions are indexes into [`Table::entries`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<T> {
-    index: HashTable<u32>,
+    index: Index,
     entries: Vec<T>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { index: HashTable::new(), entries: Vec::new() }
-    }
-}
-
-impl<T: Clone> Clone for Table<T> {
-    fn clone(&self) -> Self {
-        Table { index: self.index.clone(), entries: self.entries.clone() }
+        Table { index: Index::default(), entries: Vec::new() }
     }
 }
 
@@ -60,17 +55,32 @@ impl<T: Keyed> Table<T> {
 
     /// Where the entry of `key` is. `hash` is [`key_hash`] of it.
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let found = self.index.find(hash, |&position| self.entries[position as usize].key() == key);
-        found.map(|&position| position as usize)
+        self.index.find(hash, |position| self.entries[position].key() == key)
     }
 
     /// Where an entry of this hash is for which `wanted` holds.
     pub fn find_by_hash(&self, hash: u64, wanted: impl Fn(&T) -> bool) -> Option<usize> {
-        let found = self.index.find(hash, |&position| {
-            let entry = &self.entries[position as usize];
+        self.index.find(hash, |position| {
+            let entry = &self.entries[position];
             wanted(entry) && key_hash(entry.key()) == hash
-        });
-        found.map(|&position| position as usize)
+        })
+    }
+
+    /// Has the part of the index fetched in which a hash is looked for.
+    pub fn prefetch_index(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// Has the entry fetched that a hash most likely means.
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(position) = self.index.find(hash, |_| true) {
+            prefetch(&self.entries[position]);
+        }
+    }
+
+    /// The entry that a hash most likely means.
+    pub fn likely(&self, hash: u64) -> Option<&T> {
+        self.index.find(hash, |_| true).map(|position| &self.entries[position])
     }
 
     /// The entry of `key`.
@@ -86,22 +96,16 @@ impl<T: Keyed> Table<T> {
             self.entries.reserve_exact((position / 2).max(4));
         }
         self.entries.push(entry);
-        let entries = &self.entries;
-        self.index.insert_unique(hash, position as u32, |&other| key_hash(entries[other as usize].key()));
+        self.index.insert(hash, position);
         position
     }
 
     /// Removes the entry at a position. `hash` is [`key_hash`] of its key.
     pub fn remove_at(&mut self, hash: u64, position: usize) -> T {
-        if let Ok(found) = self.index.find_entry(hash, |&other| other as usize == position) {
-            found.remove();
-        }
+        self.index.remove(hash, position);
         let removed = self.entries.swap_remove(position);
         if let Some(moved) = self.entries.get(position) {
-            let last = self.entries.len() as u32;
-            if let Some(found) = self.index.find_mut(key_hash(moved.key()), |&other| other == last) {
-                *found = position as u32;
-            }
+            self.index.move_position(key_hash(moved.key()), self.entries.len(), position);
         }
         self.shrink();
         removed
@@ -119,8 +123,7 @@ impl<T: Keyed> Table<T> {
         let len = self.entries.len();
         if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
             self.entries.shrink_to(len * 2);
-            let entries = &self.entries;
-            self.index.shrink_to(len * 2, |&other| key_hash(entries[other as usize].key()));
+            self.index.shrink_to(len * 2);
         }
     }
 
@@ -196,7 +199,7 @@ mod tests {
                 }
             }
             for key in (0..300_u32).filter(|key| !removed.contains(key)) {
-                prop_assert!(seen.contains(&key.to_be_bytes().to_vec()), "missed {}", key);
+                prop_assert!(seen.contains(key.to_be_bytes().as_slice()), "missed {}", key);
             }
         }
     }

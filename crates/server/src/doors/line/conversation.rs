@@ -76,7 +76,7 @@ impl Conversation {
     /// Runs a Redis command.
     fn answer_live(&mut self, command: &'static Command, message: &Message<'_>, out: &mut Vec<u8>) -> Answer {
         let envelope = Envelope::of(message);
-        match live::run(&self.session, command, message, &envelope, out) {
+        match live::run(&mut self.session, command, message, &envelope, out) {
             Ok(None) => Answer::Done,
             Ok(Some(reply)) => Answer::Later(Later { envelope, reply }),
             Err(problem) => {
@@ -125,6 +125,7 @@ impl Conversation {
 
     async fn answer_message(&mut self, message: &Message<'_>, out: &mut Vec<u8>) {
         if let Some(command) = command::lookup(message.name.as_bytes()) {
+            self.session.begin_command();
             if let Answer::Later(later) = self.answer_live(command, message, out) {
                 self.finish(later, out).await;
             }
@@ -132,7 +133,7 @@ impl Conversation {
         }
         let envelope = Envelope::of(message);
         let start = out.len();
-        let begun = self.session.core.clock.now_us();
+        self.session.begin_command();
         let verb = verbs::lookup(&message.name);
         let outcome = match verb {
             Some(verb) => self.run_verb(verb, message, &envelope, out).await,
@@ -144,12 +145,7 @@ impl Conversation {
             envelope.error(&problem, out);
         }
         if let Some(verb) = verb {
-            let took_us = self.session.core.clock.now_us().saturating_sub(begun);
-            self.session.core.metrics.command(
-                command::COMMANDS.len() + verb.number(),
-                succeeded,
-                took_us * 1000,
-            );
+            self.session.end_command(command::COMMANDS.len() + verb.number(), succeeded);
         }
     }
 

@@ -27,8 +27,24 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Up to here it pays to look at all the bytes first.
+const PLAIN_BYTES_MAX: usize = 4096;
+
+/// Whether these bytes are ASCII that stands for itself in JSON. Without an early end, so that the
+/// compiler looks at many at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    let plain = |&byte: &u8| (byte >= 0x20) & (byte < 0x80) & (byte != b'"') & (byte != b'\\');
+    bytes.iter().fold(true, |all, byte| all & plain(byte))
+}
+
 /// Writes bytes as a string, or, when they are not UTF-8, as `{"base64":"…"}`.
 pub fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.len() <= PLAIN_BYTES_MAX && is_plain(bytes) {
+        out.push(b'"');
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) => write_string(text, out),
         Err(_) => {
@@ -57,6 +73,17 @@ pub fn write_double(value: f64, out: &mut Vec<u8>) {
         write_integer(value as i64, out);
     } else {
         out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+    }
+}
+
+/// Writes a value that cannot fail, with its maps as objects where their fields allow it.
+pub fn write_value(out: &mut Vec<u8>, write: impl Fn(&mut dyn ReplySink)) {
+    let start = out.len();
+    let mut sink = JsonSink::new(out);
+    write(&mut sink);
+    if sink.saw_binary_field() {
+        out.truncate(start);
+        write(&mut JsonSink::with_maps_as_pairs(out));
     }
 }
 

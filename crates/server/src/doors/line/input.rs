@@ -2,6 +2,9 @@
 
 use super::conversation::{Answer, Conversation, Later};
 use super::envelope::Envelope;
+use hyrax_values::key_hash;
+use smallvec::SmallVec;
+use std::sync::LazyLock;
 
 /// What stopped the reading of lines.
 pub enum Stop {
@@ -29,8 +32,13 @@ pub fn answer_lines(
     out: &mut Vec<u8>,
 ) -> (usize, Stop) {
     let mut used = 0;
+    let mut fetched = 0;
+    conversation.session.begin_command();
     loop {
         let rest = &data[used..];
+        if used >= fetched {
+            fetched = used + prefetch(conversation, rest);
+        }
         let Some(length) = memchr::memchr(b'\n', rest) else {
             if rest.len() > line_max {
                 return (data.len(), refuse_too_long(line_max, out));
@@ -55,6 +63,35 @@ pub fn answer_lines(
             return (used, Stop::Full);
         }
     }
+}
+
+/// What stands before a key in the flat dialect, as most programs write it.
+const KEY: &[u8] = b"\"key\":\"";
+
+static FIND_KEY: LazyLock<memchr::memmem::Finder<'static>> =
+    LazyLock::new(|| memchr::memmem::Finder::new(KEY));
+
+/// Lines looked at ahead. The more, the better their cache misses overlap; the fewer, the surer that
+/// the first is still there when its turn comes.
+const LINES_AHEAD: usize = 32;
+
+/// Has the keys of the next lines fetched; gives how many bytes of lines were looked at. It only
+/// guesses which words are keys: a wrong guess costs a fetch.
+fn prefetch(conversation: &Conversation, data: &[u8]) -> usize {
+    let mut hashes: SmallVec<[u64; LINES_AHEAD]> = SmallVec::new();
+    let mut looked = 0;
+    for end in memchr::memchr_iter(b'\n', data).take(LINES_AHEAD) {
+        let line = &data[looked..end];
+        looked = end + 1;
+        let Some(found) = FIND_KEY.find(line) else { continue };
+        let key = &line[found + KEY.len()..];
+        hashes.extend(memchr::memchr(b'"', key).map(|end| key_hash(&key[..end])));
+    }
+    // One line's misses have nothing to overlap with.
+    if hashes.len() > 1 {
+        conversation.session.core.values.prefetch(&hashes);
+    }
+    looked.max(1)
 }
 
 fn refuse_too_long(line_max: usize, out: &mut Vec<u8>) -> Stop {

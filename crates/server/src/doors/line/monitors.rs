@@ -58,8 +58,11 @@ pub async fn flat(
     Ok(())
 }
 
-/// The keys that a message names, in either dialect, in their flat form.
-fn keys_of<'a>(message: &Message<'a>) -> Result<Vec<(Vec<u8>, Option<Item<'a>>)>, Problem> {
+/// A key in its flat form, and the element of the payload that named it, in the domain dialect.
+type NamedKey<'a> = (Vec<u8>, Option<Item<'a>>);
+
+/// The keys that a message names, in either dialect.
+fn keys_of<'a>(message: &Message<'a>) -> Result<Vec<NamedKey<'a>>, Problem> {
     if message.dialect == Dialect::Flat {
         let key = message.key.as_ref().ok_or_else(|| format!("\"{}\" needs \"key\"", message.name))?;
         return Ok(vec![(key.to_vec(), None)]);
@@ -90,7 +93,14 @@ async fn start(
         envelope.end(out);
         return Ok(());
     };
-    match session.resume(key, Revision(since), form, &mut sink).await? {
+    let mut resumed = session.resume(key, Revision(since), form, &mut sink).await?;
+    if sink.saw_binary_field() {
+        value.clear();
+        let mut sink = JsonSink::with_maps_as_pairs(&mut value);
+        resumed =
+            session.resume(key, Revision(since), form, &mut sink as &mut (dyn ReplySink + Send)).await?;
+    }
+    match resumed {
         Resumed::Missed(rev) => {
             envelope.begin(out);
             out.extend_from_slice(b"\"OK\"");

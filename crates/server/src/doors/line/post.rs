@@ -21,6 +21,7 @@ pub async fn post(core: Arc<Core>, body: &[u8], peer: Peer, identity: Identity) 
     let mut session = Session::new(core, peer, None);
     session.identity = identity;
     let mut conversation = Conversation { session };
+    conversation.session.begin_command();
     match conversation.answer(line, &mut out) {
         Answer::Done => {}
         Answer::Later(later) => conversation.finish(later, &mut out).await,

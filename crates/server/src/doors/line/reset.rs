@@ -1,10 +1,10 @@
 //! Tells a client that fell behind what its keys now hold.
 
-use super::encode::JsonSink;
+use super::encode::write_value;
 use super::monitors::{write_presence_reset, write_reset};
 use crate::hub::{Outbox, Owed};
 use crate::session::Session;
-use hyrax_values::Snapshot;
+use hyrax_values::{Reply, Snapshot};
 
 /// What a client is told that is disconnected by the server.
 pub const GOODBYE: &[u8] = b"{\"error\":\"the server closes this connection\"}\n";
@@ -16,24 +16,28 @@ pub async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, 
         return;
     }
     let subscription = &owed.subscription;
-    outbox.hold();
     if owed.value {
-        let mut value = Vec::new();
         let mut at = None;
-        let snapshot = {
-            let mut sink = JsonSink::new(&mut value);
-            session.core.values.snapshot(key, subscription.kind, &mut sink, &mut |rev| {
-                outbox.place_reset(key, rev);
+        let mut later = None;
+        // Kept as a tree, because only the whole value shows in which form its maps can be written.
+        let mut value = Reply::collect(|sink| {
+            let snapshot = session.core.values.snapshot(key, subscription.kind, sink, &mut |rev| {
+                outbox.place_reset(subscription, key, rev);
                 at = Some(rev);
-            })
-        };
-        if let Snapshot::Later(snapshot) = snapshot {
+            });
+            if let Snapshot::Later(snapshot) = snapshot {
+                later = Some(snapshot);
+            }
+        });
+        if let Some(snapshot) = later {
             let (reply, rev) = snapshot.await;
-            outbox.place_reset(key, rev);
+            outbox.place_reset(subscription, key, rev);
             at = Some(rev);
-            reply.write(&mut JsonSink::new(&mut value));
+            value = reply;
         }
-        write_reset(subscription.form, key, &value, at.unwrap_or_default(), out);
+        let mut written = Vec::new();
+        write_value(&mut written, |sink| value.write(sink));
+        write_reset(subscription.form, key, &written, at.unwrap_or_default(), out);
     }
     if owed.presence {
         session.core.presence.snapshot(key, &mut |erev, members| {

@@ -82,6 +82,7 @@ impl Connection {
             return None;
         }
         let mut out = Vec::new();
+        self.conversation.session.begin_command();
         match self.conversation.answer(line, &mut out) {
             Answer::Done => {}
             Answer::Later(later) => self.conversation.finish(later, &mut out).await,
@@ -110,10 +111,7 @@ impl Connection {
         let mut out = Vec::new();
         while let Some((key, owed)) = self.outbox.next_owed() {
             reset::write(&self.conversation.session, &self.outbox, &key, &owed, &mut out).await;
-            // A value and members are two messages.
-            let messages = out.split_inclusive(|&byte| byte == b'\n');
-            messages.for_each(|message| self.outbox.commit(message));
-            self.outbox.commit(&[]);
+            self.outbox.commit(&out);
             out.clear();
             if let Some(cause) = self.write().await {
                 return Some(cause);
@@ -137,9 +135,8 @@ impl Connection {
                 return Some(cause_of_failure(failure));
             }
             let message = self.outbox.take_one()?;
-            let text = message.strip_suffix(b"\n").map_or(message.len(), <[u8]>::len);
             // Whatever was queued was written as JSON, and is UTF-8.
-            let text = Utf8Bytes::try_from(message.slice(..text)).unwrap_or_default();
+            let text = Utf8Bytes::try_from(message).unwrap_or_default();
             if let Some(cause) = self.send(Message::Text(text)).await {
                 return Some(cause);
             }

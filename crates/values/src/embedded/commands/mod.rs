@@ -19,13 +19,19 @@ use super::{Embedded, Keyspace};
 use crate::command::Name;
 use crate::{Error, Kind, ReplySink};
 
+/// Runs a command on the keys it names, locked together.
+type OnKeys = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
+
+/// Runs a command on the whole key space, which it locks part by part.
+type OnAll = fn(&Embedded, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
+
 /// How a command is run.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
-    /// On the keys it names, locked together.
-    Keyed(fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>),
-    /// On the whole key space, which it locks part by part.
-    Whole(fn(&Embedded, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>),
+    /// On the keys it names.
+    Keyed(OnKeys),
+    /// On the whole key space.
+    Whole(OnAll),
 }
 
 /// The handler of a command.

@@ -11,7 +11,7 @@ mod string;
 pub use hash::Hash;
 pub use list::{End, List};
 pub use set::Set;
-pub use sorted_set::{LexRange, ScoreRange, SortedSet, compare_members};
+pub use sorted_set::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, compare_members};
 pub use string::Str;
 
 /// What a key holds. An aggregate in here is never empty: its key goes with its last element.
@@ -49,6 +49,15 @@ impl Value {
             Value::List(list) => list.is_empty(),
             Value::Set(set) => set.is_empty(),
             Value::SortedSet(sorted_set) => sorted_set.is_empty(),
+        }
+    }
+
+    /// Has what a read of a string touches first fetched.
+    pub fn prefetch(&self) {
+        if let Value::Str(string) = self
+            && let Some(first) = string.as_bytes().first()
+        {
+            crate::embedded::prefetch::prefetch(first);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Commands over the whole key space. They lock one shard after the other: what they tell was true
 //! for each at its time.
 
+use crate::embedded::commands::element_scan::cursor as read_cursor;
 use crate::embedded::shard::{Entry, Shard};
 use crate::embedded::table::Keyed;
 use crate::embedded::{Embedded, SHARDS};
@@ -148,26 +149,8 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
-/// A cursor as C's `strtoul` reads it, which takes a sign, and nothing at all for zero.
-fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
-    let invalid = Error::text("ERR invalid cursor");
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        [] => return Ok(0),
-        digits => (false, digits),
-    };
-    // `parse` takes a sign of its own.
-    if !digits.first().is_some_and(u8::is_ascii_digit) {
-        return Err(invalid);
-    }
-    let magnitude: Option<u64> = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    let magnitude = magnitude.ok_or(invalid)?;
-    Ok(if negative { magnitude.wrapping_neg() } else { magnitude })
-}
-
 pub(super) fn scan(engine: &Embedded, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let cursor = parse_cursor(argv[1])?;
+    let cursor = read_cursor(argv[1])?;
     let options = ScanOptions::parse(&argv[2..])?;
     let now = engine.clock.now_ms();
     // A cursor is the number of a shard below a cursor within it.

@@ -2,7 +2,7 @@
 
 use super::look::write_members;
 use crate::embedded::commands::numbers::integer;
-use crate::embedded::values::{LexRange, ScoreRange, SortedSet, Value};
+use crate::embedded::values::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, Value};
 use crate::embedded::{Expiry, Keyspace};
 use crate::{Error, ReplySink};
 use std::ops::Range;
@@ -125,6 +125,19 @@ impl<'a> Query<'a> {
             start..start + limit
         }
     }
+
+    /// The set of the members asked for. As in Redis they are added one by one, unless their number
+    /// is known beforehand and too large for a small set: it decides which zeros keep their sign.
+    fn select(&self, set: &SortedSet) -> SortedSet {
+        let ranks = self.ranks(set);
+        if matches!(self.ends, Ends::Rank(..)) && ranks.len() > SMALL_MEMBERS_MAX {
+            SortedSet::new(&set.range(ranks).collect::<Vec<_>>())
+        } else if self.in_reverse {
+            set.range_in_reverse(ranks).collect()
+        } else {
+            set.range(ranks).collect()
+        }
+    }
 }
 
 fn read(
@@ -208,7 +221,7 @@ pub(super) fn zrangestore(
 ) -> Result<(), Error> {
     let query = Query::parse(&argv[3..], Settled { is_stored: true, ..Settled::default() })?;
     let found = match keys.sorted_set(argv[2])? {
-        Some(set) => SortedSet::new(&set.range(query.ranks(set)).collect::<Vec<_>>()),
+        Some(set) => query.select(set),
         None => SortedSet::default(),
     };
     store(keys, argv[1], found, reply);

@@ -15,6 +15,7 @@ use super::Handler;
 use crate::command::Name;
 use crate::embedded::{Expiry, Keyspace};
 use crate::{Error, ReplySink};
+use hashbrown::HashSet;
 
 /// The longest string there may be: the default of Redis' `proto-max-bulk-len`.
 pub(super) const STRING_BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -90,7 +91,7 @@ fn mset(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
 
 fn msetnx(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let pairs = &argv[1..];
-    if pairs.len() % 2 == 0 && pairs.iter().step_by(2).any(|key| keys.read(key).is_some()) {
+    if pairs.len().is_multiple_of(2) && pairs.iter().step_by(2).any(|key| keys.read(key).is_some()) {
         reply.integer(0);
         return Ok(());
     }
@@ -104,9 +105,24 @@ fn put_all(keys: &mut Keyspace<'_>, pairs: &[&[u8]], command: &'static str) -> R
     let (pairs, []) = pairs.as_chunks::<2>() else { return Err(Error::Arity(command)) };
     for [key, value] in pairs {
         keys.put_string(key, value, Expiry::Never);
-        keys.changed(key);
     }
+    distinct_keys(pairs).for_each(|key| keys.changed(key));
     Ok(())
+}
+
+/// The keys of these pairs, each once.
+fn distinct_keys<'a>(pairs: &'a [[&'a [u8]; 2]]) -> impl Iterator<Item = &'a [u8]> {
+    /// Up to so many, to compare each with all before it is cheaper than to hash them.
+    const FEW: usize = 16;
+    let mut seen = HashSet::with_hasher(foldhash::fast::RandomState::default());
+    pairs.iter().enumerate().map(|(at, [key, _])| (at, *key)).filter_map(move |(at, key)| {
+        let is_new = if pairs.len() <= FEW {
+            pairs[..at].iter().all(|[earlier, _]| *earlier != key)
+        } else {
+            seen.insert(key)
+        };
+        is_new.then_some(key)
+    })
 }
 
 /// Refuses a string that would become too long.

@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 /// Members of a small set, as in Redis' compact form: what a scan answers at once.
-const SMALL_MEMBERS_MAX: usize = 128;
+pub const SMALL_MEMBERS_MAX: usize = 128;
 
 /// Bytes of a member of a small set, likewise.
 const SMALL_MEMBER_BYTES_MAX: usize = 64;
@@ -72,7 +72,8 @@ pub fn compare_members((name, score): (&[u8], f64), (other, other_score): (&[u8]
 }
 
 impl SortedSet {
-    /// The set of these members, no two of which are equal. In order they are added fastest.
+    /// The set of these members, no two of which are equal, in the form that befits all of them. In
+    /// order they are added fastest.
     pub fn new(members: &[(&[u8], f64)]) -> Self {
         let is_small = members.len() <= SMALL_MEMBERS_MAX
             && members.iter().all(|(name, _)| name.len() <= SMALL_MEMBER_BYTES_MAX);
@@ -278,6 +279,15 @@ impl SortedSet {
             reply.bulk(name);
             reply.double(score);
         }
+    }
+}
+
+impl<'a> FromIterator<(&'a [u8], f64)> for SortedSet {
+    /// The set that comes of adding these members one after another, no two of which are equal.
+    fn from_iter<I: IntoIterator<Item = (&'a [u8], f64)>>(members: I) -> Self {
+        let mut set = SortedSet::default();
+        members.into_iter().for_each(|(name, score)| set.add(name, score));
+        set
     }
 }
 

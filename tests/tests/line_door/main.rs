@@ -1,0 +1,17 @@
+//! The line door of a running `hyrax`, over TCP, WebSocket and POST.
+
+mod auth;
+mod bad_input;
+mod concurrency;
+mod ekg_document;
+mod ekgs;
+mod hyrax_document;
+mod lost_clients;
+mod messages;
+mod monitors;
+mod origins;
+mod post;
+mod pushes;
+mod secrets;
+mod slow_clients;
+mod stage;
