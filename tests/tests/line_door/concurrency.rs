@@ -242,7 +242,9 @@ fn nothing_is_pushed_to_a_monitor_after_the_reply_that_ended_it() {
         .collect();
     let mut stream = TcpStream::connect(hyrax.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_nodelay(true).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
+    let mut send = |command: &Value| stream.write_all(format!("{command}\n").as_bytes()).unwrap();
     let mut heard = 0;
     for round in 0..200 {
         for (start, stop) in [
@@ -255,12 +257,12 @@ fn nothing_is_pushed_to_a_monitor_after_the_reply_that_ended_it() {
                 json!({"cmd":"mpremove","key":"","ref":"stopped"}),
             ),
         ] {
-            writeln!(stream, "{start}").unwrap();
+            send(&start);
             assert!(!pushed_before(&mut lines, "\"started\""), "nothing comes before the reply either");
             thread::sleep(Duration::from_micros(round * 10));
-            writeln!(stream, "{stop}").unwrap();
+            send(&stop);
             heard += usize::from(pushed_before(&mut lines, "\"stopped\""));
-            writeln!(stream, "{{\"cmd\":\"get\",\"key\":\"a\",\"ref\":\"after\"}}").unwrap();
+            send(&json!({"cmd":"get","key":"a","ref":"after"}));
             assert!(!pushed_before(&mut lines, "\"after\""), "round {round}");
         }
     }
