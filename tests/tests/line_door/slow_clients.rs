@@ -85,7 +85,7 @@ fn a_client_that_reads_again_is_reset_to_the_value_of_now() {
     other.request(&json!({"cmd":"set","key":"d:busy","args":["after"]}));
     let push = slow.push();
     assert_eq!((&push["cmd"], &push["args"]), (&json!("set"), &json!(["after"])));
-    assert_eq!(push["rev"].as_u64(), reset["rev"].as_u64().map(|rev| rev + 1));
+    assert!(push["rev"].as_u64() > reset["rev"].as_u64());
     assert_eq!(slow_domain.push()["return"]["values"], json!(["after"]));
     assert_eq!(metric(&hyrax, "hyrax_queue_bytes"), 0);
 }
