@@ -67,15 +67,16 @@ impl Server {
         let listeners = Listeners::bind(&config.listen).await?;
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from));
+        let names: Vec<&'static str> =
+            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
+        let metrics = Metrics::new(&names);
+        let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::new(Arc::new(SteppedClock), hub.clone()));
         let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
         let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
         let secrets = Arc::new(Secrets::start(coordination).await?);
-        let names: Vec<&'static str> =
-            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
             let hub = hub.clone();
@@ -87,7 +88,7 @@ impl Server {
             values,
             presence,
             authorizer: Authorizer::new(&config, secrets),
-            metrics: Metrics::new(&names),
+            metrics,
             hub,
             clock,
             node_name: config.node_name_or_new(),

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::env;
 
+use serde_json::Value;
+
 use super::block::{Scene, Step, scenes};
-use super::browser::{Action, Browser, action};
+use super::browser::{Action, action};
 use super::page;
 use super::terminal::Terminal;
-use crate::hyrax::{Hyrax, binary};
+use crate::hyrax::{Hyrax, WebSocketClient, binary};
 
 /// Numbers of at least so many digits are revisions and the like.
 const REVISION_DIGITS: usize = 15;
@@ -29,7 +31,7 @@ pub fn check_examples(name: &str) {
 struct Stage {
     server: Hyrax,
     terminals: HashMap<String, Terminal>,
-    browser: Option<Browser>,
+    browser: Option<WebSocketClient>,
 }
 
 impl Stage {
@@ -117,13 +119,14 @@ impl Stage {
     fn play_browser(&mut self, line: &str) -> Result<(), String> {
         match action(line) {
             None => {}
-            Some(Action::Open) => self.browser = Some(Browser::open(self.server.address())),
+            Some(Action::Open) => self.browser = Some(WebSocketClient::connect(self.server.address())),
             Some(Action::Close) => self.browser = None,
             Some(Action::Send(message, shown)) => {
                 let browser = self.browser.as_mut().ok_or("no WebSocket is open")?;
-                browser.send(message);
+                browser.send_text(message);
                 if let Some(shown) = shown {
-                    equal(&browser.receive()?, shown)?;
+                    let shown: Value = serde_json::from_str(shown).map_err(|error| error.to_string())?;
+                    equal(&browser.reply().to_string(), &shown.to_string())?;
                 }
             }
         }

@@ -66,8 +66,10 @@ pub(super) async fn websocket<D: Doors>(
     upgrade
         .read_buffer_size(WEBSOCKET_BUFFER_BYTES)
         .write_buffer_size(WEBSOCKET_BUFFER_BYTES)
-        .max_message_size(max_frame)
-        .max_frame_size(max_frame)
+        // A little too long is still read to its end, because only then its refusal arrives: a socket
+        // closed while it holds unread bytes resets the connection.
+        .max_message_size(max_frame.saturating_mul(2))
+        .max_frame_size(max_frame.saturating_mul(2))
         .on_upgrade(move |socket| async move {
             seat.becomes(Door::WebSocket);
             doors.websocket(socket, peer).await;

@@ -18,6 +18,7 @@ pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
 
+use crate::metrics::Metrics;
 use flusher::Flusher;
 use hashbrown::HashTable;
 use hyrax_types::{Change, limits};
@@ -80,7 +81,7 @@ pub struct Hub {
 
 impl Hub {
     /// A hub with a number of flushers, each of which somebody must [run](Hub::run_flusher).
-    pub fn new(flushers: usize) -> Arc<Self> {
+    pub fn new(flushers: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Hub {
             registries: (0..REGISTRIES).map(|_| Registry::default()).collect(),
             wide: RwLock::default(),
@@ -88,7 +89,7 @@ impl Hub {
             flushers: (0..flushers.max(1)).map(|_| Flusher::default()).collect(),
             idle: Mutex::default(),
             monitors: AtomicUsize::new(0),
-            counters: Arc::default(),
+            counters: Counters::new(metrics),
         })
     }
 
@@ -102,7 +103,7 @@ impl Hub {
         self.flushers[number].run().await;
     }
 
-    /// What all outboxes have done.
+    /// Where all outboxes are counted together.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }

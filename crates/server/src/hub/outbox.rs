@@ -6,6 +6,7 @@
 
 use super::event::{Event, Segment, What};
 use super::subscription::{Scope, Subscription};
+use crate::metrics::Metrics;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use hyrax_types::Revision;
@@ -96,17 +97,19 @@ pub struct Outbox {
     counters: Arc<Counters>,
 }
 
-/// What all outboxes have done, for the metrics.
-#[derive(Debug, Default)]
+/// Where all outboxes are counted together.
 pub struct Counters {
-    /// Pushes that were queued to be sent.
-    pub sent: AtomicUsize,
-    /// Pushes that were dropped because a reset tells more.
-    pub folded: AtomicUsize,
-    /// Pushes that were dropped with their client.
-    pub dropped: AtomicUsize,
+    /// Pushes and bytes that were sent.
+    pub metrics: Arc<Metrics>,
     /// Bytes waiting in all queues.
     pub queued: AtomicUsize,
+}
+
+impl Counters {
+    /// Counts from nothing waiting.
+    pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Counters { metrics, queued: AtomicUsize::new(0) })
+    }
 }
 
 impl Outbox {
@@ -165,7 +168,7 @@ impl Outbox {
                 self.owe_event(state, event, subscription);
                 self.call_attention();
             } else if state.is_owed(event, subscription) {
-                self.counters.folded.fetch_add(1, Ordering::Relaxed);
+                self.counters.metrics.pushes(0, 1, 0);
             } else {
                 wanted.push(event.clone());
             }
@@ -184,7 +187,7 @@ impl Outbox {
         }
         state.bytes += size;
         self.counters.queued.fetch_add(size, Ordering::Relaxed);
-        self.counters.sent.fetch_add(segment.events().len(), Ordering::Relaxed);
+        self.counters.metrics.pushes(segment.events().len() as u64, 0, 0);
         let item = Item::Pushes(segment.clone(), subscription.clone());
         if let Some(held) = &mut state.held {
             held.push(item);
@@ -236,7 +239,7 @@ impl Outbox {
         for event in segment.events() {
             self.owe_event(state, event, subscription);
         }
-        self.counters.folded.fetch_add(segment.events().len(), Ordering::Relaxed);
+        self.counters.metrics.pushes(0, segment.events().len() as u64, 0);
     }
 
     fn owe_event(&self, state: &mut State, event: &Event, subscription: &Arc<Subscription>) {
@@ -359,7 +362,10 @@ impl Outbox {
         let mut rest = replies;
         if let (true, Some(socket), false) = (direct, &self.socket, replies.is_empty()) {
             match socket.try_write(replies) {
-                Ok(written) => rest = &replies[written..],
+                Ok(written) => {
+                    self.counters.metrics.sent(written as u64);
+                    rest = &replies[written..];
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
                     self.fail(&mut state, Failure::Broken);
@@ -397,7 +403,10 @@ impl Outbox {
             // The lock is kept over the write: it never waits, and keeps what it writes in place.
             match with_gathered(&state, |gathered| socket.try_write(gathered)) {
                 Ok(0) => self.fail(&mut state, Failure::Broken),
-                Ok(written) => self.advance(&mut state, written),
+                Ok(written) => {
+                    self.counters.metrics.sent(written as u64);
+                    self.advance(&mut state, written);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.blocked_since = Some(Instant::now());
@@ -482,8 +491,8 @@ impl Outbox {
             Item::Reply(_) => 0,
             Item::Pushes(segment, _) => segment.events().len(),
         };
-        let pushes = state.queue.iter().map(count).sum();
-        self.counters.dropped.fetch_add(pushes, Ordering::Relaxed);
+        let pushes: usize = state.queue.iter().map(count).sum();
+        self.counters.metrics.pushes(0, 0, pushes as u64);
         self.counters.queued.fetch_sub(state.bytes, Ordering::Relaxed);
         state.queue = VecDeque::new();
         state.held = None;

@@ -33,7 +33,7 @@ const PLAIN_BYTES_MAX: usize = 4096;
 /// Whether these bytes are ASCII that stands for itself in JSON. Without an early end, so that the
 /// compiler looks at many at once.
 fn is_plain(bytes: &[u8]) -> bool {
-    let plain = |&byte: &u8| (byte >= 0x20) & (byte < 0x80) & (byte != b'"') & (byte != b'\\');
+    let plain = |&byte: &u8| (byte.wrapping_sub(0x20) < 0x60) & (byte != b'"') & (byte != b'\\');
     bytes.iter().fold(true, |all, byte| all & plain(byte))
 }
 

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hyrax_recipes::Cause;
 use hyrax_types::limits;
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -89,6 +90,14 @@ impl Connection {
         if line.is_empty() {
             return None;
         }
+        let line_max = self.conversation.session.core.limits.load().max_frame;
+        if line.len() > line_max {
+            let problem =
+                format!("a message has at most {line_max} bytes (max_frame): the connection is closed");
+            self.refuse(&problem).await;
+            let _ = timeout(Duration::from_secs(1), self.socket.send(Message::Close(None))).await;
+            return Some(Cause::Kicked);
+        }
         let mut out = Vec::new();
         self.conversation.session.begin_command();
         match self.conversation.answer(line, &mut out) {
@@ -104,9 +113,9 @@ impl Connection {
     }
 
     /// A frame that is too large, or no WebSocket's, ends the connection: its end cannot be found.
-    async fn refuse(&mut self, error: &axum::Error) -> Cause {
+    async fn refuse(&mut self, error: &(dyn Display + Sync)) -> Cause {
         let mut out = Vec::new();
-        Envelope::bare().error(&error, &mut out);
+        Envelope::bare().error(error, &mut out);
         self.outbox.commit(&out);
         self.write().await;
         Cause::Closed
