@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Checks that a text is refused with an error that has these words, and that the connection goes on.
 #[track_caller]
 fn refused(client: &mut Client, text: &str, words: &str) {
-    let shown = &text[..text.floor_char_boundary(200)];
+    let shown: String = text.chars().take(200).collect();
     client.send_text(text);
     let reply = client.reply();
     let error = reply["error"].as_str().unwrap_or_else(|| panic!("{shown} is answered {reply}"));
