@@ -95,6 +95,10 @@ pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 /// Commands in one package. A package is answered by one array, which is held until it is whole.
 pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 
+/// Bytes of a package's answer beyond which its further commands are not run. A short package may ask for
+/// one large value ten thousand times.
+pub const PACKAGE_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Bytes of changes remembered for one monitored key, to answer `since` from.
 pub const HISTORY_BYTES_PER_KEY_MAX: usize = 64 * 1024;
 

@@ -225,6 +225,27 @@ fn a_package_may_not_hold_more_commands_than_the_limit() {
 }
 
 #[test]
+fn a_package_is_run_until_its_answer_is_too_large() {
+    let hyrax = Hyrax::start(&[]);
+    let mut client = hyrax.line();
+    client.request(&json!({"cmd":"set","key":"k","args":["v".repeat(1_000_000)]}));
+    let mut package = vec![json!({"cmd":"get","key":"k","ref":"r"}); 1000];
+    package.push(json!({"cmd":"set","key":"late","args":["v"]}));
+    let reply = client.request(&json!(package));
+    let replies = reply.as_array().unwrap();
+    assert_eq!(replies.len(), 1001);
+    let run = replies.iter().filter(|reply| reply.get("return").is_some()).count();
+    assert!((16..20).contains(&run), "{run}");
+    assert!(
+        replies[run..]
+            .iter()
+            .all(|reply| reply["error"].as_str().is_some_and(|error| error.contains("not run")))
+    );
+    assert_eq!(replies[run]["ref"], "r");
+    assert_eq!(client.request(&json!({"cmd":"exists","key":"late"}))["return"], 0);
+}
+
+#[test]
 fn a_client_of_one_byte_at_a_time_is_served_and_holds_nobody_up() {
     let hyrax = Hyrax::start(&[]);
     let address = hyrax.address();

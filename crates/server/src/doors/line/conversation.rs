@@ -116,6 +116,9 @@ impl Conversation {
                 out.push(b',');
             }
             match read_whole(&mut Reader::new(element)) {
+                Ok(message) if out.len() > limits::PACKAGE_REPLY_BYTES_MAX => {
+                    Envelope::of(&message).error(&"not run: the package's answer is too large already", out);
+                }
                 Ok(message) => self.answer_message(&message, out).await,
                 Err(bad) => refuse_unread(element, &bad, out),
             }
