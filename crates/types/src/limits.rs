@@ -1,6 +1,10 @@
 //! Every bound in one place, each with the reason for its size.
 //!
 //! A limit that an operator may want to move is the default of a setting; the others are fixed.
+//!
+//! Commands in flight need no number of their own: a connection of the line door runs one at a time, as
+//! its replies leave in order, and an HTTP/2 connection one a stream ([`HTTP2_STREAMS_MAX`]), so that
+//! the number of connections bounds them.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Checks that a text is refused with an error that has these words, and that the connection goes on.
 #[track_caller]
 fn refused(client: &mut Client, text: &str, words: &str) {
-    let shown = &text[..text.floor_char_boundary(200)];
+    let shown: String = text.chars().take(200).collect();
     client.send_text(text);
     let reply = client.reply();
     let error = reply["error"].as_str().unwrap_or_else(|| panic!("{shown} is answered {reply}"));
@@ -222,6 +222,27 @@ fn a_package_may_not_hold_more_commands_than_the_limit() {
     refused(&mut client, &format!("[{}7]", "7,".repeat(10_000)), "at most 10000 commands");
     client.send_text(&format!("[{}7]", "7,".repeat(9_999)));
     assert_eq!(client.reply().as_array().map(Vec::len), Some(10_000));
+}
+
+#[test]
+fn a_package_is_run_until_its_answer_is_too_large() {
+    let hyrax = Hyrax::start(&[]);
+    let mut client = hyrax.line();
+    client.request(&json!({"cmd":"set","key":"k","args":["v".repeat(1_000_000)]}));
+    let mut package = vec![json!({"cmd":"get","key":"k","ref":"r"}); 1000];
+    package.push(json!({"cmd":"set","key":"late","args":["v"]}));
+    let reply = client.request(&json!(package));
+    let replies = reply.as_array().unwrap();
+    assert_eq!(replies.len(), 1001);
+    let run = replies.iter().filter(|reply| reply.get("return").is_some()).count();
+    assert!((16..20).contains(&run), "{run}");
+    assert!(
+        replies[run..]
+            .iter()
+            .all(|reply| reply["error"].as_str().is_some_and(|error| error.contains("not run")))
+    );
+    assert_eq!(replies[run]["ref"], "r");
+    assert_eq!(client.request(&json!({"cmd":"exists","key":"late"}))["return"], 0);
 }
 
 #[test]

@@ -94,8 +94,7 @@ impl Actor {
         assert_eq!(without_revisions(self.client.push()), expected);
     }
 
-    /// Checks that nothing is pushed. A push that is under way comes before what `said` last: give it as
-    /// `nothing` where the order of the server is enough, and wait where it is not.
+    /// Checks that nothing is pushed for a while.
     #[track_caller]
     pub fn hears_nothing(&mut self) {
         assert_eq!(self.client.pushes_until_quiet(QUIET), Vec::<Value>::new());

@@ -119,7 +119,7 @@ impl Conversation {
                 out.push(b',');
             }
             if out.len() - start > limits::PACKAGE_REPLY_BYTES_MAX {
-                let problem = "the package's answer is too large: send this in another one";
+                let problem = "not run: the package's answer is too large already, send this in another one";
                 refuse_unread(element, &BadMessage::Shape(problem.into()), out);
                 continue;
             }
