@@ -8,6 +8,7 @@ use crate::hub::{Form, Monitor, Outbox, Scope, Subscription};
 use crate::net::Peer;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
+use hyrax_types::limits::MONITORED_KEY_BYTES_PER_SESSION_MAX;
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
 use std::sync::Arc;
@@ -18,6 +19,11 @@ pub enum Refusal {
     /// It has as many monitors as it may have.
     #[error("too many monitors: this session may have {0}; stop some with mrem or mpremove")]
     TooManyMonitors(usize),
+    /// The keys that it monitors are too long together.
+    #[error(
+        "the keys of this session's monitors may have {MONITORED_KEY_BYTES_PER_SESSION_MAX} bytes together; stop some with mrem or mpremove"
+    )]
+    TooLongKeys,
     /// It lives no longer than a request.
     #[error("this needs a connection that stays open: use TCP or a WebSocket")]
     NoConnection,
@@ -38,6 +44,8 @@ pub struct Session {
     keys: HashTable<Monitor>,
     prefixes: Vec<Monitor>,
     everything: Option<Monitor>,
+    /// Bytes of the keys and prefixes that it monitors.
+    monitored_bytes: usize,
     has_presence: bool,
     /// When the command that is being run began, in nanoseconds since the epoch.
     begun_ns: u64,
@@ -68,6 +76,7 @@ impl Session {
             keys: HashTable::new(),
             prefixes: Vec::new(),
             everything: None,
+            monitored_bytes: 0,
             has_presence: false,
             begun_ns: 0,
         }
@@ -107,10 +116,16 @@ impl Session {
         self.keys.len() + self.prefixes.len() + usize::from(self.everything.is_some())
     }
 
-    /// Refuses more monitors than a session may have.
-    pub fn check_room(&self, more: usize) -> Result<(), Refusal> {
+    /// Refuses more monitors than a session may have, of keys or prefixes of so many bytes together.
+    pub fn check_room(&self, more: usize, bytes: usize) -> Result<(), Refusal> {
         let max = self.core.limits.load().monitors_per_session;
-        if self.monitors() + more > max { Err(Refusal::TooManyMonitors(max)) } else { Ok(()) }
+        if self.monitors() + more > max {
+            return Err(Refusal::TooManyMonitors(max));
+        }
+        if self.monitored_bytes + bytes > MONITORED_KEY_BYTES_PER_SESSION_MAX {
+            return Err(Refusal::TooLongKeys);
+        }
+        Ok(())
     }
 
     fn begin(&self, form: &'static dyn Form, kind: Kind, scope: Scope) -> Result<Monitor, Refusal> {
@@ -128,7 +143,7 @@ impl Session {
         value: &mut (dyn ReplySink + Send),
     ) -> Result<Revision, Refusal> {
         self.stop(key);
-        self.check_room(1)?;
+        self.check_room(1, key.len())?;
         let told_by_resets = if kind == Kind::Nothing { Kind::Any } else { kind };
         let monitor = self.begin(form, told_by_resets, Scope::Key(key.into()))?;
         monitor.subscription.outbox.place_presence(&monitor.subscription, key, self.core.presence.revision());
@@ -157,7 +172,7 @@ impl Session {
         value: &mut (dyn ReplySink + Send),
     ) -> Result<Resumed, Refusal> {
         self.stop(key);
-        self.check_room(1)?;
+        self.check_room(1, key.len())?;
         let monitor = self.begin(form, Kind::Any, Scope::Key(key.into()))?;
         monitor.subscription.outbox.place_presence(&monitor.subscription, key, self.core.presence.revision());
         let mut outcome = None;
@@ -188,7 +203,7 @@ impl Session {
         members: &mut dyn FnMut(Vec<bytes::Bytes>),
     ) -> Result<Revision, Refusal> {
         self.stop(ekg);
-        self.check_room(1)?;
+        self.check_room(1, ekg.len())?;
         let monitor = self.begin(form, Kind::Any, Scope::Key(ekg.into()))?;
         let subscription = &monitor.subscription;
         let mut erev = Revision::ZERO;
@@ -215,6 +230,7 @@ impl Session {
 
     fn add(&mut self, key: &[u8], monitor: Monitor) {
         self.core.hub.entered(&monitor);
+        self.monitored_bytes += key.len();
         self.keys.insert_unique(key_hash(key), monitor, |monitor| key_hash(monitor.topic.name()));
     }
 
@@ -223,6 +239,7 @@ impl Session {
         let found = self.keys.find_entry(key_hash(key), |monitor| monitor.topic.name() == key);
         let Ok(found) = found else { return false };
         let (monitor, _) = found.remove();
+        self.monitored_bytes -= key.len();
         self.core.hub.end(&monitor);
         true
     }
@@ -230,10 +247,11 @@ impl Session {
     /// Monitors every key that begins with `prefix`.
     pub fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
         self.stop_prefix(prefix);
-        self.check_room(1)?;
+        self.check_room(1, prefix.len())?;
         let monitor = self.begin(form, Kind::Any, Scope::Prefix(prefix.into()))?;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);
+        self.monitored_bytes += prefix.len();
         self.prefixes.push(monitor);
         Ok(())
     }
@@ -243,6 +261,7 @@ impl Session {
         let Some(position) = self.prefixes.iter().position(|monitor| monitor.topic.name() == prefix) else {
             return false;
         };
+        self.monitored_bytes -= prefix.len();
         self.core.hub.end(&self.prefixes.swap_remove(position));
         true
     }
@@ -250,7 +269,7 @@ impl Session {
     /// Monitors every key there is.
     pub fn monitor_everything(&mut self, form: &'static dyn Form) -> Result<(), Refusal> {
         self.stop_everything();
-        self.check_room(1)?;
+        self.check_room(1, 0)?;
         let monitor = self.begin(form, Kind::Any, Scope::Everything)?;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);

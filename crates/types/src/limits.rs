@@ -93,6 +93,13 @@ pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
 /// Monitors of one session, by default: keys and prefixes together.
 pub const MONITORS_PER_SESSION_MAX: usize = 10_000;
 
+/// Bytes of the keys and prefixes that one session monitors. Keys of usual length do not come near it
+/// before their number does; ten thousand of the longest would be gigabytes for some sessions.
+pub const MONITORED_KEY_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
+
+/// A monitored prefix. A change is looked up once for each length of a prefix that is monitored.
+pub const PREFIX_BYTES_MAX: usize = 1024;
+
 /// EKG entries of one session, by default.
 pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 
@@ -119,6 +126,10 @@ pub const HISTORY_LINGER: Duration = Duration::from_secs(60);
 
 /// Keys whose history lingers without a monitor; beyond this the oldest are forgotten.
 pub const LINGERING_KEYS_MAX: usize = 100_000;
+
+/// Bytes of those keys and what was remembered of them when they lost their last monitor. Whoever
+/// monitors the longest keys one after the other makes others' histories be forgotten sooner, no more.
+pub const LINGERING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How long the node's own lease lives without a renewal, by default: how long others believe in a
 /// dead node.

@@ -23,7 +23,7 @@ use flusher::Flusher;
 use hashbrown::HashTable;
 use hyrax_types::{Change, limits};
 use hyrax_values::{Feed, key_hash};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -57,6 +57,23 @@ struct Idle {
     topic: Arc<Topic>,
     /// How often it had been claimed by then.
     claims: usize,
+    /// How much memory it held by then.
+    bytes: usize,
+}
+
+/// Topics without subscribers, by when they lost the last.
+#[derive(Default)]
+struct Lingering {
+    topics: VecDeque<Idle>,
+    bytes: usize,
+}
+
+impl Lingering {
+    fn pop_front(&mut self) -> Option<Idle> {
+        let oldest = self.topics.pop_front()?;
+        self.bytes -= oldest.bytes;
+        Some(oldest)
+    }
 }
 
 /// A session's monitor: its subscription and the topic it is of.
@@ -73,8 +90,7 @@ pub struct Hub {
     wide: RwLock<Wide>,
     has_wide: AtomicBool,
     flushers: Box<[Flusher]>,
-    /// Topics without subscribers, by when they lost the last.
-    idle: Mutex<VecDeque<Idle>>,
+    idle: Mutex<Lingering>,
     monitors: AtomicUsize,
     counters: Arc<Counters>,
 }
@@ -189,13 +205,13 @@ impl Hub {
 
     /// Keeps a key's history for a while, in case its client comes back.
     fn linger(&self, topic: Arc<Topic>) {
+        let (claims, bytes) = (topic.claims(), topic.size());
         let mut idle = self.idle.lock();
-        let claims = topic.claims();
-        idle.push_back(Idle { since: Instant::now(), topic, claims });
-        if idle.len() > limits::LINGERING_KEYS_MAX {
-            let oldest = idle.pop_front();
-            drop(idle);
-            oldest.into_iter().for_each(|oldest| self.forget(&oldest));
+        idle.bytes += bytes;
+        idle.topics.push_back(Idle { since: Instant::now(), topic, claims, bytes });
+        while idle.topics.len() > limits::LINGERING_KEYS_MAX || idle.bytes > limits::LINGERING_BYTES_MAX {
+            let Some(oldest) = idle.pop_front() else { return };
+            MutexGuard::unlocked(&mut idle, || self.forget(&oldest));
         }
     }
 
@@ -203,8 +219,10 @@ impl Hub {
     pub fn sweep(&self, now: Instant) {
         loop {
             let mut idle = self.idle.lock();
-            let due =
-                idle.front().is_some_and(|idle| now.duration_since(idle.since) >= limits::HISTORY_LINGER);
+            let due = idle
+                .topics
+                .front()
+                .is_some_and(|idle| now.duration_since(idle.since) >= limits::HISTORY_LINGER);
             let Some(oldest) = (if due { idle.pop_front() } else { None }) else { return };
             drop(idle);
             self.forget(&oldest);

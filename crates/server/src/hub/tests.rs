@@ -21,6 +21,10 @@ impl Form for Plain {
     }
 }
 
+fn hub() -> Arc<Hub> {
+    Hub::new(1, Metrics::new(&[]))
+}
+
 fn outbox(bytes_max: usize) -> Arc<Outbox> {
     Outbox::new(None, bytes_max, Counters::new(Metrics::new(&[])))
 }
@@ -58,7 +62,7 @@ fn taken(outbox: &Outbox) -> String {
 #[test]
 fn a_reset_tells_of_each_change_once_and_nothing_slips_out_before_it() {
     for scope in [key(b"k"), prefix(b"")] {
-        let (hub, outbox) = (Hub::new(1, Metrics::new(&[])), outbox(32));
+        let (hub, outbox) = (hub(), outbox(32));
         let monitor = monitor(&hub, &outbox, scope);
         for rev in 1..=10 {
             change(&hub, b"k", rev, b"");
@@ -82,7 +86,7 @@ fn a_reset_tells_of_each_change_once_and_nothing_slips_out_before_it() {
 
 #[test]
 fn an_ereset_tells_of_each_change_once() {
-    let (hub, outbox) = (Hub::new(1, Metrics::new(&[])), outbox(32));
+    let (hub, outbox) = (hub(), outbox(32));
     let monitor = monitor(&hub, &outbox, key(b"e"));
     let come = |erev| {
         let kind = PresenceKind::Added { id: "i".into(), replaces: None };
@@ -101,7 +105,7 @@ fn an_ereset_tells_of_each_change_once() {
 
 #[test]
 fn an_ereset_leaves_other_ekgs_of_the_prefix_alone() {
-    let (hub, outbox) = (Hub::new(1), outbox(1024));
+    let (hub, outbox) = (hub(), outbox(1024));
     let monitor = monitor(&hub, &outbox, prefix(b"e"));
     let come = |ekg: &'static str, erev| {
         let kind = PresenceKind::Added { id: "i".into(), replaces: None };
@@ -116,7 +120,7 @@ fn an_ereset_leaves_other_ekgs_of_the_prefix_alone() {
 
 #[test]
 fn a_key_and_its_prefix_are_owed_a_reset_each() {
-    let (hub, outbox) = (Hub::new(1, Metrics::new(&[])), outbox(1024));
+    let (hub, outbox) = (hub(), outbox(1024));
     let of_prefix = monitor(&hub, &outbox, prefix(b"k"));
     let of_key = monitor(&hub, &outbox, key(b"k"));
     for rev in 1..=200 {
@@ -138,7 +142,7 @@ fn a_key_and_its_prefix_are_owed_a_reset_each() {
 
 #[test]
 fn what_was_lost_is_told_before_what_came_after() {
-    let (hub, outbox) = (Hub::new(1, Metrics::new(&[])), outbox(1 << 20));
+    let (hub, outbox) = (hub(), outbox(1 << 20));
     let monitor = monitor(&hub, &outbox, key(b"k"));
     let large = vec![b'x'; 1 << 20];
     for rev in 1..=10 {
@@ -152,7 +156,7 @@ fn what_was_lost_is_told_before_what_came_after() {
 
 #[test]
 fn resets_of_single_keys_are_not_remembered_for_ever() {
-    let (hub, outbox) = (Hub::new(1, Metrics::new(&[])), outbox(1024));
+    let (hub, outbox) = (hub(), outbox(1024));
     let monitor = monitor(&hub, &outbox, prefix(b"k"));
     deliver(&monitor);
     for number in 0..100_u64 {
@@ -165,8 +169,22 @@ fn resets_of_single_keys_are_not_remembered_for_ever() {
 }
 
 #[test]
+fn keys_that_nobody_monitors_any_more_are_remembered_within_bounds() {
+    let (hub, outbox) = (hub(), outbox(1024));
+    let name = |number: usize| format!("{number:065000}").into_bytes();
+    let count = 2 * limits::LINGERING_BYTES_MAX / limits::KEY_BYTES_MAX;
+    for number in 0..count {
+        hub.end(&monitor(&hub, &outbox, key(&name(number))));
+    }
+    let known = |number: usize| hub.find(key_hash(&name(number)), &name(number)).is_some();
+    let remembered = (0..count).filter(|&number| known(number)).count();
+    assert!(remembered * limits::KEY_BYTES_MAX <= limits::LINGERING_BYTES_MAX, "{remembered}");
+    assert!(known(count - 1) && !known(0), "the oldest are forgotten first");
+}
+
+#[test]
 fn a_prefix_outlives_those_who_left_it_before() {
-    let (hub, outbox) = (Hub::new(1, Metrics::new(&[])), outbox(1024));
+    let (hub, outbox) = (hub(), outbox(1024));
     let old = monitor(&hub, &outbox, prefix(b"k"));
     hub.end(&old);
     let new = monitor(&hub, &outbox, prefix(b"k"));
@@ -179,7 +197,7 @@ fn a_prefix_outlives_those_who_left_it_before() {
 
 #[test]
 fn a_client_that_falls_behind_on_too_many_keys_is_given_up_without_a_trace() {
-    let hub = Hub::new(1, Metrics::new(&[]));
+    let hub = hub();
     let outbox = Outbox::new(None, 256, hub.counters().clone());
     let monitor = monitor(&hub, &outbox, prefix(b""));
     for number in 0..100 {

@@ -104,6 +104,12 @@ impl Topic {
         self.claimed.load(Ordering::Acquire) == 0
     }
 
+    /// About how much memory its name and its events take.
+    pub(super) fn size(&self) -> usize {
+        let log = self.log.lock();
+        size_of::<Topic>() + 2 * self.name.len() + log.delivered_bytes + log.pending_bytes
+    }
+
     /// Whether an EKG of this name has changed since the topic began.
     pub fn had_presence(&self) -> bool {
         self.had_presence.load(Ordering::Acquire)

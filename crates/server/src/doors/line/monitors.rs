@@ -10,7 +10,7 @@ use super::push::{DOMAIN, FLAT, write_revision};
 use super::verbs::Verb;
 use crate::hub::Form;
 use crate::session::{Resumed, Session};
-use hyrax_types::Revision;
+use hyrax_types::{Revision, limits};
 use hyrax_values::{Kind, ReplySink};
 
 /// The push form of the dialect that a monitor was asked for in.
@@ -47,6 +47,9 @@ pub async fn flat(
         }
         Verb::Mprefix => {
             check_key(key)?;
+            if key.len() > limits::PREFIX_BYTES_MAX {
+                return Err(format!("a prefix has at most {} bytes", limits::PREFIX_BYTES_MAX).into());
+            }
             proof::check_read_under(session, message, secrets, key)?;
             session.outbox()?.hold();
             session.monitor_prefix(key, form_of(message))?;
@@ -178,7 +181,7 @@ pub async fn typed(
         let secrets = item.as_ref().map_or(&message.secrets, |item| &item.secrets);
         proof::check_read(session, message, secrets, key)?;
     }
-    session.check_room(keys.len())?;
+    session.check_room(keys.len(), keys.iter().map(|(key, _)| key.len()).sum())?;
     session.outbox()?.hold();
     let mut revs = Vec::with_capacity(keys.len());
     envelope.begin(out);
