@@ -11,6 +11,7 @@ mod messages;
 mod monitors;
 mod origins;
 mod post;
+mod protection;
 mod pushes;
 mod secrets;
 mod slow_clients;
