@@ -9,5 +9,6 @@ pub mod cases;
 pub mod differential;
 pub mod http;
 pub mod hyrax;
+pub mod pages;
 pub mod peers;
 pub mod resp;

@@ -33,7 +33,7 @@ fn random_patterns_match_the_same_keys() {
 fn number(random: &mut Random) -> Vec<u8> {
     let digits: [&[u8]; 12] =
         [b"0", b"1", b"2", b"5", b"9", b"00", b"123456789", b"99999", b"18446744", b"07", b"3", b"8"];
-    let sign: &[u8] = *random.pick::<&[u8]>(&[b"", b"", b"", b"-", b"+"]);
+    let sign: &[u8] = random.pick::<&[u8]>(&[b"", b"", b"", b"-", b"+"]);
     let mut word = sign.to_vec();
     match random.below(10) {
         0 => {

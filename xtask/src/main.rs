@@ -31,9 +31,10 @@ enum Chore {
     /// builds the binary `hyrax`, then runs the doc tests and all the others (with cargo-nextest where it is
     /// installed, which is faster and keeps tests apart).
     ///
-    /// The servers come from Debian packages (redis-server, redis-tools, etcd-server, etcd-client, python3).
-    /// Missing ones are installed with apt-get when this user may do that (root, or sudo without a password);
-    /// otherwise the run stops and names them. No test is skipped for want of a peer.
+    /// The servers, and the tools that the documentation's examples use, come from Debian packages
+    /// (redis-server, redis-tools, etcd-server, etcd-client, python3, netcat-openbsd, curl, openssl).
+    /// Missing ones are installed with apt-get when this user may do that (root, or sudo without a
+    /// password); otherwise the run stops and names them. No test is skipped for want of a peer.
     Test,
     /// Run the random tests at length, with new seeds, round after round
     ///

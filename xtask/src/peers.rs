@@ -13,12 +13,15 @@ struct Peer {
     package: &'static str,
 }
 
-const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 8] = [
     Peer { program: "redis-server", package: "redis-server" },
     Peer { program: "redis-cli", package: "redis-tools" },
     Peer { program: "etcd", package: "etcd-server" },
     Peer { program: "etcdctl", package: "etcd-client" },
     Peer { program: "python3", package: "python3" },
+    Peer { program: "nc", package: "netcat-openbsd" },
+    Peer { program: "curl", package: "curl" },
+    Peer { program: "openssl", package: "openssl" },
 ];
 
 /// Makes sure that every peer is there, installing what is missing where this user may.

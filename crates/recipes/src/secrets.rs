@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyrax_coordination::{
     Compare, Coordination, DeleteRangeRequest, Event, EventKind, Key, KeyRange, KeyValue, Op, OpResponse,
@@ -46,6 +47,7 @@ pub enum SecretsError {
 pub struct Secrets {
     engine: Arc<dyn Coordination>,
     mirror: Mirror<Stored>,
+    count: Arc<AtomicUsize>,
 }
 
 /// Whose secrets.
@@ -83,13 +85,15 @@ impl Owner<'_> {
 impl Secrets {
     /// Reads all secrets, and follows them from there on.
     pub async fn start(engine: Arc<dyn Coordination>) -> Result<Secrets, Unavailable> {
-        let mirror = Mirror::start(Arc::clone(&engine), KeyRange::prefix(PREFIX), Stored::default()).await?;
-        Ok(Secrets { engine, mirror })
+        let stored = Stored::default();
+        let count = Arc::clone(&stored.count);
+        let mirror = Mirror::start(Arc::clone(&engine), KeyRange::prefix(PREFIX), stored).await?;
+        Ok(Secrets { engine, mirror, count })
     }
 
-    /// Whether there is no secret at all.
+    /// Whether there is no secret at all. Asked before every write, so it takes no lock.
     pub fn is_empty(&self) -> bool {
-        self.mirror.read(|stored, _| stored.global.is_empty() && stored.of_key.is_empty())
+        self.count.load(Ordering::Acquire) == 0
     }
 
     /// The global secrets.
@@ -209,9 +213,15 @@ fn writes(response: &OpResponse) -> bool {
 struct Stored {
     global: BTreeMap<Key, Value>,
     of_key: HashMap<Vec<u8>, BTreeMap<Key, Value>>,
+    /// How many global secrets, and keys with secrets, there are.
+    count: Arc<AtomicUsize>,
 }
 
 impl Stored {
+    fn count_anew(&self) {
+        self.count.store(self.global.len() + self.of_key.len(), Ordering::Release);
+    }
+
     fn insert(&mut self, kv: &KeyValue) {
         if kv.key.starts_with(GLOBAL) {
             self.global.insert(kv.key.clone(), kv.value.clone());
@@ -242,10 +252,12 @@ fn key_of(stored: &[u8]) -> Option<Vec<u8>> {
 
 impl Materialized for Stored {
     fn reset(&mut self, _revision: Revision, kvs: &[Arc<KeyValue>]) {
-        *self = Stored::default();
+        self.global.clear();
+        self.of_key.clear();
         for kv in kvs {
             self.insert(kv);
         }
+        self.count_anew();
     }
 
     fn apply(&mut self, _revision: Revision, events: &[Event]) {
@@ -255,6 +267,7 @@ impl Materialized for Stored {
                 EventKind::Delete => self.remove(&event.kv.key),
             }
         }
+        self.count_anew();
     }
 }
 

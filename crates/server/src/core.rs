@@ -13,6 +13,7 @@ use hyrax_types::{Clock, SessionId};
 use hyrax_values::Values;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -57,7 +58,14 @@ pub struct Parts {
 #[derive(Default)]
 struct Sessions {
     last: AtomicU64,
-    outboxes: Mutex<HashMap<SessionId, Weak<Outbox>>>,
+    listed: Mutex<Listed>,
+}
+
+#[derive(Default)]
+struct Listed {
+    outboxes: HashMap<SessionId, Weak<Outbox>>,
+    /// No session is to stay.
+    closing: bool,
 }
 
 impl Core {
@@ -89,9 +97,16 @@ impl Core {
     pub fn may_sudo(&self, peer: &Peer) -> bool {
         peer.may_sudo
             && match peer.address {
-                PeerAddress::Unix => true,
-                PeerAddress::Tcp(address) => self.sudo.iter().any(|range| range.contains(address.ip())),
+                // A process of this machine counts as one that comes over loopback.
+                PeerAddress::Unix => {
+                    self.sudo_has(Ipv4Addr::LOCALHOST.into()) || self.sudo_has(Ipv6Addr::LOCALHOST.into())
+                }
+                PeerAddress::Tcp(address) => self.sudo_has(address.ip()),
             }
+    }
+
+    fn sudo_has(&self, address: IpAddr) -> bool {
+        self.sudo.iter().any(|range| range.contains(address))
     }
 
     /// Seconds since the epoch.
@@ -104,23 +119,32 @@ impl Core {
         SessionId(self.sessions.last.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Lists a session that can be disconnected by the server.
+    /// Lists a session that can be disconnected by the server; at once, if it came too late.
     pub fn list_session(&self, id: SessionId, outbox: &Arc<Outbox>) {
-        self.sessions.outboxes.lock().insert(id, Arc::downgrade(outbox));
+        let mut listed = self.sessions.listed.lock();
+        listed.outboxes.insert(id, Arc::downgrade(outbox));
+        if listed.closing {
+            drop(listed);
+            outbox.kick();
+        }
     }
 
     /// Takes a session off the list.
     pub fn unlist_session(&self, id: SessionId) {
-        let mut outboxes = self.sessions.outboxes.lock();
+        let Listed { outboxes, .. } = &mut *self.sessions.listed.lock();
         outboxes.remove(&id);
         if outboxes.capacity() > 4 * outboxes.len() + 1024 {
             outboxes.shrink_to_fit();
         }
     }
 
-    /// Disconnects every session.
+    /// Disconnects every session, those included whose connections were accepted but not listed yet.
     pub fn kick_all(&self) {
-        let outboxes: Vec<_> = self.sessions.outboxes.lock().values().filter_map(Weak::upgrade).collect();
+        let outboxes: Vec<_> = {
+            let mut listed = self.sessions.listed.lock();
+            listed.closing = true;
+            listed.outboxes.values().filter_map(Weak::upgrade).collect()
+        };
         outboxes.iter().for_each(|outbox| outbox.kick());
     }
 

@@ -1,6 +1,6 @@
 //! Puts the parts together and runs them.
 
-use crate::auth::{Authorizer, Identity};
+use crate::auth::Authorizer;
 use crate::config::{Config, Limits, ListenAddress};
 use crate::core::{Core, Parts};
 use crate::doors::line;
@@ -14,7 +14,7 @@ use hyrax_coordination::{
     Unavailable,
 };
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
-use hyrax_types::{Clock, Revision, SystemClock};
+use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
 use hyrax_values::command::COMMANDS;
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use std::sync::Arc;
@@ -67,15 +67,16 @@ impl Server {
         let listeners = Listeners::bind(&config.listen).await?;
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from));
-        let values = Arc::new(EmbeddedValues::new(clock.clone(), hub.clone()));
+        let names: Vec<&'static str> =
+            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
+        let metrics = Metrics::new(&names);
+        let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
+        let values = Arc::new(EmbeddedValues::new(Arc::new(SteppedClock), hub.clone()));
         let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
         let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
         let secrets = Arc::new(Secrets::start(coordination).await?);
-        let names: Vec<&'static str> =
-            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
             let hub = hub.clone();
@@ -87,7 +88,7 @@ impl Server {
             values,
             presence,
             authorizer: Authorizer::new(&config, secrets),
-            metrics: Metrics::new(&names),
+            metrics,
             hub,
             clock,
             node_name: config.node_name_or_new(),
@@ -181,13 +182,7 @@ impl Doors for Core {
     }
 
     async fn post(self: Arc<Self>, body: Bytes, peer: Peer, authorization: Option<Authorization>) -> Vec<u8> {
-        let identity = match &authorization {
-            Some(Authorization::Basic { name, password }) => {
-                self.authorizer.operator(name.as_bytes(), password.as_bytes())
-            }
-            _ => None,
-        };
-        line::post(self, &body, peer, identity.unwrap_or(Identity::Anonymous)).await
+        line::post(self, &body, peer, authorization).await
     }
 
     fn limits(&self) -> Limits {

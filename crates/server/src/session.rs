@@ -8,7 +8,7 @@ use crate::hub::{Form, Monitor, Outbox, Scope, Subscription};
 use crate::net::Peer;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
-use hyrax_types::{Revision, SessionId};
+use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub struct Session {
     prefixes: Vec<Monitor>,
     everything: Option<Monitor>,
     has_presence: bool,
+    /// When the command that is being run began, in nanoseconds since the epoch.
+    begun_ns: u64,
 }
 
 /// How a monitor with `since` began.
@@ -67,7 +69,27 @@ impl Session {
             prefixes: Vec::new(),
             everything: None,
             has_presence: false,
+            begun_ns: 0,
         }
+    }
+
+    /// A command begins now.
+    pub fn begin_command(&mut self) {
+        self.begun_ns = SystemClock.now_ns();
+    }
+
+    /// When the command began, in microseconds since the epoch.
+    pub fn now_us(&self) -> u64 {
+        self.begun_ns / 1000
+    }
+
+    /// The command has ended: it is counted, and the next one begins. One look at the clock does for
+    /// both.
+    pub fn end_command(&mut self, number: usize, succeeded: bool) {
+        let now_ns = SystemClock.now_ns();
+        // A clock that was set back makes a command look quick, not endless.
+        self.core.metrics.command(number, succeeded, now_ns.saturating_sub(self.begun_ns));
+        self.begun_ns = now_ns;
     }
 
     /// Where replies and pushes go.
@@ -107,8 +129,9 @@ impl Session {
     ) -> Result<Revision, Refusal> {
         self.stop(key);
         self.check_room(1)?;
-        let monitor = self.begin(form, kind, Scope::Key(key.into()))?;
-        monitor.subscription.outbox.place_presence(&monitor.subscription, self.core.presence.revision());
+        let told_by_resets = if kind == Kind::Nothing { Kind::Any } else { kind };
+        let monitor = self.begin(form, told_by_resets, Scope::Key(key.into()))?;
+        monitor.subscription.outbox.place_presence(&monitor.subscription, key, self.core.presence.revision());
         let mut joined = None;
         let snapshot = self.core.values.snapshot(key, kind, value, &mut |rev| {
             monitor.topic.join(&monitor.subscription, rev);
@@ -136,7 +159,7 @@ impl Session {
         self.stop(key);
         self.check_room(1)?;
         let monitor = self.begin(form, Kind::Any, Scope::Key(key.into()))?;
-        monitor.subscription.outbox.place_presence(&monitor.subscription, self.core.presence.revision());
+        monitor.subscription.outbox.place_presence(&monitor.subscription, key, self.core.presence.revision());
         let mut outcome = None;
         let mut join = |rev| {
             let resumed = monitor.topic.join_since(&monitor.subscription, since, rev);
@@ -170,7 +193,7 @@ impl Session {
         let subscription = &monitor.subscription;
         let mut erev = Revision::ZERO;
         self.core.presence.snapshot(ekg, &mut |at, present| {
-            subscription.outbox.place_presence(subscription, at);
+            subscription.outbox.place_presence(subscription, ekg, at);
             monitor.topic.join_here(subscription);
             members(present.iter().map(|member| member.name.clone()).collect());
             erev = at;

@@ -1,5 +1,6 @@
 //! Wall-clock time as an argument, so that a test can be the world.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,10 +19,53 @@ pub trait Clock: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// Nanoseconds since the Unix epoch.
+    pub fn now_ns(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+    }
+}
+
 impl Clock for SystemClock {
     fn now_us(&self) -> u64 {
         // A clock set before 1970 reads as 1970: expiries are then late, never early.
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+    }
+}
+
+thread_local! {
+    /// What [`SteppedClock`] shows on this thread, in microseconds; 0 while it is not held.
+    static HELD_AT_US: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The machine's clock, which stands still on a thread while [`SteppedClock::hold`] runs there: reading
+/// the time is a good part of the cost of a short command, and its door has just read it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SteppedClock;
+
+impl SteppedClock {
+    /// Runs `action`, during which this thread reads `now_us`.
+    pub fn hold<R>(now_us: u64, action: impl FnOnce() -> R) -> R {
+        let _restore = Restore(HELD_AT_US.replace(now_us));
+        action()
+    }
+}
+
+/// Lets the clock go on, also when what it was held for panics.
+struct Restore(u64);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        HELD_AT_US.set(self.0);
+    }
+}
+
+impl Clock for SteppedClock {
+    fn now_us(&self) -> u64 {
+        match HELD_AT_US.get() {
+            0 => SystemClock.now_us(),
+            held => held,
+        }
     }
 }
 

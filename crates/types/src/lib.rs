@@ -10,7 +10,7 @@ mod revision;
 mod session;
 
 pub use change::{Change, OwnedChange};
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, SteppedClock, SystemClock};
 pub use key::{DomainKey, RESERVED_PREFIX, is_reserved};
 pub use revision::Revision;
 pub use session::SessionId;

@@ -1,6 +1,10 @@
 //! Every bound in one place, each with the reason for its size.
 //!
 //! A limit that an operator may want to move is the default of a setting; the others are fixed.
+//!
+//! Commands in flight need no number of their own: a connection of the line door runs one at a time, as
+//! its replies leave in order, and an HTTP/2 connection one a stream ([`HTTP2_STREAMS_MAX`]), so that
+//! the number of connections bounds them.
 
 use std::time::Duration;
 
@@ -95,9 +99,13 @@ pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 /// Commands in one package. A package is answered by one array, which is held until it is whole.
 pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 
-/// Bytes of a package's answer beyond which its further commands are not run. A short package may ask for
-/// one large value ten thousand times.
+/// Bytes of a package's answer after which its further commands are refused. A package that asks for
+/// one large value again and again would else be answered with gigabytes.
 pub const PACKAGE_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long one client's commands run before others on its thread get their turn: a few hundred
+/// commands, or one over the whole key space.
+pub const TURN_MAX: Duration = Duration::from_millis(2);
 
 /// Bytes of changes remembered for one monitored key, to answer `since` from.
 pub const HISTORY_BYTES_PER_KEY_MAX: usize = 64 * 1024;

@@ -73,6 +73,8 @@ pub enum Kind {
     SortedSet,
     /// Whatever the key holds, in the form its own kind has; null when there is none.
     Any,
+    /// Nothing of it: null, for whoever wants to know its revision alone.
+    Nothing,
 }
 
 /// Live values, by Redis' commands.
@@ -96,6 +98,12 @@ pub trait Values: Send + Sync + 'static {
         reply: &mut dyn ReplySink,
         joined: &mut dyn FnMut(Revision),
     ) -> Snapshot;
+
+    /// Says that commands on keys of these hashes ([`key_hash`]) follow at once, so that an engine in
+    /// memory can have them fetched. Some of the hashes may be of no key.
+    fn prefetch(&self, hashes: &[u64]) {
+        let _ = hashes;
+    }
 
     /// How many keys there are, where that costs nothing to know.
     fn len_hint(&self) -> Option<usize>;

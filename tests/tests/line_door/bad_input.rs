@@ -239,7 +239,7 @@ fn a_package_is_run_until_its_answer_is_too_large() {
     assert!(
         replies[run..]
             .iter()
-            .all(|reply| reply["error"].as_str().is_some_and(|error| error.contains("not run")))
+            .all(|reply| reply["error"].as_str().is_some_and(|error| error.contains("too large")))
     );
     assert_eq!(replies[run]["ref"], "r");
     assert_eq!(client.request(&json!({"cmd":"exists","key":"late"}))["return"], 0);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::room::{LIKES, ROOM, TODO, TOPIC};
+use super::room::{LIKES, ROOM, TASK, TOPIC};
 use crate::address::Address;
 use crate::connection::Connection;
 
@@ -95,7 +95,7 @@ impl Person {
         match fastrand::u8(..4) {
             0 => json!({"cmd": "set", "key": TOPIC, "args": [pick(&TOPICS)], "id": self.name}),
             1 | 2 => json!({"cmd": "incr", "key": LIKES, "id": self.name}),
-            _ => json!({"cmd": "set", "key": TODO, "args": [pick(&TASKS)], "id": self.name}),
+            _ => json!({"cmd": "set", "key": TASK, "args": [pick(&TASKS)], "id": self.name}),
         }
     }
 }

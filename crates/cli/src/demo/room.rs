@@ -18,7 +18,7 @@ pub const TOPIC: &str = "room:topic";
 /// A counter.
 pub const LIKES: &str = "room:likes";
 /// What is to be done next.
-pub const TODO: &str = "room:todo";
+pub const TASK: &str = "room:todo";
 
 /// Lines kept of what happened: more than any screen shows.
 const HISTORY: usize = 200;
@@ -36,7 +36,7 @@ impl Room {
     /// Monitors the room and its keys. The pushes come through the receiver, until the server ends.
     pub fn watch(address: &Address) -> Result<(Room, Receiver<Value>)> {
         let mut connection = Connection::open(address)?;
-        for key in [ROOM, TOPIC, LIKES, TODO] {
+        for key in [ROOM, TOPIC, LIKES, TASK] {
             connection.call(&json!({"cmd": "madd", "key": key}))?;
         }
         let (sender, receiver) = mpsc::channel();

@@ -9,6 +9,8 @@ pub struct Claim<'a> {
     pub command: &'a [u8],
     /// The key in its flat form.
     pub key: &'a [u8],
+    /// Whether more than that key is meant: all that begin with it.
+    pub is_prefix: bool,
     /// The id or EKG name, or empty.
     pub id: &'a [u8],
     /// Which of the older forms of proof fits the message.
@@ -44,8 +46,8 @@ impl Claim<'_> {
     }
 
     /// Whether secrets attached to the key count beside the global ones. A domain's secret vouches for
-    /// all of the domain, so one key's does not.
+    /// all of the domain, so one key's does not; nor does it for the keys that begin with that one.
     pub fn may_use_key_secrets(&self, given: &str) -> bool {
-        matches!(self.proof, Proof::Flat) || signing::is_v2(given)
+        !self.is_prefix && (matches!(self.proof, Proof::Flat) || signing::is_v2(given))
     }
 }

@@ -9,6 +9,8 @@ mod event;
 mod flusher;
 mod outbox;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
@@ -16,6 +18,7 @@ pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
 
+use crate::metrics::Metrics;
 use flusher::Flusher;
 use hashbrown::HashTable;
 use hyrax_types::{Change, limits};
@@ -78,7 +81,7 @@ pub struct Hub {
 
 impl Hub {
     /// A hub with a number of flushers, each of which somebody must [run](Hub::run_flusher).
-    pub fn new(flushers: usize) -> Arc<Self> {
+    pub fn new(flushers: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Hub {
             registries: (0..REGISTRIES).map(|_| Registry::default()).collect(),
             wide: RwLock::default(),
@@ -86,7 +89,7 @@ impl Hub {
             flushers: (0..flushers.max(1)).map(|_| Flusher::default()).collect(),
             idle: Mutex::default(),
             monitors: AtomicUsize::new(0),
-            counters: Arc::default(),
+            counters: Counters::new(metrics),
         })
     }
 
@@ -100,7 +103,7 @@ impl Hub {
         self.flushers[number].run().await;
     }
 
-    /// What all outboxes have done.
+    /// Where all outboxes are counted together.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
@@ -229,7 +232,9 @@ impl Hub {
         }
         if wide.everything.as_ref().is_some_and(|everything| Arc::ptr_eq(everything, topic)) {
             wide.everything = None;
-        } else if wide.prefixes.remove(&topic.name).is_some() {
+        } else if wide.prefixes.get(&topic.name).is_some_and(|prefix| Arc::ptr_eq(prefix, topic)) {
+            // Two who left one after the other may both be here: by now the name may be another's.
+            wide.prefixes.remove(&topic.name);
             let length = topic.name.len();
             let left = wide.lengths.get_mut(&length).map_or(0, |count| {
                 *count -= 1;

@@ -5,11 +5,13 @@
 //! and the session sends each key's current value once the client reads again.
 
 use super::event::{Event, Segment, What};
-use super::subscription::Subscription;
+use super::subscription::{Scope, Subscription};
+use crate::metrics::Metrics;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use hyrax_types::Revision;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -73,11 +75,9 @@ struct State {
     reply_bytes: usize,
     /// Pushes that wait for the reply of a command that takes a snapshot.
     held: Option<Vec<Item>>,
-    /// By key: what a reset is owed for.
-    owed: BTreeMap<Box<[u8]>, Owed>,
+    /// By key: the monitors that a reset is owed to. Most often one; a key and its prefix are two.
+    owed: BTreeMap<Box<[u8]>, SmallVec<[Owed; 1]>>,
     owed_bytes: usize,
-    /// The revision that a key's reset gave, until a later change of that key has passed.
-    reset_at: BTreeMap<Box<[u8]>, Revision>,
     /// A flusher has this outbox on its list.
     scheduled: bool,
     /// The socket is full since then.
@@ -97,17 +97,19 @@ pub struct Outbox {
     counters: Arc<Counters>,
 }
 
-/// What all outboxes have done, for the metrics.
-#[derive(Debug, Default)]
+/// Where all outboxes are counted together.
 pub struct Counters {
-    /// Pushes that were queued to be sent.
-    pub sent: AtomicUsize,
-    /// Pushes that were dropped because a reset tells more.
-    pub folded: AtomicUsize,
-    /// Pushes that were dropped with their client.
-    pub dropped: AtomicUsize,
+    /// Pushes and bytes that were sent.
+    pub metrics: Arc<Metrics>,
     /// Bytes waiting in all queues.
     pub queued: AtomicUsize,
+}
+
+impl Counters {
+    /// Counts from nothing waiting.
+    pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Counters { metrics, queued: AtomicUsize::new(0) })
+    }
 }
 
 impl Outbox {
@@ -146,8 +148,7 @@ impl Outbox {
         if state.failure.is_some() || subscription.has_ended() {
             return false;
         }
-        let is_behind = !state.owed.is_empty() || !state.reset_at.is_empty();
-        if is_behind
+        if !state.owed.is_empty()
             || segment.has_loss()
             || !segment.events().iter().all(|event| subscription.has_not_seen(event))
         {
@@ -160,14 +161,14 @@ impl Outbox {
     fn push_singly(&self, state: &mut State, segment: &Segment, subscription: &Arc<Subscription>) -> bool {
         let mut wanted = Vec::new();
         for event in segment.events() {
-            if !subscription.has_not_seen(event) || state.was_in_reset(event) {
+            if !subscription.has_not_seen(event) {
                 continue;
             }
             if event.is_loss() {
                 self.owe_event(state, event, subscription);
                 self.call_attention();
-            } else if state.is_owed(event) {
-                self.counters.folded.fetch_add(1, Ordering::Relaxed);
+            } else if state.is_owed(event, subscription) {
+                self.counters.metrics.pushes(0, 1, 0);
             } else {
                 wanted.push(event.clone());
             }
@@ -186,7 +187,7 @@ impl Outbox {
         }
         state.bytes += size;
         self.counters.queued.fetch_add(size, Ordering::Relaxed);
-        self.counters.sent.fetch_add(segment.events().len(), Ordering::Relaxed);
+        self.counters.metrics.pushes(segment.events().len() as u64, 0, 0);
         let item = Item::Pushes(segment.clone(), subscription.clone());
         if let Some(held) = &mut state.held {
             held.push(item);
@@ -238,7 +239,7 @@ impl Outbox {
         for event in segment.events() {
             self.owe_event(state, event, subscription);
         }
-        self.counters.folded.fetch_add(segment.events().len(), Ordering::Relaxed);
+        self.counters.metrics.pushes(0, segment.events().len() as u64, 0);
     }
 
     fn owe_event(&self, state: &mut State, event: &Event, subscription: &Arc<Subscription>) {
@@ -257,28 +258,41 @@ impl Outbox {
         value: bool,
         presence: bool,
     ) {
-        if let Some(owed) = state.owed.get_mut(key) {
+        let of_key = state.owed.get_mut(key);
+        let known = of_key
+            .and_then(|owed| owed.iter_mut().find(|owed| Arc::ptr_eq(&owed.subscription, subscription)));
+        if let Some(owed) = known {
             owed.value |= value;
             owed.presence |= presence;
             return;
         }
-        state.owed_bytes += key.len() + size_of::<Owed>();
+        state.owed_bytes += owed_size(key);
         if state.owed_bytes > self.bytes_max.load(Ordering::Relaxed) {
             self.fail(state, Failure::Overwhelmed);
             self.call_attention();
             return;
         }
-        state.owed.insert(key.into(), Owed { subscription: subscription.clone(), value, presence });
+        let owed = Owed { subscription: subscription.clone(), value, presence };
+        state.owed.entry(key.into()).or_default().push(owed);
     }
 
-    /// Takes one key for which a reset is owed, once everything queued has been written.
+    /// Takes one reset that is owed, once everything queued has been written. Pushes are held from here
+    /// on: [`Outbox::commit`] is due.
     pub fn next_owed(&self) -> Option<(Box<[u8]>, Owed)> {
         let mut state = self.state.lock();
         if !state.queue.is_empty() {
             return None;
         }
-        let (key, owed) = state.owed.pop_first()?;
-        state.owed_bytes -= key.len() + size_of::<Owed>();
+        let mut first = state.owed.first_entry()?;
+        let key = first.key().clone();
+        let owed = first.get_mut().pop();
+        if first.get().is_empty() {
+            first.remove();
+        }
+        let owed = owed?;
+        state.owed_bytes -= owed_size(&key);
+        // In the same step: a push that slipped out before the reset would be one on top of a gap.
+        state.held.get_or_insert_default();
         Some((key, owed))
     }
 
@@ -288,40 +302,50 @@ impl Outbox {
         self.state.lock().held.get_or_insert_default();
     }
 
-    /// Leaves out changes of `key` up to `rev`: its client is about to be told the value as it then
-    /// was. Called in the same step as that snapshot is taken.
-    pub fn place_reset(&self, key: &[u8], rev: Revision) {
+    /// Leaves out changes of `key` up to `rev` for this monitor: its client is about to be told the
+    /// value as it then was. Called in the same step as that snapshot is taken.
+    pub fn place_reset(&self, subscription: &Arc<Subscription>, key: &[u8], rev: Revision) {
         let mut state = self.state.lock();
-        if state.failure.is_none() {
-            state.reset_at.insert(key.into(), rev);
-        }
+        subscription.place_reset(key, rev);
+        self.drop_held(&mut state, subscription);
     }
 
-    /// The same for the EKG that a monitor follows.
-    pub fn place_presence(&self, subscription: &Subscription, erev: Revision) {
-        let _state = self.state.lock();
-        subscription.place_presence(erev);
+    /// The same for an EKG.
+    pub fn place_presence(&self, subscription: &Arc<Subscription>, ekg: &[u8], erev: Revision) {
+        let mut state = self.state.lock();
+        subscription.place_presence(ekg, erev);
+        self.drop_held(&mut state, subscription);
     }
 
     /// Ends a monitor: no push of it is queued any more after this.
-    pub fn end(&self, subscription: &Subscription) {
+    pub fn end(&self, subscription: &Arc<Subscription>) {
         let mut state = self.state.lock();
         subscription.end();
-        self.drop_held_of_ended(&mut state);
-        state.owed.retain(|_, owed| !owed.subscription.has_ended());
-        state.owed_bytes = state.owed.keys().map(|key| key.len() + size_of::<Owed>()).sum();
+        self.drop_held(&mut state, subscription);
+        state.forget_owed_to_ended(&subscription.scope);
     }
 
-    /// Drops pushes that were held and would come after the reply that ends their monitor.
-    fn drop_held_of_ended(&self, state: &mut State) {
+    /// Drops pushes that were held, but are of an ended monitor, or were told by a snapshot.
+    fn drop_held(&self, state: &mut State, subscription: &Arc<Subscription>) {
         let Some(held) = &mut state.held else { return };
         let mut dropped = 0;
-        held.retain(|item| match item {
-            Item::Pushes(segment, subscription) if subscription.has_ended() => {
-                dropped += segment.encoded(subscription.form).len();
-                false
+        held.retain_mut(|item| {
+            let Item::Pushes(segment, of) = item else { return true };
+            if !Arc::ptr_eq(of, subscription) {
+                return true;
             }
-            _ => true,
+            let before = segment.encoded(of.form).len();
+            let is_new = |event: &&Arc<Event>| !of.has_ended() && of.has_not_seen(event);
+            let left: Vec<_> = segment.events().iter().filter(is_new).cloned().collect();
+            if left.is_empty() {
+                dropped += before;
+                return false;
+            }
+            if left.len() < segment.events().len() {
+                *segment = Segment::new(left);
+                dropped += before - segment.encoded(of.form).len();
+            }
+            true
         });
         state.bytes -= dropped;
         self.counters.queued.fetch_sub(dropped, Ordering::Relaxed);
@@ -338,7 +362,10 @@ impl Outbox {
         let mut rest = replies;
         if let (true, Some(socket), false) = (direct, &self.socket, replies.is_empty()) {
             match socket.try_write(replies) {
-                Ok(written) => rest = &replies[written..],
+                Ok(written) => {
+                    self.counters.metrics.sent(written as u64);
+                    rest = &replies[written..];
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
                     self.fail(&mut state, Failure::Broken);
@@ -374,9 +401,12 @@ impl Outbox {
         }
         while !state.queue.is_empty() && state.failure.is_none() {
             // The lock is kept over the write: it never waits, and keeps what it writes in place.
-            match with_gathered(&mut state, |gathered| socket.try_write(gathered)) {
+            match with_gathered(&state, |gathered| socket.try_write(gathered)) {
                 Ok(0) => self.fail(&mut state, Failure::Broken),
-                Ok(written) => self.advance(&mut state, written),
+                Ok(written) => {
+                    self.counters.metrics.sent(written as u64);
+                    self.advance(&mut state, written);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.blocked_since = Some(Instant::now());
@@ -461,12 +491,13 @@ impl Outbox {
             Item::Reply(_) => 0,
             Item::Pushes(segment, _) => segment.events().len(),
         };
-        let pushes = state.queue.iter().map(count).sum();
-        self.counters.dropped.fetch_add(pushes, Ordering::Relaxed);
+        let pushes: usize = state.queue.iter().map(count).sum();
+        self.counters.metrics.pushes(0, 0, pushes as u64);
         self.counters.queued.fetch_sub(state.bytes, Ordering::Relaxed);
         state.queue = VecDeque::new();
         state.held = None;
         state.owed = BTreeMap::new();
+        state.owed_bytes = 0;
         state.bytes = 0;
         state.reply_bytes = 0;
         state.written = 0;
@@ -512,41 +543,53 @@ impl Outbox {
 }
 
 impl State {
-    /// Whether the state of this event's key is owed anyway.
-    fn is_owed(&self, event: &Event) -> bool {
-        if self.owed.is_empty() {
-            return false;
-        }
-        self.owed.get(event.key()).is_some_and(|owed| match event.what() {
-            What::Change(_) => owed.value,
-            What::Presence(_) => owed.presence,
+    /// Whether the state of this event's key is owed to the monitor anyway.
+    fn is_owed(&self, event: &Event, subscription: &Arc<Subscription>) -> bool {
+        let Some(owed) = self.owed.get(event.key()) else { return false };
+        owed.iter().any(|owed| {
+            Arc::ptr_eq(&owed.subscription, subscription)
+                && match event.what() {
+                    What::Change(_) => owed.value,
+                    What::Presence(_) => owed.presence,
+                }
         })
     }
 
-    /// Whether a reset of this key has told the client of this change already.
-    fn was_in_reset(&mut self, event: &Event) -> bool {
-        if self.reset_at.is_empty() {
-            return false;
-        }
-        let What::Change(change) = event.what() else { return false };
-        match self.reset_at.get(change.key()) {
-            Some(&rev) if change.rev <= rev => true,
-            Some(_) => {
-                self.reset_at.remove(change.key());
-                false
+    /// Forgets what is owed to an ended monitor of this scope.
+    fn forget_owed_to_ended(&mut self, scope: &Scope) {
+        let State { owed, owed_bytes, .. } = self;
+        let mut forget = |key: &[u8], monitors: &mut SmallVec<[Owed; 1]>| {
+            let before = monitors.len();
+            monitors.retain(|owed| !owed.subscription.has_ended());
+            *owed_bytes -= (before - monitors.len()) * owed_size(key);
+            !monitors.is_empty()
+        };
+        if let Scope::Key(key) = scope {
+            if owed.get_mut(key).is_some_and(|monitors| !forget(key, monitors)) {
+                owed.remove(key);
             }
-            None => false,
+        } else {
+            owed.retain(|key, monitors| forget(key, monitors));
         }
     }
 }
 
+/// What the memory of an owed reset counts as.
+fn owed_size(key: &[u8]) -> usize {
+    key.len() + size_of::<Owed>()
+}
+
 /// Runs `write` on the queue's first bytes, put side by side when they are of several items.
-fn with_gathered<R>(state: &mut State, write: impl FnOnce(&[u8]) -> R) -> R {
+fn with_gathered<R>(state: &State, write: impl FnOnce(&[u8]) -> R) -> R {
     thread_local! {
         static GATHERED: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
     }
-    if let [only] = state.queue.make_contiguous() {
-        return write(&only.bytes()[state.written..]);
+    if let Some(first) = state.queue.front() {
+        let first = &first.bytes()[state.written..];
+        // A large one is not copied again for each part of it that fits into the socket.
+        if state.queue.len() == 1 || first.len() >= WRITE_BYTES {
+            return write(first);
+        }
     }
     GATHERED.with_borrow_mut(|gathered| {
         gathered.clear();

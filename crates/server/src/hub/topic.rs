@@ -169,7 +169,6 @@ impl Topic {
     /// Hands pending events to the subscribers; outboxes that need a flush are added to `dirty`.
     /// Answers whether more is pending. Only the topic's own flusher calls this.
     pub(super) fn deliver(&self, dirty: &mut Vec<Arc<Outbox>>) -> bool {
-        let batch = self.log.lock().next_batch(self.keeps_history);
         let mut subscribers = self.subscribers.lock();
         if self.has_leavers.swap(false, Ordering::Acquire) {
             subscribers.retain(|subscription| !subscription.has_ended());
@@ -178,18 +177,34 @@ impl Topic {
                 subscribers.shrink_to_fit();
             }
         }
+        // A key's own monitors keep no list of resets.
+        let many = if self.keeps_history { &[][..] } else { &subscribers[..] };
+        let sealed: Vec<_> = many.iter().map(|subscription| subscription.seal_resets()).collect();
+        let batch = self.log.lock().next_batch(self.keeps_history);
+        let mut joining = batch.joining.into_iter().peekable();
+        while let Some(next) = joining.next_if(|next| next.place == 0) {
+            next.enter(&mut subscribers, dirty);
+        }
+        // What was lost was all that waited, so these events came after it: they must not be pushed
+        // before the reset.
+        for (key, (value, presence)) in &batch.lost {
+            for subscription in &*subscribers {
+                subscription.outbox.lose(key, subscription, *value, *presence);
+            }
+        }
         let mut events = batch.events;
         let mut before = 0;
-        for next in batch.joining {
+        for next in joining {
             let rest = events.split_off((next.place - before).min(events.len()));
             before += events.len();
             push(std::mem::replace(&mut events, rest), &subscribers, dirty);
             next.enter(&mut subscribers, dirty);
         }
         push(events, &subscribers, dirty);
-        for (key, (value, presence)) in &batch.lost {
-            for subscription in &*subscribers {
-                subscription.outbox.lose(key, subscription, *value, *presence);
+        if !batch.more {
+            // Who came in meanwhile stands behind those.
+            for (subscription, sealed) in subscribers.iter().zip(sealed) {
+                subscription.forget_resets(sealed);
             }
         }
         batch.more

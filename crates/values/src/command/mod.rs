@@ -47,9 +47,17 @@ impl Command {
         self.keys.iter().flat_map(move |spec| spec.find(argv))
     }
 
+    /// The position of the key of a command that always has just one.
+    pub fn only_key(&self) -> Option<usize> {
+        match self.keys {
+            [KeySpec { place: Place::At(position), .. }] => Some(*position),
+            _ => None,
+        }
+    }
+
     /// Whether a call names more than one key.
     pub fn has_several_keys(&self, argv: &[&[u8]]) -> bool {
-        self.keys(argv).nth(1).is_some()
+        self.only_key().is_none() && self.keys(argv).nth(1).is_some()
     }
 }
 

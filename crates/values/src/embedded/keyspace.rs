@@ -24,12 +24,15 @@ pub struct Keyspace<'a> {
 // One bit for each shard.
 const _: () = assert!(SHARDS <= u64::BITS as usize);
 
+/// Locked shards by their numbers.
+type HeldShards<'a> = SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>;
+
 /// The shards that are locked.
 enum Held<'a> {
     /// The shard of the one key of most commands, and that key's hash.
     One { shard: MutexGuard<'a, Shard>, key: &'a [u8], hash: u64 },
     /// In rising order of their numbers, which is also the order of locking.
-    Several(SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>),
+    Several(HeldShards<'a>),
 }
 
 /// Typed access to a key: absent keys are `None`, another type is [`Error::WrongType`].
@@ -66,23 +69,31 @@ macro_rules! typed {
 impl<'a> Keyspace<'a> {
     /// Locks what `call` names.
     pub(super) fn lock(engine: &'a Embedded, call: &'a Call<'a>, now_ms: u64) -> Self {
-        let mut keys = call.command.keys(call.argv);
-        let held = match (keys.next(), keys.next()) {
-            (Some(only), None) => {
-                let hash = key_hash(only.key);
-                Held::One { shard: engine.shard(hash).lock(), key: only.key, hash }
-            }
-            (first, second) => {
-                // A bit for each shard: that they come in order, and each once, costs nothing.
-                let mut wanted = 0_u64;
-                for found in first.into_iter().chain(second).chain(keys) {
-                    wanted |= 1 << engine.shard_number(key_hash(found.key));
-                }
-                let numbers = (0..SHARDS).filter(|number| wanted >> number & 1 == 1);
-                Held::Several(numbers.map(|number| (number, engine.shards[number].lock())).collect())
+        let only = match call.command.only_key() {
+            Some(position) => Some(call.argv[position]),
+            None => {
+                let mut keys = call.command.keys(call.argv);
+                keys.next().map(|found| found.key).filter(|_| keys.next().is_none())
             }
         };
+        let held = match only {
+            Some(key) => {
+                let hash = key_hash(key);
+                Held::One { shard: engine.shard(hash).lock(), key, hash }
+            }
+            None => Held::Several(Self::lock_several(engine, call)),
+        };
         Keyspace { engine, call, now_ms, held, emitted: false, random: None }
+    }
+
+    fn lock_several(engine: &'a Embedded, call: &Call<'_>) -> HeldShards<'a> {
+        // A bit for each shard: that they come in order, and each once, costs nothing.
+        let mut wanted = 0_u64;
+        for found in call.command.keys(call.argv) {
+            wanted |= 1 << engine.shard_number(key_hash(found.key));
+        }
+        let numbers = (0..SHARDS).filter(|number| wanted >> number & 1 == 1);
+        numbers.map(|number| (number, engine.shards[number].lock())).collect()
     }
 
     /// The instant at which the command runs, in milliseconds since the epoch.

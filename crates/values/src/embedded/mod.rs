@@ -7,7 +7,9 @@
 #[cfg(test)]
 mod check;
 mod commands;
+mod index;
 mod keyspace;
+mod prefetch;
 mod shard;
 mod table;
 #[cfg(test)]
@@ -29,6 +31,9 @@ use std::sync::Arc;
 /// Far more locks than cores, so that two cores rarely meet on one; and small tables, so that none
 /// takes long to grow.
 const SHARDS: usize = 64;
+
+/// Keys in a shard from which on they do not fit in a core's own cache, and are fetched ahead.
+const PREFETCH_FROM: usize = 512;
 
 /// A lock alone on its cache line (two, as they are fetched in pairs).
 #[repr(align(128))]
@@ -165,6 +170,22 @@ impl Values for Embedded {
             self.feed.settle();
         }
         Snapshot::Done
+    }
+
+    fn prefetch(&self, hashes: &[u64]) {
+        let shard = |&hash: &u64| (self.shard(hash).lock(), hash);
+        let is_large = hashes.first().map(shard).is_some_and(|(shard, _)| shard.table.len() > PREFETCH_FROM);
+        if !is_large {
+            return;
+        }
+        // Three walks, so that each finds what the one before has had fetched.
+        hashes.iter().map(shard).for_each(|(shard, hash)| shard.table.prefetch_index(hash));
+        hashes.iter().map(shard).for_each(|(shard, hash)| shard.table.prefetch_entry(hash));
+        for (shard, hash) in hashes.iter().map(shard) {
+            if let Some(entry) = shard.table.likely(hash) {
+                entry.value.prefetch();
+            }
+        }
     }
 
     fn len_hint(&self) -> Option<usize> {

@@ -4,8 +4,9 @@
 //! the last entry into the gap: an entry only ever moves towards the front, which is why a scan from
 //! the back towards the front misses nothing that was there all along.
 
+use super::index::Index;
+use super::prefetch::prefetch;
 use crate::key_hash;
-use hashbrown::HashTable;
 
 /// What can be found by its key.
 pub trait Keyed {
@@ -14,51 +15,15 @@ pub trait Keyed {
 }
 
 /// Entries by key. All positions are indexes into [`Table::entries`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<T> {
-    index: HashTable<Slot>,
+    index: Index,
     entries: Vec<T>,
-}
-
-/// Where an entry is, and enough of its hash to grow the index, and to pass over the entries of other
-/// keys, without a look at the entry: that would be a cache miss each.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    position: u32,
-    hash: u32,
-}
-
-impl Slot {
-    fn new(hash: u64, position: usize) -> Slot {
-        Slot { position: position as u32, hash: hash as u32 }
-    }
-
-    fn is_at(self, position: usize) -> bool {
-        self.position as usize == position
-    }
-
-    /// The hash that the index goes by.
-    fn spread(&self) -> u64 {
-        spread(u64::from(self.hash))
-    }
-}
-
-/// Both halves are the lower one: the index takes the place from the lowest bits, and from the highest
-/// what it compares first.
-fn spread(hash: u64) -> u64 {
-    let lower = hash & u64::from(u32::MAX);
-    lower << 32 | lower
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { index: HashTable::new(), entries: Vec::new() }
-    }
-}
-
-impl<T: Clone> Clone for Table<T> {
-    fn clone(&self) -> Self {
-        Table { index: self.index.clone(), entries: self.entries.clone() }
+        Table { index: Index::default(), entries: Vec::new() }
     }
 }
 
@@ -90,19 +55,32 @@ impl<T: Keyed> Table<T> {
 
     /// Where the entry of `key` is. `hash` is [`key_hash`] of it.
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let found = self.index.find(spread(hash), |slot| {
-            slot.hash == hash as u32 && self.entries[slot.position as usize].key() == key
-        });
-        found.map(|slot| slot.position as usize)
+        self.index.find(hash, |position| self.entries[position].key() == key)
     }
 
     /// Where an entry of this hash is for which `wanted` holds.
     pub fn find_by_hash(&self, hash: u64, wanted: impl Fn(&T) -> bool) -> Option<usize> {
-        let found = self.index.find(spread(hash), |slot| {
-            let entry = &self.entries[slot.position as usize];
-            slot.hash == hash as u32 && wanted(entry) && key_hash(entry.key()) == hash
-        });
-        found.map(|slot| slot.position as usize)
+        self.index.find(hash, |position| {
+            let entry = &self.entries[position];
+            wanted(entry) && key_hash(entry.key()) == hash
+        })
+    }
+
+    /// Has the part of the index fetched in which a hash is looked for.
+    pub fn prefetch_index(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// Has the entry fetched that a hash most likely means.
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(position) = self.index.find(hash, |_| true) {
+            prefetch(&self.entries[position]);
+        }
+    }
+
+    /// The entry that a hash most likely means.
+    pub fn likely(&self, hash: u64) -> Option<&T> {
+        self.index.find(hash, |_| true).map(|position| &self.entries[position])
     }
 
     /// The entry of `key`.
@@ -118,22 +96,16 @@ impl<T: Keyed> Table<T> {
             self.entries.reserve_exact((position / 2).max(4));
         }
         self.entries.push(entry);
-        self.index.insert_unique(spread(hash), Slot::new(hash, position), Slot::spread);
+        self.index.insert(hash, position);
         position
     }
 
     /// Removes the entry at a position. `hash` is [`key_hash`] of its key.
     pub fn remove_at(&mut self, hash: u64, position: usize) -> T {
-        if let Ok(found) = self.index.find_entry(spread(hash), |slot| slot.is_at(position)) {
-            found.remove();
-        }
+        self.index.remove(hash, position);
         let removed = self.entries.swap_remove(position);
         if let Some(moved) = self.entries.get(position) {
-            let last = self.entries.len();
-            let moved_hash = spread(key_hash(moved.key()));
-            if let Some(slot) = self.index.find_mut(moved_hash, |slot| slot.is_at(last)) {
-                slot.position = position as u32;
-            }
+            self.index.move_position(key_hash(moved.key()), self.entries.len(), position);
         }
         self.shrink();
         removed
@@ -151,7 +123,7 @@ impl<T: Keyed> Table<T> {
         let len = self.entries.len();
         if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
             self.entries.shrink_to(len * 2);
-            self.index.shrink_to(len * 2, Slot::spread);
+            self.index.shrink_to(len * 2);
         }
     }
 

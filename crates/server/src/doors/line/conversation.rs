@@ -15,6 +15,7 @@ use hyrax_types::limits;
 use hyrax_values::{Command, Reply, ReplySink, command};
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::time::Instant;
 
 /// Why a command was refused.
 pub type Problem = Cow<'static, str>;
@@ -76,7 +77,7 @@ impl Conversation {
     /// Runs a Redis command.
     fn answer_live(&mut self, command: &'static Command, message: &Message<'_>, out: &mut Vec<u8>) -> Answer {
         let envelope = Envelope::of(message);
-        match live::run(&self.session, command, message, &envelope, out) {
+        match live::run(&mut self.session, command, message, &envelope, out) {
             Ok(None) => Answer::Done,
             Ok(Some(reply)) => Answer::Later(Later { envelope, reply }),
             Err(problem) => {
@@ -110,15 +111,23 @@ impl Conversation {
             Ok(elements) => elements,
             Err(bad) => return Envelope::bare().error(&bad, out),
         };
+        let start = out.len();
+        let mut turn = Instant::now();
         out.push(b'[');
         for (position, element) in elements.into_iter().enumerate() {
             if position > 0 {
                 out.push(b',');
             }
+            if out.len() - start > limits::PACKAGE_REPLY_BYTES_MAX {
+                let problem = "not run: the package's answer is too large already, send this in another one";
+                refuse_unread(element, &BadMessage::Shape(problem.into()), out);
+                continue;
+            }
+            if turn.elapsed() > limits::TURN_MAX {
+                tokio::task::yield_now().await;
+                turn = Instant::now();
+            }
             match read_whole(&mut Reader::new(element)) {
-                Ok(message) if out.len() > limits::PACKAGE_REPLY_BYTES_MAX => {
-                    Envelope::of(&message).error(&"not run: the package's answer is too large already", out);
-                }
                 Ok(message) => self.answer_message(&message, out).await,
                 Err(bad) => refuse_unread(element, &bad, out),
             }
@@ -128,6 +137,7 @@ impl Conversation {
 
     async fn answer_message(&mut self, message: &Message<'_>, out: &mut Vec<u8>) {
         if let Some(command) = command::lookup(message.name.as_bytes()) {
+            self.session.begin_command();
             if let Answer::Later(later) = self.answer_live(command, message, out) {
                 self.finish(later, out).await;
             }
@@ -135,7 +145,7 @@ impl Conversation {
         }
         let envelope = Envelope::of(message);
         let start = out.len();
-        let begun = self.session.core.clock.now_us();
+        self.session.begin_command();
         let verb = verbs::lookup(&message.name);
         let outcome = match verb {
             Some(verb) => self.run_verb(verb, message, &envelope, out).await,
@@ -147,12 +157,7 @@ impl Conversation {
             envelope.error(&problem, out);
         }
         if let Some(verb) = verb {
-            let took_us = self.session.core.clock.now_us().saturating_sub(begun);
-            self.session.core.metrics.command(
-                command::COMMANDS.len() + verb.number(),
-                succeeded,
-                took_us * 1000,
-            );
+            self.session.end_command(command::COMMANDS.len() + verb.number(), succeeded);
         }
     }
 

@@ -54,8 +54,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                         if outbox.poll_attention(context) { Poll::Ready(()) } else { Poll::Pending }
                     },
                 );
+            // In no fixed order: many pushes must not keep a client from being heard.
             let ended = tokio::select! {
-                biased;
                 () = attention => self.attend().await,
                 read = self.reader.read(&mut buffer) => match read {
                     Ok(0) => self.close().await,
@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             }
             match stop {
                 Stop::Dry => return self.write().await,
-                Stop::Full => {}
+                Stop::Full => tokio::task::yield_now().await,
                 Stop::TooLong => return self.write().await.or(Some(Cause::Kicked)),
                 Stop::Later(later) => {
                     self.conversation.finish(later, &mut out).await;

@@ -7,25 +7,23 @@ use super::message::{Dialect, Message, Word};
 use super::proof;
 use crate::session::Session;
 use futures_util::future::BoxFuture;
-use hyrax_types::{DomainKey, is_reserved, limits};
+use hyrax_types::{DomainKey, SteppedClock, is_reserved, limits};
 use hyrax_values::command::Access;
 use hyrax_values::{Call, Command, Execution, Reply};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::time::Instant;
 
 /// Words of most commands fit without an allocation.
 type Argv<'a> = SmallVec<[&'a [u8]; 8]>;
 
 /// Runs a command and writes its reply; or gives what will be the reply.
 pub fn run(
-    session: &Session,
+    session: &mut Session,
     command: &'static Command,
     message: &Message<'_>,
     envelope: &Envelope,
     out: &mut Vec<u8>,
 ) -> Result<Option<BoxFuture<'static, Reply>>, Problem> {
-    let begun = Instant::now();
     let item = match message.dialect {
         Dialect::Flat => None,
         Dialect::Domain => Some(message.item().map_err(|bad| bad.to_string())?),
@@ -42,33 +40,33 @@ pub fn run(
     argv.extend(args.iter().map(|word| &**word));
     command.check_arity(argv.len()).map_err(|error| error.to_string())?;
     check_keys(command, &argv)?;
-    let touches = |access| access == Access::Write || !session.core.authorizer.anyone_may_read();
     if command.writes || !session.core.authorizer.anyone_may_read() {
-        let keys = command.keys(&argv).filter(|found| touches(found.access)).map(|found| found.key);
+        let reads_too = !session.core.authorizer.anyone_may_read();
+        let wanted = |access| access == Access::Write || reads_too;
+        let keys = command.keys(&argv).filter(|found| wanted(found.access)).map(|found| found.key);
         proof::check(session, message, secrets, keys)?;
     }
     let call = Call { command, argv: &argv, actor: message.id.as_deref(), quiet: message.quiet };
-    execute(session, &call, envelope, out, begun)
+    execute(session, &call, envelope, out)
 }
 
 fn execute(
-    session: &Session,
+    session: &mut Session,
     call: &Call<'_>,
     envelope: &Envelope,
     out: &mut Vec<u8>,
-    begun: Instant,
 ) -> Result<Option<BoxFuture<'static, Reply>>, Problem> {
     let start = out.len();
     envelope.begin(out);
     let value = out.len();
     let mut sink = JsonSink::new(out);
-    if let Execution::Later(reply) = session.core.values.execute(call, &mut sink) {
+    let run = || session.core.values.execute(call, &mut sink);
+    if let Execution::Later(reply) = SteppedClock::hold(session.now_us(), run) {
         out.truncate(start);
         return Ok(Some(reply));
     }
     let (error, binary_field) = (sink.take_error(), sink.saw_binary_field());
-    let took = begun.elapsed().as_nanos() as u64;
-    session.core.metrics.command(call.command.id as usize, error.is_none(), took);
+    session.end_command(call.command.id as usize, error.is_none());
     if let Some(error) = error {
         out.truncate(start);
         return Err(error.to_string().into());
@@ -104,5 +102,8 @@ pub fn check_key(key: &[u8]) -> Result<(), Problem> {
 }
 
 fn check_keys(command: &Command, argv: &[&[u8]]) -> Result<(), Problem> {
+    if let Some(position) = command.only_key() {
+        return check_key(argv[position]);
+    }
     command.keys(argv).try_for_each(|found| check_key(found.key))
 }

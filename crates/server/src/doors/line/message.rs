@@ -422,7 +422,7 @@ mod tests {
             ),
             (r#"{"cmd":"get","quiet":1}"#, "\"quiet\" must be true or false, not a number"),
             (r#"{"cmd":"get","since":-1}"#, "\"since\" must be a whole number that is not negative"),
-            (r#"{"cmd":"get","args":7,"key":"#, "not JSON: the text ends too early at byte 26"),
+            (r#"{"cmd":"get","args":7,"key":"#, "not JSON: the text ends too early at byte 28"),
         ] {
             assert_eq!(read(text).map(drop), Err(expected.to_owned()), "{text}");
         }

@@ -47,7 +47,7 @@ pub async fn flat(
         }
         Verb::Mprefix => {
             check_key(key)?;
-            proof::check_read(session, message, secrets, key)?;
+            proof::check_read_under(session, message, secrets, key)?;
             session.outbox()?.hold();
             session.monitor_prefix(key, form_of(message))?;
         }
@@ -86,7 +86,7 @@ async fn start(
     let form = form_of(message);
     let mut sink = JsonSink::new(&mut value);
     let Some(since) = message.since else {
-        let rev = session.monitor(key, Kind::Any, form, &mut sink).await?;
+        let rev = session.monitor(key, Kind::Nothing, form, &mut sink).await?;
         envelope.begin(out);
         out.extend_from_slice(b"\"OK\"");
         write_revision("rev", rev, out);
@@ -225,7 +225,7 @@ async fn start_typed(
         _ => {
             let mut ignored = Vec::new();
             let mut sink = JsonSink::new(&mut ignored);
-            let rev = session.monitor(key, Kind::Any, form, &mut sink).await?;
+            let rev = session.monitor(key, Kind::Nothing, form, &mut sink).await?;
             write_integer(1, out);
             return Ok(rev);
         }

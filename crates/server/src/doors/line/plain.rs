@@ -287,7 +287,6 @@ fn answer_and_commit(
         out.clear();
         let (used, stop) = answer_lines(conversation, data, line_max, out);
         if !out.is_empty() {
-            conversation.session.core.metrics.sent(out.len() as u64);
             outbox.commit(out);
         }
         if out.capacity() > 4 * READ_BYTES {

@@ -4,23 +4,30 @@ use super::conversation::{Answer, Conversation};
 use super::envelope::Envelope;
 use crate::auth::Identity;
 use crate::core::Core;
-use crate::net::Peer;
+use crate::net::{Authorization, Peer};
 use crate::session::Session;
 use hyrax_recipes::Cause;
 use std::sync::Arc;
 
-/// Answers a body. `identity` is who the request's `Authorization` has shown.
-pub async fn post(core: Arc<Core>, body: &[u8], peer: Peer, identity: Identity) -> Vec<u8> {
+/// Answers a body. Who says by `authorization` to be somebody is that one, or is refused.
+pub async fn post(core: Arc<Core>, body: &[u8], peer: Peer, authorization: Option<Authorization>) -> Vec<u8> {
     let mut out = Vec::new();
+    let Some(identity) = identity(&core, authorization) else {
+        Envelope::bare().error(&"auth failed", &mut out);
+        out.push(b'\n');
+        return out;
+    };
     let line = body.trim_ascii();
     if line.is_empty() {
         Envelope::bare()
             .error(&"the body is empty: send a command such as {\"cmd\":\"get\",\"key\":\"foo\"}", &mut out);
+        out.push(b'\n');
         return out;
     }
     let mut session = Session::new(core, peer, None);
     session.identity = identity;
     let mut conversation = Conversation { session };
+    conversation.session.begin_command();
     match conversation.answer(line, &mut out) {
         Answer::Done => {}
         Answer::Later(later) => conversation.finish(later, &mut out).await,
@@ -29,4 +36,16 @@ pub async fn post(core: Arc<Core>, body: &[u8], peer: Peer, identity: Identity) 
     conversation.session.end(Cause::Closed).await;
     out.push(b'\n');
     out
+}
+
+/// Who a request comes from; none when that is not true. While auth is off, nobody has a name.
+fn identity(core: &Core, authorization: Option<Authorization>) -> Option<Identity> {
+    match authorization {
+        Some(Authorization::Basic { name, password }) if core.authorizer.is_on() => {
+            core.authorizer.operator(name.as_bytes(), password.as_bytes())
+        }
+        // No door of this version hands out tokens.
+        Some(Authorization::Bearer(_)) if core.authorizer.is_on() => None,
+        _ => Some(Identity::Anonymous),
+    }
 }

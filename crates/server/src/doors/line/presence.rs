@@ -56,6 +56,7 @@ async fn change_flat(
         session.owns_presence();
         presence.add_flat(session.id, ekg, Bytes::copy_from_slice(id), quiet).await.map_err(problem)
     } else {
+        id.map_or(Ok(()), check_key)?;
         let id = id.map(Bytes::copy_from_slice);
         presence.remove_flat(session.id, ekg, id, quiet).await.map(drop).map_err(problem)
     }

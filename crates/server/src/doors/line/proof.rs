@@ -16,11 +16,21 @@ pub fn check<'k>(
     secrets: &Secrets<'_>,
     keys: impl Iterator<Item = &'k [u8]>,
 ) -> Result<(), Problem> {
+    check_claims(session, message, secrets, keys.map(|key| (key, false)))
+}
+
+/// The same for keys, each with whether it stands for all that begin with it.
+fn check_claims<'k>(
+    session: &Session,
+    message: &Message<'_>,
+    secrets: &Secrets<'_>,
+    keys: impl Iterator<Item = (&'k [u8], bool)>,
+) -> Result<(), Problem> {
     if !needs_proof(session) {
         return Ok(());
     }
     let mut proved = 0;
-    for key in keys {
+    for (key, is_prefix) in keys {
         let given = secret_for(secrets, proved).ok_or(AUTH_FAILED)?;
         let domain = DomainKey::of_flat(key).domain.unwrap_or_default();
         let proof = match message.dialect {
@@ -28,7 +38,7 @@ pub fn check<'k>(
             Dialect::Domain => Proof::Domain { domain: &domain, name: b"" },
         };
         let id = message.id.as_deref().unwrap_or_default();
-        accept(session, Claim { command: message.name.as_bytes(), key, id, proof }, given)?;
+        accept(session, Claim { command: message.name.as_bytes(), key, is_prefix, id, proof }, given)?;
         proved += 1;
     }
     match secrets {
@@ -58,7 +68,11 @@ pub fn check_presence(
         Dialect::Flat => Proof::Flat,
         Dialect::Domain => Proof::Domain { domain: &domain, name },
     };
-    accept(session, Claim { command: message.name.as_bytes(), key: ekg, id: name, proof }, given)
+    accept(
+        session,
+        Claim { command: message.name.as_bytes(), key: ekg, is_prefix: false, id: name, proof },
+        given,
+    )
 }
 
 /// Refuses reading or monitoring a key where that is closed to whoever proves nothing.
@@ -72,6 +86,20 @@ pub fn check_read(
         Ok(())
     } else {
         check(session, message, secrets, [key].into_iter())
+    }
+}
+
+/// The same for all keys that begin with `prefix`.
+pub fn check_read_under(
+    session: &Session,
+    message: &Message<'_>,
+    secrets: &Secrets<'_>,
+    prefix: &[u8],
+) -> Result<(), Problem> {
+    if session.core.authorizer.anyone_may_read() {
+        Ok(())
+    } else {
+        check_claims(session, message, secrets, [(prefix, true)].into_iter())
     }
 }
 

@@ -16,14 +16,13 @@ pub async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, 
         return;
     }
     let subscription = &owed.subscription;
-    outbox.hold();
     if owed.value {
         let mut at = None;
         let mut later = None;
         // Kept as a tree, because only the whole value shows in which form its maps can be written.
         let mut value = Reply::collect(|sink| {
             let snapshot = session.core.values.snapshot(key, subscription.kind, sink, &mut |rev| {
-                outbox.place_reset(key, rev);
+                outbox.place_reset(subscription, key, rev);
                 at = Some(rev);
             });
             if let Snapshot::Later(snapshot) = snapshot {
@@ -32,7 +31,7 @@ pub async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, 
         });
         if let Some(snapshot) = later {
             let (reply, rev) = snapshot.await;
-            outbox.place_reset(key, rev);
+            outbox.place_reset(subscription, key, rev);
             at = Some(rev);
             value = reply;
         }
@@ -42,7 +41,7 @@ pub async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, 
     }
     if owed.presence {
         session.core.presence.snapshot(key, &mut |erev, members| {
-            outbox.place_presence(subscription, erev);
+            outbox.place_presence(subscription, key, erev);
             let mut names: Vec<_> = members.into_iter().map(|member| member.name).collect();
             names.sort_unstable();
             write_presence_reset(subscription.form, key, &names, erev, out);

@@ -10,6 +10,7 @@ use crate::net::Peer;
 use crate::session::Session;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use hyrax_recipes::Cause;
 use hyrax_types::limits;
 use std::fmt::Display;
@@ -38,9 +39,10 @@ pub async fn serve_websocket(core: Arc<Core>, socket: WebSocket, peer: Peer) {
 
 impl Connection {
     async fn run(&mut self) -> Cause {
-        // A ping at half the time leaves the other half for the answer.
-        let half_open = self.conversation.session.core.limits.load().half_open;
-        let mut pings = tokio::time::interval(half_open.max(Duration::from_millis(2)) / 2);
+        // Whoever was silent for the length of a ping and some more when the next is due is gone: found at
+        // the third at the latest.
+        let half_open = self.conversation.session.core.limits.load().half_open.max(Duration::from_millis(3));
+        let mut pings = tokio::time::interval(half_open / 3);
         loop {
             let outbox = self.outbox.clone();
             let attention =
@@ -49,22 +51,28 @@ impl Connection {
                         if outbox.poll_attention(context) { Poll::Ready(()) } else { Poll::Pending }
                     },
                 );
+            // In no fixed order: many pushes must not keep a client from being heard.
             let ended = tokio::select! {
-                biased;
                 () = attention => self.attend().await,
-                message = self.socket.recv() => {
-                    self.heard_at = Instant::now();
-                    match message {
-                        Some(Ok(message)) => self.hear(message).await,
-                        Some(Err(error)) => Some(self.refuse(&error).await),
-                        None => Some(Cause::Closed),
-                    }
-                }
-                _ = pings.tick() => self.ping(half_open).await,
+                message = self.socket.recv() => self.receive(message).await,
+                // What came while this side was busy writing counts.
+                _ = pings.tick() => match self.socket.recv().now_or_never() {
+                    Some(message) => self.receive(message).await,
+                    None => self.ping(half_open).await,
+                },
             };
             if let Some(cause) = ended {
                 return cause;
             }
+        }
+    }
+
+    async fn receive(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<Cause> {
+        self.heard_at = Instant::now();
+        match message {
+            Some(Ok(message)) => self.hear(message).await,
+            Some(Err(error)) => Some(self.refuse(&error).await),
+            None => Some(Cause::Closed),
         }
     }
 
@@ -91,6 +99,7 @@ impl Connection {
             return Some(Cause::Kicked);
         }
         let mut out = Vec::new();
+        self.conversation.session.begin_command();
         match self.conversation.answer(line, &mut out) {
             Answer::Done => {}
             Answer::Later(later) => self.conversation.finish(later, &mut out).await,
@@ -129,7 +138,7 @@ impl Connection {
     }
 
     async fn ping(&mut self, half_open: Duration) -> Option<Cause> {
-        if self.heard_at.elapsed() > half_open {
+        if self.heard_at.elapsed() > half_open / 2 {
             return Some(Cause::Timeout);
         }
         self.send(Message::Ping(Bytes::new())).await

@@ -49,7 +49,7 @@ pub(super) fn handler(name: Name) -> Handler {
 /// Writes a value as a snapshot of the kind asked for.
 pub(super) fn write_snapshot(value: Option<&Value>, kind: Kind, reply: &mut dyn ReplySink) {
     match (kind, value) {
-        (Kind::Any, None) => reply.null(),
+        (Kind::Any, None) | (Kind::Nothing, _) => reply.null(),
         (Kind::String, Some(value @ Value::Str(_)))
         | (Kind::Hash, Some(value @ Value::Hash(_)))
         | (Kind::List, Some(value @ Value::List(_)))

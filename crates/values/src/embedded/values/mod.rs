@@ -52,6 +52,15 @@ impl Value {
         }
     }
 
+    /// Has what a read of a string touches first fetched.
+    pub fn prefetch(&self) {
+        if let Value::Str(string) = self
+            && let Some(first) = string.as_bytes().first()
+        {
+            crate::embedded::prefetch::prefetch(first);
+        }
+    }
+
     /// Writes the whole value in the form its kind has as a snapshot.
     pub fn write(&self, reply: &mut dyn crate::ReplySink) {
         match self {
