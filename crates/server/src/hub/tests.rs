@@ -101,7 +101,7 @@ fn an_ereset_tells_of_each_change_once() {
 
 #[test]
 fn an_ereset_leaves_other_ekgs_of_the_prefix_alone() {
-    let (hub, outbox) = (Hub::new(1), outbox(1024));
+    let (hub, outbox) = (Hub::new(1, Metrics::new(&[])), outbox(1024));
     let monitor = monitor(&hub, &outbox, prefix(b"e"));
     let come = |ekg: &'static str, erev| {
         let kind = PresenceKind::Added { id: "i".into(), replaces: None };

@@ -1,9 +1,9 @@
 //! The line door: one JSON value a line over TCP and Unix sockets, a frame over WebSocket, a body
 //! over POST.
 //!
-//! `wire` side: [`json`], [`message`], [`encode`], [`envelope`], [`push`]. What a client says is
-//! answered by a [`conversation`], whatever carries it: [`plain`] sockets, [`encrypted`] ones,
-//! [`websocket`]s, a [`post`].
+//! The wire is in `json`, `message`, `encode`, `envelope`, `push`; what a client says is answered by a
+//! `conversation`, with a file for each family of commands; and `plain` sockets, `encrypted` ones,
+//! `websocket`s and a `post` carry it.
 
 mod admin;
 mod conversation;
