@@ -23,8 +23,10 @@ fn section_example() {
             json!({"return":"OK"}),
         );
 
-        a.hears(json!({"cmd":"eadd","key":"foo","id":"mediocre"}));
-        a.hears(json!({"cmd":"eadd","key":"bar","id":"gopher"}));
+        a.hears_of_several_keys(vec![
+            json!({"cmd":"eadd","key":"foo","id":"mediocre"}),
+            json!({"cmd":"eadd","key":"bar","id":"gopher"}),
+        ]);
 
         b.says(
             json!({"cmd":"erem","key":"foo","id":"mediocre","secret":"<hmac-sha1>"}),
@@ -32,8 +34,10 @@ fn section_example() {
         );
         drop(b);
 
-        a.hears(json!({"cmd":"erem","key":"foo","id":"mediocre"}));
-        a.hears(json!({"cmd":"eclose","key":"bar","id":"gopher","cause":"closed"}));
+        a.hears_of_several_keys(vec![
+            json!({"cmd":"erem","key":"foo","id":"mediocre"}),
+            json!({"cmd":"eclose","key":"bar","id":"gopher","cause":"closed"}),
+        ]);
         a.hears_nothing();
     });
 }
@@ -52,18 +56,19 @@ fn section_example_in_the_domain_dialect() {
                 {"domain":"ekg","id":"bar","name":"gopher","secret":"lotsahex"}]}),
             json!({"command":"eadd","return":[1,1]}),
         );
-        a.hears(ekg_push("ekg", "foo", "mediocre", "eadd"));
-        a.hears(ekg_push("ekg", "bar", "gopher", "eadd"));
+        a.hears_of_several_keys(vec![
+            ekg_push("ekg", "foo", "mediocre", "eadd"),
+            ekg_push("ekg", "bar", "gopher", "eadd"),
+        ]);
         b.says(
             json!({"command":"erem","payload":[
                 {"domain":"ekg","id":"foo","name":"mediocre","secret":"lotsahex"}]}),
             json!({"command":"erem","return":[1]}),
         );
         drop(b);
-        a.hears(ekg_push("ekg", "foo", "mediocre", "erem"));
         let mut disconnect = ekg_push("ekg", "bar", "gopher", "disconnect");
         disconnect["return"]["cause"] = "closed".into();
-        a.hears(disconnect);
+        a.hears_of_several_keys(vec![ekg_push("ekg", "foo", "mediocre", "erem"), disconnect]);
     });
 }
 

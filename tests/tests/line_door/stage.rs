@@ -94,6 +94,16 @@ impl Actor {
         assert_eq!(without_revisions(self.client.push()), expected);
     }
 
+    /// Checks the next pushes but for revisions. They are of different keys, and only each key's own
+    /// pushes have an order.
+    #[track_caller]
+    pub fn hears_of_several_keys(&mut self, mut expected: Vec<Value>) {
+        let mut heard: Vec<_> = expected.iter().map(|_| without_revisions(self.client.push())).collect();
+        heard.sort_by_key(Value::to_string);
+        expected.sort_by_key(Value::to_string);
+        assert_eq!(heard, expected);
+    }
+
     /// Checks that nothing is pushed for a while.
     #[track_caller]
     pub fn hears_nothing(&mut self) {

@@ -43,8 +43,8 @@ pub fn answer_lines(
             fetched = used + prefetch(conversation, rest);
         }
         let Some(length) = memchr::memchr(b'\n', rest) else {
-            // A carriage return at the end is no part of the line.
-            if rest.len() > line_max + 1 {
+            // A carriage return at the end may be no part of the line.
+            if rest.strip_suffix(b"\r").unwrap_or(rest).len() > line_max {
                 return (data.len(), refuse_too_long(line_max, out));
             }
             return (used, Stop::Dry);

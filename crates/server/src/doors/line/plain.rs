@@ -205,7 +205,10 @@ impl<S: PlainSocket> Connection<S> {
         loop {
             match stop {
                 Stop::Dry => return self.failure(),
-                Stop::TooLong => return Some(Cause::Kicked),
+                Stop::TooLong => {
+                    self.read_and_forget().await;
+                    return Some(Cause::Kicked);
+                }
                 Stop::Full => tokio::task::yield_now().await,
                 Stop::Later(later) => {
                     let mut out = Vec::new();
@@ -232,6 +235,24 @@ impl<S: PlainSocket> Connection<S> {
             }
             stop = next;
         }
+    }
+
+    /// Reads what a refused client still sends, for a while: a socket closed while it holds unread bytes
+    /// resets the connection, and the client's system may throw the refusal away.
+    async fn read_and_forget(&mut self) {
+        let closed = async {
+            loop {
+                let readable = std::future::poll_fn(|context| self.socket.poll_readable(context)).await;
+                let read = READ_BUFFER.with_borrow_mut(|buffer| self.socket.try_read(buffer));
+                match (readable, read) {
+                    (Ok(()), Ok(1..)) => {}
+                    (Ok(()), Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    _ => return,
+                }
+            }
+        };
+        // Whether it has ended by then or not: it is of no more use.
+        let _ = tokio::time::timeout(limits::FAREWELL_MAX, closed).await;
     }
 
     fn commit(&self, mut out: Vec<u8>) {
