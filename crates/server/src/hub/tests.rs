@@ -208,3 +208,25 @@ fn a_client_that_falls_behind_on_too_many_keys_is_given_up_without_a_trace() {
     assert_eq!(taken(&outbox), "");
     assert_eq!(hub.counters().queued.load(Ordering::Relaxed), 0);
 }
+
+#[test]
+fn nothing_of_a_session_is_left_when_it_has_ended() {
+    let (hub, outbox) = (hub(), outbox(32));
+    let monitors = [key(b"k"), prefix(b"k")].map(|scope| monitor(&hub, &outbox, scope));
+    monitors.iter().for_each(deliver);
+    // Some pushes are queued, some are held, and some have folded.
+    change(&hub, b"k", 1, b"");
+    monitors.iter().for_each(deliver);
+    outbox.hold();
+    for rev in 2..20 {
+        change(&hub, b"k", rev, b"");
+        monitors.iter().for_each(deliver);
+    }
+    let left = Arc::downgrade(&outbox);
+    outbox.close();
+    monitors.iter().for_each(|monitor| hub.end(monitor));
+    monitors.iter().for_each(deliver);
+    drop((monitors, outbox));
+    assert!(left.upgrade().is_none());
+    assert_eq!(hub.monitors(), 0);
+}
