@@ -106,6 +106,10 @@ pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 /// Commands in one package. A package is answered by one array, which is held until it is whole.
 pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 
+/// Bytes of one command's answer in JSON. It holds the largest lists and hashes that live state is made
+/// of; a line that names one large value ten thousand times would else be answered with gigabytes.
+pub const COMMAND_REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Bytes of a package's answer after which its further commands are refused. A package that asks for
 /// one large value again and again would else be answered with gigabytes.
 pub const PACKAGE_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -281,3 +281,15 @@ fn a_websocket_frame_of_nonsense_ends_that_websocket_alone() {
     nonsense.closed();
     goes_on(&mut other);
 }
+
+#[test]
+fn a_reply_that_is_too_large_is_refused_and_the_connection_goes_on() {
+    let hyrax = Hyrax::start(&[]);
+    let mut client = hyrax.client(Wire::Tcp);
+    client.request(&json!({"cmd":"set","key":"k","args":["v".repeat(1_000_000)]}));
+    let reply = client.request(&json!({"cmd":"mget","args":vec!["k"; 1000]}));
+    assert!(reply["error"].as_str().is_some_and(|error| error.contains("too large")), "{reply}");
+    let reply = client.request(&json!({"cmd":"mget","args":vec!["k"; 10]}));
+    assert_eq!(reply["return"].as_array().map(Vec::len), Some(10));
+    goes_on(&mut client);
+}

@@ -25,6 +25,7 @@ use hyrax_types::{Change, limits};
 use hyrax_values::{Feed, key_hash};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -73,6 +74,21 @@ impl Lingering {
         let oldest = self.topics.pop_front()?;
         self.bytes -= oldest.bytes;
         Some(oldest)
+    }
+}
+
+thread_local! {
+    /// Whether what this thread changes is delivered later, together.
+    static DELIVERS_TOGETHER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, what its thread changes is gathered; after that it is delivered.
+struct Together<'a>(&'a Hub);
+
+impl Drop for Together<'_> {
+    fn drop(&mut self) {
+        DELIVERS_TOGETHER.set(false);
+        self.0.settle();
     }
 }
 
@@ -127,6 +143,14 @@ impl Hub {
     /// How many monitors there are.
     pub fn monitors(&self) -> usize {
         self.monitors.load(Ordering::Relaxed)
+    }
+
+    /// Runs `action`, and has what it changes delivered after it: a pipeline of changes reaches each
+    /// monitor with one write. For what takes no longer than a client's turn.
+    pub fn together<R>(&self, action: impl FnOnce() -> R) -> R {
+        DELIVERS_TOGETHER.set(true);
+        let _settles = Together(self);
+        action()
     }
 
     /// Begins a monitor of what its scope covers. It hears nothing until one of the topic's `join`s,
@@ -335,6 +359,8 @@ impl Feed for Hub {
     }
 
     fn settle(&self) {
-        self.flushers.iter().for_each(Flusher::wake);
+        if !DELIVERS_TOGETHER.get() {
+            self.flushers.iter().for_each(Flusher::wake);
+        }
     }
 }

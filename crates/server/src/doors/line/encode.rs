@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hyrax_types::limits;
 use hyrax_values::{Error, ReplySink, format_double};
 
 /// Writes text as a JSON string.
@@ -111,6 +112,9 @@ enum Shape {
     Pairs,
 }
 
+/// Why a reply is refused that is beyond [`limits::COMMAND_REPLY_BYTES_MAX`].
+const TOO_LARGE: Error = Error::text("ERR the reply is too large for this door: ask for less at a time");
+
 /// Writes a reply as JSON. A failure is kept apart: it replaces the reply.
 pub struct JsonSink<'a> {
     out: &'a mut Vec<u8>,
@@ -119,12 +123,22 @@ pub struct JsonSink<'a> {
     /// What a map is written as: an object, until one with a key that is not UTF-8 is met.
     map_form: MapForm,
     saw_binary_field: bool,
+    /// How long `out` may become.
+    end_max: usize,
 }
 
 impl<'a> JsonSink<'a> {
     /// Writes to the end of `out`.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
-        JsonSink { out, open: Vec::new(), error: None, map_form: MapForm::Object, saw_binary_field: false }
+        let end_max = out.len() + limits::COMMAND_REPLY_BYTES_MAX;
+        JsonSink {
+            out,
+            open: Vec::new(),
+            error: None,
+            map_form: MapForm::Object,
+            saw_binary_field: false,
+            end_max,
+        }
     }
 
     /// The same, with maps as lists of pairs: for a reply that has a map with a binary field.
@@ -196,6 +210,10 @@ impl ReplySink for JsonSink<'_> {
 
     fn bulk(&mut self, bytes: &[u8]) {
         self.before();
+        if self.out.len() + bytes.len() > self.end_max {
+            self.error.get_or_insert(TOO_LARGE);
+            return self.after();
+        }
         if self.is_field() && std::str::from_utf8(bytes).is_err() {
             self.saw_binary_field = true;
         }

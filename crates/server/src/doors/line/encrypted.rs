@@ -110,11 +110,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         if let Some(cause) = self.write().await {
             return Some(cause);
         }
-        let mut out = Vec::new();
-        while let Some((key, owed)) = self.outbox.next_owed() {
-            reset::write(&self.conversation.session, &self.outbox, &key, &owed, &mut out).await;
-            self.outbox.commit(&out);
-            out.clear();
+        while reset::next(&self.conversation.session, &self.outbox).await {
             if let Some(cause) = self.write().await {
                 return Some(cause);
             }

@@ -33,6 +33,17 @@ pub fn answer_lines(
     line_max: usize,
     out: &mut Vec<u8>,
 ) -> (usize, Stop) {
+    let core = conversation.session.core.clone();
+    core.hub.together(|| answer_in_turn(conversation, data, line_max, out))
+}
+
+/// Answers lines for as long as one client's turn takes.
+fn answer_in_turn(
+    conversation: &mut Conversation,
+    data: &[u8],
+    line_max: usize,
+    out: &mut Vec<u8>,
+) -> (usize, Stop) {
     let mut used = 0;
     let mut fetched = 0;
     conversation.session.begin_command();

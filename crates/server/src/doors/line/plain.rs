@@ -167,7 +167,9 @@ impl<S: PlainSocket> Connection<S> {
             self.conversation.session.core.metrics.received(length as u64);
             if !self.unfinished.is_empty() {
                 self.unfinished.extend_from_slice(&buffer[..length]);
-                return Ok(None);
+                // A long line that comes in small pieces is not looked through for each of them.
+                let may_be_whole = buffer[..length].contains(&b'\n') || self.unfinished.len() > line_max;
+                return Ok(if may_be_whole { None } else { Some(Stop::Dry) });
             }
             let (used, stop) =
                 answer_and_commit(&mut self.conversation, &self.outbox, &buffer[..length], line_max);
@@ -277,12 +279,7 @@ impl<S: PlainSocket> Connection<S> {
     /// Writes what is queued and sends the resets that are owed.
     async fn attend(&mut self) -> Option<Cause> {
         self.outbox.flush();
-        let mut out = Vec::new();
-        while let Some((key, owed)) = self.outbox.next_owed() {
-            reset::write(&self.conversation.session, &self.outbox, &key, &owed, &mut out).await;
-            self.outbox.commit(&out);
-            out.clear();
-        }
+        while reset::next(&self.conversation.session, &self.outbox).await {}
         self.failure()
     }
 

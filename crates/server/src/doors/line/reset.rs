@@ -9,12 +9,20 @@ use hyrax_values::{Reply, Snapshot};
 /// What a client is told that is disconnected by the server.
 pub const GOODBYE: &[u8] = b"{\"error\":\"the server closes this connection\"}\n";
 
-/// Writes the current value and members of a key whose pushes were dropped. [`Outbox::commit`] has to
-/// follow: until then pushes of later changes are held back.
-pub async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, out: &mut Vec<u8>) {
-    if owed.subscription.has_ended() {
-        return;
+/// Queues one reset that is owed, if everything before it has been written; whether there was one.
+pub async fn next(session: &Session, outbox: &Outbox) -> bool {
+    let Some((key, owed)) = outbox.next_owed() else { return false };
+    let mut out = Vec::new();
+    if !owed.subscription.has_ended() {
+        write(session, outbox, &key, &owed, &mut out).await;
     }
+    outbox.commit(&out);
+    true
+}
+
+/// Writes the current value and members of a key whose pushes were dropped. Pushes of later changes are
+/// held back until this is committed.
+async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, out: &mut Vec<u8>) {
     let subscription = &owed.subscription;
     if owed.value {
         let mut at = None;
