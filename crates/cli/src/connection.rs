@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -10,6 +11,7 @@ use rustix::net::sockopt;
 use serde_json::Value;
 
 use crate::address::Address;
+use crate::tls::{self, TlsStream};
 
 /// Longest line taken from a server. Replies may well be longer than what the server takes, but a
 /// peer that is no Hyrax must not fill the memory.
@@ -24,21 +26,29 @@ pub struct Connection {
 
 enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     Unix(UnixStream),
 }
 
 impl Connection {
-    /// Connects. The error says what to do when nobody listens.
-    pub fn open(address: &Address) -> Result<Connection> {
+    /// Connects. Over TLS, the server's certificate must come from an authority of the file `ca` or,
+    /// without one, from one that the system trusts. The error says what to do when nobody listens.
+    pub fn open(address: &Address, ca: Option<&Path>) -> Result<Connection> {
+        let unreachable = |error| unreachable_server(address, &error);
         let stream = match address {
-            Address::Tcp(host) => TcpStream::connect(host).and_then(|stream| {
-                stream.set_nodelay(true)?;
-                notice_a_vanished_server(&stream)?;
-                Ok(Stream::Tcp(stream))
-            }),
-            Address::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+            // Else whoever names an authority, and forgets `tls://`, would send in the clear.
+            Address::Tcp(_) | Address::Unix(_) if ca.is_some() => {
+                bail!("--ca is for servers at tls://HOST:PORT, which {address} is not");
+            }
+            Address::Tcp(host) => Stream::Tcp(connect_tcp(host).map_err(unreachable)?),
+            Address::Tls(host) => {
+                let trust = tls::trust(ca)?;
+                let stream = connect_tcp(host).map_err(unreachable)?;
+                let stream = tls::connect(host, stream, trust);
+                Stream::Tls(Box::new(stream.with_context(|| format!("cannot connect to {address}"))?))
+            }
+            Address::Unix(path) => Stream::Unix(UnixStream::connect(path).map_err(unreachable)?),
         };
-        let stream = stream.map_err(|error| unreachable_server(address, &error))?;
         Ok(Connection { address: address.clone(), reader: BufReader::new(stream), line: Vec::new() })
     }
 
@@ -46,6 +56,7 @@ impl Connection {
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
         match self.reader.get_ref() {
             Stream::Tcp(stream) => stream.set_read_timeout(timeout),
+            Stream::Tls(stream) => stream.sock.set_read_timeout(timeout),
             Stream::Unix(stream) => stream.set_read_timeout(timeout),
         }
         .context("cannot set a timeout")
@@ -57,6 +68,7 @@ impl Connection {
         line.push('\n');
         let sent = match self.reader.get_mut() {
             Stream::Tcp(stream) => stream.write_all(line.as_bytes()),
+            Stream::Tls(stream) => stream.write_all(line.as_bytes()).and_then(|()| stream.flush()),
             Stream::Unix(stream) => stream.write_all(line.as_bytes()),
         };
         sent.with_context(|| format!("cannot send to {}", self.address))
@@ -69,6 +81,8 @@ impl Connection {
         match read {
             Ok(0) => return Ok(None),
             Ok(_) => {}
+            // Over TLS, a connection that ends without a farewell, as that of a killed server does.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 bail!("{} does not answer", self.address);
             }
@@ -114,9 +128,17 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Tls(stream) => stream.read(buffer),
             Stream::Unix(stream) => stream.read(buffer),
         }
     }
+}
+
+fn connect_tcp(host: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(host)?;
+    stream.set_nodelay(true)?;
+    notice_a_vanished_server(&stream)?;
+    Ok(stream)
 }
 
 /// Lets the kernel find out, within half a minute, that the server's machine is gone: whoever only
@@ -131,7 +153,7 @@ fn notice_a_vanished_server(stream: &TcpStream) -> io::Result<()> {
 fn unreachable_server(address: &Address, error: &io::Error) -> anyhow::Error {
     let advice = match error.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
-            "; start a server with `hyrax serve`, or name another with --url HOST:PORT or unix:PATH"
+            "; start a server with `hyrax serve`, or name another with --url"
         }
         _ => "",
     };
@@ -151,7 +173,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Address::Tcp(listener.local_addr().unwrap().to_string());
         std::thread::spawn(move || listener.accept().unwrap().0.write_all(answer.as_bytes()).unwrap());
-        Connection::open(&address).unwrap()
+        Connection::open(&address, None).unwrap()
     }
 
     #[test]
@@ -174,9 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_is_never_named_in_vain() {
+        let plain = Address::Tcp("127.0.0.1:1".to_owned());
+        let error = Connection::open(&plain, Some(Path::new("ca.pem"))).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("--ca") && error.contains("tls://"), "{error}");
+    }
+
+    #[test]
     fn a_refused_connection_says_how_to_start_a_server() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = Connection::open(&Address::Tcp(port.to_string())).map(|_| ()).unwrap_err().to_string();
+        let error =
+            Connection::open(&Address::Tcp(port.to_string()), None).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("hyrax serve") && error.contains("--url"), "{error}");
     }
 }

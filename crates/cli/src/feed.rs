@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::address::Address;
 use crate::connection::Connection;
+use crate::notice::tell;
 use crate::reply::inline;
+use crate::request::ClientOptions;
 
 /// First and longest wait before another attempt. Short first, as most servers only restart.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -27,19 +28,25 @@ pub trait Follower {
 
 /// Follows for ever. Fails when the first connection does, or when the server refuses a request or
 /// the follower an answer; a lost connection is made again, and standard error says so.
-pub fn follow(address: &Address, follower: &mut impl Follower) -> Result<Infallible> {
-    let mut connection = Connection::open(address)?;
+pub fn follow(client: &ClientOptions, follower: &mut impl Follower) -> Result<Infallible> {
+    let mut connection = client.open()?;
     loop {
-        let lost = one_connection(&mut connection, follower)?;
-        eprintln!("hyrax: {lost}; connecting again");
-        connection = reconnect(address);
-        eprintln!("hyrax: connected to {address} again");
+        let lost = one_connection(&mut connection, client, follower)?;
+        tell(format_args!("{lost}; connecting again"));
+        connection = reconnect(client);
+        tell(format_args!("connected to {} again", client.url));
     }
 }
 
 /// Follows over one connection until it is lost, and says how.
-fn one_connection(connection: &mut Connection, follower: &mut impl Follower) -> Result<String> {
-    let requests = follower.requests();
+fn one_connection(
+    connection: &mut Connection,
+    client: &ClientOptions,
+    follower: &mut impl Follower,
+) -> Result<String> {
+    let mut requests: Vec<Value> = client.login().into_iter().collect();
+    let logins = requests.len();
+    requests.extend(follower.requests());
     for request in &requests {
         if let Err(error) = connection.send(request) {
             return Ok(format!("{error:#}"));
@@ -59,18 +66,20 @@ fn one_connection(connection: &mut Connection, follower: &mut impl Follower) -> 
             if let Some(error) = value.get("error") {
                 bail!("the server refused {}: {}", request["cmd"], inline(error));
             }
-            follower.replied(replies, value)?;
+            if let Some(position) = replies.checked_sub(logins) {
+                follower.replied(position, value)?;
+            }
             replies += 1;
         }
     }
 }
 
-fn reconnect(address: &Address) -> Connection {
+fn reconnect(client: &ClientOptions) -> Connection {
     let mut wait = FIRST_WAIT;
     loop {
         // Not all clients of a restarted server at the same moment.
         thread::sleep(wait.mul_f64(0.5 + fastrand::f64()));
-        match Connection::open(address) {
+        match client.open() {
             Ok(connection) => return connection,
             Err(_) => wait = (wait * 2).min(LONGEST_WAIT),
         }

@@ -8,10 +8,12 @@ mod connection;
 mod demo;
 mod feed;
 mod logging;
+mod notice;
 mod open_files;
 mod reply;
 mod request;
 mod server;
+mod tls;
 
 use std::io;
 use std::process::ExitCode;
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough: `hyrax mon foo | head`.
         Err(error) if is_broken_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hyrax: {error:#}");
+            notice::tell(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-/// A returned value over as many lines as it takes: a string as it is, a list numbered, an object as
-/// `name: value`.
+/// A returned value over as many lines as it takes: a string as it is, a list numbered as `redis-cli`
+/// numbers it, an object as `name: value`.
 pub fn lines(value: &Value) -> String {
     let mut text = String::new();
-    write_value(&mut text, value, 0);
+    write_value(&mut text, value, "");
     text
 }
 
@@ -39,7 +39,8 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(plain)
 }
 
-fn write_value(text: &mut String, value: &Value, depth: usize) {
+/// Writes a value whose first line has begun, and whose other lines are to begin with `indent`.
+fn write_value(text: &mut String, value: &Value, indent: &str) {
     match value {
         Value::Null => text.push_str("(nil)"),
         Value::String(string) => text.push_str(string),
@@ -47,29 +48,43 @@ fn write_value(text: &mut String, value: &Value, depth: usize) {
         Value::Array(items) if items.is_empty() => text.push_str("(empty)"),
         Value::Object(fields) if fields.is_empty() => text.push_str("(empty)"),
         Value::Array(items) => {
+            let width = items.len().to_string().len();
+            let deeper = format!("{indent}{:width$}  ", "");
             for (at, item) in items.iter().enumerate() {
-                begin_line(text, at, depth);
+                begin_line(text, at, indent);
                 // Writing to a `String` does not fail.
-                let _ = write!(text, "{}) ", at + 1);
-                write_value(text, item, depth + 1);
+                let _ = write!(text, "{:width$}) ", at + 1);
+                write_value(text, item, &deeper);
             }
         }
         Value::Object(fields) => {
+            let deeper = format!("{indent}   ");
             for (at, (name, item)) in fields.iter().enumerate() {
-                begin_line(text, at, depth);
-                let _ = write!(text, "{name}: ");
-                write_value(text, item, depth + 1);
+                begin_line(text, at, indent);
+                let _ = match is_long(item) {
+                    true => write!(text, "{name}:\n{deeper}"),
+                    false => write!(text, "{name}: "),
+                };
+                write_value(text, item, &deeper);
             }
         }
     }
 }
 
-/// Nested values begin on a line of their own.
-fn begin_line(text: &mut String, at: usize, depth: usize) {
-    if at > 0 || depth > 0 {
-        text.push('\n');
+/// Whether a value takes lines of its own beneath its name.
+fn is_long(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => false,
     }
-    text.extend(std::iter::repeat_n("   ", depth));
+}
+
+fn begin_line(text: &mut String, at: usize, indent: &str) {
+    if at > 0 {
+        text.push('\n');
+        text.push_str(indent);
+    }
 }
 
 /// One push on one line: `foo set bar (gopher, rev 7)`.
@@ -110,7 +125,20 @@ mod tests {
         check(json!(7), "7");
         check(json!([]), "(empty)");
         check(json!(["a", null, 3]), "1) a\n2) (nil)\n3) 3");
-        check(json!({"a": "1", "b": ["x"]}), "a: 1\nb: \n   1) x");
+        check(json!({"a": "1", "b": ["x", "y"], "c": {}}), "a: 1\nb:\n   1) x\n   2) y\nc: (empty)");
+    }
+
+    #[test]
+    fn nested_lists_are_shown_as_redis_cli_does() {
+        let check = |value: Value, shown: &str| assert_eq!(lines(&value), shown);
+        check(json!([["a", 1], ["b", 2]]), "1) 1) a\n   2) 1\n2) 1) b\n   2) 2");
+        check(json!([[["x"], []]]), "1) 1) 1) x\n   2) (empty)");
+        check(json!([{"a": 1, "b": 2}]), "1) a: 1\n   b: 2");
+        let mut long = vec![json!("x"); 9];
+        long.push(json!(["y", "z"]));
+        let shown = lines(&json!(long));
+        assert!(shown.starts_with(" 1) x\n 2) x\n"), "{shown}");
+        assert!(shown.ends_with("\n 9) x\n10) 1) y\n    2) z"), "{shown}");
     }
 
     #[test]

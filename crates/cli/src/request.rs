@@ -1,29 +1,61 @@
 //! Requests of the flat dialect, signed where a secret is at hand.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use hyrax_server::config::Secret;
+use hyrax_server::config::{Operator, Secret};
 use hyrax_server::signing;
 use serde_json::{Value, json};
 
 use crate::address::Address;
+use crate::connection::Connection;
 
 /// How long a secret that is made for a command at once is good for: enough for clocks that differ.
 const OWN_EXPIRY: Duration = Duration::from_secs(60);
 
-/// Which server, and how to print.
+/// Which server, as whom, and how to print.
 #[derive(Args, Clone, Debug)]
 pub struct ClientOptions {
-    /// The server: HOST:PORT or unix:PATH
+    /// The server: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(long, env = "HYRAX_URL", value_name = "ADDR", default_value = "127.0.0.1:2379")]
     pub url: Address,
+    /// With tls://: a PEM file of the authorities to trust, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Log in as an operator first
+    #[arg(long, env = "HYRAX_USER", value_name = "NAME:PASSWORD", hide_env_values = true)]
+    pub user: Option<Operator>,
     /// Print JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }
 
-/// How to be allowed to change something.
+impl ClientOptions {
+    /// Connects. Nobody is logged in yet.
+    pub fn open(&self) -> Result<Connection> {
+        Connection::open(&self.url, self.ca.as_deref())
+    }
+
+    /// The request that logs in, if somebody is to be.
+    pub fn login(&self) -> Option<Value> {
+        let Operator { name, password } = self.user.as_ref()?;
+        Some(json!({ "cmd": "auth", "args": [name, password.expose()] }))
+    }
+
+    /// Connects and logs in. Each answer has to come within `timeout`.
+    pub fn enter(&self, timeout: Option<Duration>) -> Result<Connection> {
+        let mut connection = self.open()?;
+        connection.set_timeout(timeout)?;
+        if let Some(login) = self.login() {
+            connection.call(&login).context("the server refused to log in")?;
+        }
+        Ok(connection)
+    }
+}
+
+/// How to be allowed to change something, or to read what is not open.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SigningOptions {
     /// Sign with this secret of the server's
@@ -32,16 +64,32 @@ pub struct SigningOptions {
     /// Sign as servers before `v2:` expect it: HMAC-SHA1, without an expiry
     #[arg(long, requires = "secret")]
     pub legacy: bool,
-    /// Send this, made by `hyrax sign`, instead of signing
+    /// Send this, made by `hyrax sign`, instead of signing. Repeatable, where several keys or commands
+    /// are sent, in their order
     #[arg(long, value_name = "SIGNED", conflicts_with = "secret")]
-    pub signed: Option<String>,
+    pub signed: Vec<String>,
 }
 
 impl SigningOptions {
+    /// What signs each of these requests, sent one by one. What `hyrax sign` made is good for one.
+    pub fn each(&self, requests: &[(&str, &str)]) -> Result<Vec<SigningOptions>> {
+        if self.signed.is_empty() {
+            return Ok(vec![self.clone(); requests.len()]);
+        }
+        if self.signed.len() != requests.len() {
+            let each: Vec<_> = requests.iter().map(|(command, key)| format!("{command} {key}")).collect();
+            bail!("--signed is needed once for each of: {}", each.join(", "));
+        }
+        let one = |signed: &String| SigningOptions { signed: vec![signed.clone()], ..self.clone() };
+        Ok(self.signed.iter().map(one).collect())
+    }
+
     /// The `secret` field of a request that writes `keys`, if there is to be one.
     fn field(&self, command: &str, keys: &[&str], id: &str) -> Option<Value> {
-        if let Some(signed) = &self.signed {
-            return Some(json!(signed));
+        match &self.signed[..] {
+            [] => {}
+            [signed] => return Some(json!(signed)),
+            signed => return Some(json!(signed)),
         }
         let secret = self.secret.as_ref()?.expose().as_bytes();
         let expiry = unix_seconds() + OWN_EXPIRY.as_secs();
@@ -91,7 +139,7 @@ mod tests {
     use super::*;
 
     fn signing(legacy: bool) -> SigningOptions {
-        SigningOptions { secret: Some(Secret::from("turtles")), legacy, signed: None }
+        SigningOptions { secret: Some(Secret::from("turtles")), legacy, signed: Vec::new() }
     }
 
     #[test]
@@ -117,5 +165,23 @@ mod tests {
                 "{given}"
             );
         }
+    }
+
+    #[test]
+    fn what_was_signed_elsewhere_goes_where_it_belongs() {
+        let signed = |each: &[&str]| SigningOptions {
+            signed: each.iter().map(|signed| signed.to_string()).collect(),
+            ..SigningOptions::default()
+        };
+        let request =
+            |signing: &SigningOptions| flat("get", Some("a"), &[], None, signing, &["a"])["secret"].take();
+        assert_eq!(request(&signed(&["x"])), "x");
+        assert_eq!(request(&signed(&["x", "y"])), json!(["x", "y"]));
+        let requests = [("madd", "a"), ("emembers", "a")];
+        let each = signed(&["x", "y"]).each(&requests).unwrap();
+        assert_eq!(each.iter().map(request).collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(signing(false).each(&requests).unwrap().len(), 2);
+        let error = signed(&["x"]).each(&requests).unwrap_err().to_string();
+        assert!(error.contains("madd a, emembers a"), "{error}");
     }
 }

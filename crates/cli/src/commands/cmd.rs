@@ -3,11 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use hyrax_server::config::Span;
 
-use crate::connection::{Connection, returned};
+use crate::connection::returned;
 use crate::reply;
 use crate::request::{ClientOptions, SigningOptions, flat};
 
@@ -41,16 +41,16 @@ pub struct Cmd {
 impl Cmd {
     /// Sends the command and prints the answer.
     pub fn run(self) -> Result<()> {
-        let mut connection = Connection::open(&self.client.url)?;
-        connection.set_timeout((self.timeout.0 > Duration::ZERO).then_some(self.timeout.0))?;
+        let mut connection =
+            self.client.enter((self.timeout.0 > Duration::ZERO).then_some(self.timeout.0))?;
         connection.send(&self.request())?;
         let reply = connection.reply()?;
         let mut stdout = io::stdout().lock();
         if self.client.json {
             writeln!(stdout, "{reply}")?;
-            return returned(reply).map(|_| ());
+            return returned(reply).map(|_| ()).map_err(for_a_shell);
         }
-        let text = reply::lines(&returned(reply)?);
+        let text = reply::lines(&returned(reply).map_err(for_a_shell)?);
         // A file gets the value as it is; a terminal must not be commanded by it.
         if stdout.is_terminal() {
             writeln!(stdout, "{}", reply::escape(&text))?;
@@ -71,4 +71,15 @@ impl Cmd {
         };
         flat(&self.command, key, args, self.id.as_deref(), &self.signing, &written)
     }
+}
+
+/// The server's word on a command that it does not know, where the advice is for people who write
+/// JSON: here it is for those who write this.
+fn for_a_shell(error: anyhow::Error) -> anyhow::Error {
+    let text = error.to_string();
+    if !text.starts_with("unknown command") {
+        return error;
+    }
+    let problem = text.rsplit_once(": {").map_or(text.as_str(), |(problem, _)| problem);
+    anyhow!("{problem}; `hyrax cmd help` lists the commands")
 }

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::connection::Connection;
 use crate::feed::{Follower, follow};
+use crate::notice::tell;
 use crate::reply;
 use crate::request::{ClientOptions, SigningOptions, flat};
 
@@ -40,6 +40,8 @@ pub struct Join {
 pub struct Watch {
     #[command(flatten)]
     client: ClientOptions,
+    #[command(flatten)]
+    signing: SigningOptions,
     /// The EKG
     key: String,
 }
@@ -49,6 +51,8 @@ pub struct Watch {
 pub struct Members {
     #[command(flatten)]
     client: ClientOptions,
+    #[command(flatten)]
+    signing: SigningOptions,
     /// The EKG
     key: String,
 }
@@ -57,8 +61,8 @@ impl Ekg {
     /// Runs the subcommand.
     pub fn run(self) -> Result<()> {
         match self {
-            Ekg::Join(mut join) => match follow(&join.client.url.clone(), &mut join)? {},
-            Ekg::Watch(mut watch) => match follow(&watch.client.url.clone(), &mut watch)? {},
+            Ekg::Join(mut join) => match follow(&join.client.clone(), &mut join)? {},
+            Ekg::Watch(watch) => match follow(&watch.client.clone(), &mut Watcher::new(watch)?)? {},
             Ekg::Members(members) => members.run(),
         }
     }
@@ -75,7 +79,7 @@ impl Follower for Join {
         if self.client.json {
             return print(&json!({"cmd": "eadd", "key": key, "id": id}).to_string());
         }
-        eprintln!("hyrax: present in {key:?} as {id:?}; Ctrl-C leaves");
+        tell(format_args!("present in {key:?} as {id:?}; Ctrl-C leaves"));
         Ok(())
     }
 
@@ -84,18 +88,36 @@ impl Follower for Join {
     }
 }
 
-impl Follower for Watch {
+struct Watcher {
+    options: Watch,
+    /// What signs each request.
+    signing: Vec<SigningOptions>,
+}
+
+impl Watcher {
+    /// Monitor first: whoever comes in between is then both pushed and counted, never missed.
+    const COMMANDS: [&str; 2] = ["madd", "emembers"];
+
+    fn new(options: Watch) -> Result<Watcher> {
+        let signing = options.signing.each(&Self::COMMANDS.map(|command| (command, options.key.as_str())))?;
+        Ok(Watcher { options, signing })
+    }
+}
+
+impl Follower for Watcher {
     fn requests(&self) -> Vec<Value> {
-        // Monitor first: whoever comes in between is then both pushed and counted, never missed.
-        vec![json!({"cmd": "madd", "key": self.key}), json!({"cmd": "emembers", "key": self.key})]
+        let key = self.options.key.as_str();
+        let request = |(command, signing)| flat(command, Some(key), &[], None, signing, &[key]);
+        Self::COMMANDS.into_iter().zip(&self.signing).map(request).collect()
     }
 
     fn replied(&mut self, position: usize, reply: Value) -> Result<()> {
         if position == 0 {
             return Ok(());
         }
-        if self.client.json {
-            return print(&json!({"cmd": "ereset", "key": self.key, "members": reply["return"]}).to_string());
+        let Watch { key, client, .. } = &self.options;
+        if client.json {
+            return print(&json!({"cmd": "ereset", "key": key, "members": reply["return"]}).to_string());
         }
         let members: Vec<_> = reply["return"].as_array().into_iter().flatten().map(reply::inline).collect();
         match members.len() {
@@ -107,7 +129,7 @@ impl Follower for Watch {
     fn pushed(&mut self, push: Value) -> Result<()> {
         let id = || reply::inline(&push["id"]);
         let line = match push["cmd"].as_str() {
-            Some("eadd" | "erem" | "eclose" | "ereset") if self.client.json => push.to_string(),
+            Some("eadd" | "erem" | "eclose" | "ereset") if self.options.client.json => push.to_string(),
             Some("eadd") => format!("{} came", id()),
             Some("erem") => format!("{} left", id()),
             Some("eclose") => format!("{} is gone ({})", id(), reply::inline(&push["cause"])),
@@ -121,8 +143,9 @@ impl Follower for Watch {
 
 impl Members {
     fn run(self) -> Result<()> {
-        let mut connection = Connection::open(&self.client.url)?;
-        let members = connection.call(&json!({"cmd": "emembers", "key": self.key}))?;
+        let mut connection = self.client.enter(None)?;
+        let members =
+            connection.call(&flat("emembers", Some(&self.key), &[], None, &self.signing, &[&self.key]))?;
         if self.client.json {
             return print(&members.to_string());
         }

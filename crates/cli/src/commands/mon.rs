@@ -8,8 +8,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::feed::{Follower, follow};
+use crate::notice::tell;
 use crate::reply;
-use crate::request::ClientOptions;
+use crate::request::{ClientOptions, SigningOptions, flat};
 
 /// Monitor keys: print every change as it happens.
 ///
@@ -18,6 +19,8 @@ use crate::request::ClientOptions;
 pub struct Mon {
     #[command(flatten)]
     client: ClientOptions,
+    #[command(flatten)]
+    signing: SigningOptions,
     /// Take the names for prefixes: monitor all the keys that begin with them
     #[arg(long)]
     prefix: bool,
@@ -32,15 +35,19 @@ pub struct Mon {
 impl Mon {
     /// Monitors until interrupted.
     pub fn run(self) -> Result<()> {
-        let address = self.client.url.clone();
-        let revs = self.since.map(|since| self.keys.iter().map(|key| (key.clone(), since)).collect());
-        let mut monitor = Monitor { revs: revs.unwrap_or_default(), begun: false, options: self };
-        match follow(&address, &mut monitor)? {}
+        let client = self.client.clone();
+        match follow(&client, &mut Monitor::new(self)?)? {}
+    }
+
+    fn command(&self) -> &'static str {
+        if self.prefix { "mprefix" } else { "madd" }
     }
 }
 
 struct Monitor {
     options: Mon,
+    /// What signs the request for each key.
+    signing: Vec<SigningOptions>,
     /// The last revision seen of each key.
     revs: HashMap<String, u64>,
     /// Whether it was subscribed before.
@@ -48,6 +55,13 @@ struct Monitor {
 }
 
 impl Monitor {
+    fn new(options: Mon) -> Result<Monitor> {
+        let requests: Vec<_> = options.keys.iter().map(|key| (options.command(), key.as_str())).collect();
+        let signing = options.signing.each(&requests)?;
+        let revs = options.since.map(|since| options.keys.iter().map(|key| (key.clone(), since)).collect());
+        Ok(Monitor { signing, revs: revs.unwrap_or_default(), begun: false, options })
+    }
+
     fn print(&self, push: &Value) -> Result<()> {
         let mut stdout = io::stdout().lock();
         if self.options.client.json {
@@ -61,12 +75,15 @@ impl Monitor {
 
 impl Follower for Monitor {
     fn requests(&self) -> Vec<Value> {
-        let command = if self.options.prefix { "mprefix" } else { "madd" };
-        let request = |key: &String| match self.revs.get(key) {
-            Some(rev) if !self.options.prefix => json!({"cmd": command, "key": key, "since": rev}),
-            _ => json!({"cmd": command, "key": key}),
+        let request = |(key, signing): (&String, &SigningOptions)| {
+            // Signed anew for every connection, as a signature expires.
+            let mut request = flat(self.options.command(), Some(key), &[], None, signing, &[key]);
+            if let (Some(rev), false) = (self.revs.get(key), self.options.prefix) {
+                request["since"] = json!(rev);
+            }
+            request
         };
-        self.options.keys.iter().map(request).collect()
+        self.options.keys.iter().zip(&self.signing).map(request).collect()
     }
 
     fn replied(&mut self, position: usize, reply: Value) -> Result<()> {
@@ -82,9 +99,9 @@ impl Follower for Monitor {
             }
         }
         if self.options.prefix && self.begun {
-            eprintln!("hyrax: changes under {key:?} while away are not repeated");
+            tell(format_args!("changes under {key:?} while away are not repeated"));
         } else if !self.begun {
-            eprintln!("hyrax: monitoring {key:?}; Ctrl-C ends");
+            tell(format_args!("monitoring {key:?}; Ctrl-C ends"));
         }
         self.begun |= position + 1 == self.options.keys.len();
         Ok(())
@@ -111,7 +128,7 @@ mod tests {
             mon: Mon,
         }
         let options = <Line as clap::Parser>::parse_from([&["mon"], line].concat()).mon;
-        Monitor { options, revs: HashMap::new(), begun: false }
+        Monitor::new(options).unwrap()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use hyrax_server::Server;
-use hyrax_server::config::{Config, Door, DoorSet, ListenAddress, Settings, Sources};
+use hyrax_server::config::{Config, Door, ListenAddress, Settings, Sources};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::logging::{self, LogControl};
@@ -131,54 +131,85 @@ impl Signals {
     }
 }
 
-/// What is printed when ready: a line for each listener, and what to try on the first.
+/// What is printed when ready: a line for each listener, and what to try.
 fn ready_text(config: &Config, addresses: &[ListenAddress]) -> String {
     let mut text = String::new();
     for address in addresses {
         text.push_str(&format!("listening on {address}\n"));
     }
-    let doors = config.listen.first().map_or(DoorSet::ALL, |listener| listener.doors);
-    if let Some(address) = addresses.first() {
-        for (what, how) in suggestions(address, doors, config) {
-            text.push_str(&format!("  {what:<22} {how}\n"));
-        }
+    for (what, how) in suggestions(config, addresses) {
+        text.push_str(&format!("  {what:<22} {how}\n"));
     }
     text
 }
 
-/// What works on this listener, and how.
-fn suggestions(address: &ListenAddress, doors: DoorSet, config: &Config) -> Vec<(&'static str, String)> {
-    let mut tries = Vec::new();
-    let secure = config.tls.cert.is_some();
-    let url = match address {
-        ListenAddress::Tcp { host, port } => {
-            let host = reachable(host);
-            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-            format!("{host}:{port}")
-        }
-        ListenAddress::Unix(_) => address.to_string(),
+/// What works, and how: on the first port that opens the door, else on a Unix socket that does.
+fn suggestions(config: &Config, addresses: &[ListenAddress]) -> Vec<(&'static str, String)> {
+    let opening = |door| {
+        let listeners = config.listen.iter().zip(addresses);
+        listeners.filter(move |(listener, _)| listener.doors.contains(door)).map(|(_, address)| address)
     };
-    let option = if url == "127.0.0.1:2379" { String::new() } else { format!(" --url {url}") };
-    if doors.contains(Door::Line) && !secure {
-        let secret = if config.auth_enabled() { " --secret SECRET" } else { "" };
-        tries.push(("watch a key", format!("hyrax mon{option} foo")));
-        tries.push(("change it", format!("hyrax cmd{option}{secret} set foo bar")));
-        let peer = match address {
-            ListenAddress::Tcp { host, port } => format!("{} {port}", reachable(host)),
-            ListenAddress::Unix(path) => format!("-U {}", path.display()),
-        };
-        tries.push((
-            "or without hyrax",
-            format!("echo '{{\"cmd\":\"get\",\"key\":\"foo\"}}' | nc -q 1 {peer}"),
-        ));
+    let port = |address: &&ListenAddress| matches!(address, ListenAddress::Tcp { .. });
+    let mut tries = Vec::new();
+    if let Some(address) = opening(Door::Line).find(port).or_else(|| opening(Door::Line).next()) {
+        tries.extend(in_lines(config, address));
     }
-    if let (true, ListenAddress::Tcp { .. }) = (doors.contains(Door::Http), address) {
-        let scheme = if secure { "https" } else { "http" };
-        let post = format!("curl {scheme}://{url}/hyrax -d '{{\"cmd\":\"get\",\"key\":\"foo\"}}'");
-        tries.push(("over HTTP", post));
-        tries.push(("health and metrics", format!("curl {scheme}://{url}/health {scheme}://{url}/metrics")));
+    if let Some(address) = opening(Door::Http).find(port) {
+        tries.extend(over_http(config, address));
     }
     tries
+}
+
+/// What to try on a listener that opens the line door.
+fn in_lines(config: &Config, address: &ListenAddress) -> Vec<(&'static str, String)> {
+    let secure = config.tls.cert.is_some() && matches!(address, ListenAddress::Tcp { .. });
+    let option = match url(address) {
+        url if secure => format!(" --url tls://{url}"),
+        url if url == "127.0.0.1:2379" => String::new(),
+        url => format!(" --url {url}"),
+    };
+    let proof = match (config.secrets.is_empty(), config.operators.is_empty()) {
+        (false, _) => " --secret SECRET",
+        (true, false) => " --user NAME:PASSWORD",
+        (true, true) => "",
+    };
+    let to_read = if config.anonymous_read { "" } else { proof };
+    let mut tries = vec![
+        ("watch a key", format!("hyrax mon{option}{to_read} foo")),
+        ("change it", format!("hyrax cmd{option}{proof} set foo bar")),
+    ];
+    let peer = match address {
+        ListenAddress::Tcp { host, port } => format!("{} {port}", reachable(host)),
+        ListenAddress::Unix(path) => format!("-U {}", path.display()),
+    };
+    if !secure && to_read.is_empty() {
+        let line = format!("echo '{{\"cmd\":\"get\",\"key\":\"foo\"}}' | nc -q 1 {peer}");
+        tries.push(("or without hyrax", line));
+    }
+    tries
+}
+
+/// What to try on a port that opens the HTTP door.
+fn over_http(config: &Config, address: &ListenAddress) -> Vec<(&'static str, String)> {
+    let scheme = if config.tls.cert.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", url(address));
+    let mut tries = Vec::new();
+    if config.anonymous_read || !config.auth_enabled() {
+        tries.push(("over HTTP", format!("curl {url}/hyrax -d '{{\"cmd\":\"get\",\"key\":\"foo\"}}'")));
+    }
+    tries.push(("health and metrics", format!("curl {url}/health {url}/metrics")));
+    tries
+}
+
+/// What `--url` takes, to connect from this machine.
+fn url(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Tcp { host, port } => match reachable(host) {
+            host if host.contains(':') => format!("[{host}]:{port}"),
+            host => format!("{host}:{port}"),
+        },
+        ListenAddress::Unix(_) => address.to_string(),
+    }
 }
 
 /// An address to connect to, where the one listened on stands for all of the machine's.
@@ -211,16 +242,19 @@ mod tests {
         assert!(error.contains("0.0.0.0:4001 can be reached"), "{error}");
     }
 
-    fn ready(listen: &str, secret: bool) -> String {
-        let listener: hyrax_server::config::Listener = listen.parse().unwrap();
-        let address = listener.address.clone();
-        let secrets = if secret { vec!["turtles".into()] } else { Vec::new() };
-        ready_text(&Config { listen: vec![listener], secrets, ..Config::default() }, &[address])
+    fn listening(listeners: &[&str]) -> Config {
+        let listen = listeners.iter().map(|listener| listener.parse().unwrap()).collect();
+        Config { listen, ..Config::default() }
+    }
+
+    fn ready(config: &Config) -> String {
+        let addresses: Vec<_> = config.listen.iter().map(|listener| listener.address.clone()).collect();
+        ready_text(config, &addresses)
     }
 
     #[test]
     fn the_ready_text_names_the_listener_first() {
-        let text = ready("127.0.0.1:4001", false);
+        let text = ready(&listening(&["127.0.0.1:4001"]));
         assert_eq!(text.lines().next(), Some("listening on 127.0.0.1:4001"));
         for part in
             ["hyrax mon --url 127.0.0.1:4001 foo", "nc -q 1 127.0.0.1 4001", "http://127.0.0.1:4001/hyrax"]
@@ -231,12 +265,43 @@ mod tests {
 
     #[test]
     fn only_what_works_is_suggested() {
-        let text = ready("unix:/tmp/h.sock", false);
+        let text = ready(&listening(&["unix:/tmp/h.sock"]));
         assert!(text.contains("nc -q 1 -U /tmp/h.sock") && !text.contains("curl"), "{text}");
-        let text = ready("0.0.0.0:4001?doors=http", true);
+        let text = ready(&listening(&["0.0.0.0:4001?doors=http"]));
         assert!(text.contains("http://127.0.0.1:4001/health") && !text.contains("nc "), "{text}");
-        let text = ready("127.0.0.1:2379?doors=line", true);
+        let mut config = listening(&["127.0.0.1:2379?doors=line"]);
+        config.secrets = vec!["turtles".into()];
+        let text = ready(&config);
         assert!(text.contains("hyrax cmd --secret SECRET set") && !text.contains("turtles"), "{text}");
         assert!(!text.contains("curl") && !text.contains("--url"), "{text}");
+    }
+
+    #[test]
+    fn the_best_listener_is_suggested() {
+        let text = ready(&listening(&["unix:/tmp/h.sock", "127.0.0.1:4001?doors=line", "[::]:4002"]));
+        assert!(text.contains("hyrax cmd --url 127.0.0.1:4001 set"), "{text}");
+        assert!(text.contains("curl http://[::1]:4002/health"), "{text}");
+        let text = ready(&listening(&["127.0.0.1:4001?doors=http", "unix:/tmp/h.sock"]));
+        assert!(text.contains("hyrax cmd --url unix:/tmp/h.sock set"), "{text}");
+        assert!(text.contains("curl http://127.0.0.1:4001/health"), "{text}");
+    }
+
+    #[test]
+    fn what_needs_a_proof_is_suggested_with_one() {
+        let mut config = listening(&["127.0.0.1:4001"]);
+        config.operators = vec!["ann:hush".parse().unwrap()];
+        config.anonymous_read = false;
+        let text = ready(&config);
+        assert!(text.contains("hyrax mon --url 127.0.0.1:4001 --user NAME:PASSWORD foo"), "{text}");
+        assert!(!text.contains("nc ") && !text.contains("/hyrax") && !text.contains("hush"), "{text}");
+    }
+
+    #[test]
+    fn a_server_with_a_certificate_is_tried_over_tls() {
+        let mut config = listening(&["127.0.0.1:2379"]);
+        config.tls.cert = Some("cert.pem".into());
+        let text = ready(&config);
+        assert!(text.contains("hyrax mon --url tls://127.0.0.1:2379 foo"), "{text}");
+        assert!(text.contains("https://127.0.0.1:2379/health") && !text.contains("nc "), "{text}");
     }
 }

@@ -75,7 +75,7 @@ impl Person {
 
     /// One visit: in, a few changes, and out, politely or not.
     fn visit(&mut self, address: &Address) -> Result<()> {
-        let mut connection = Connection::open(address)?;
+        let mut connection = Connection::open(address, None)?;
         connection.call(&json!({"cmd": "eadd", "key": ROOM, "id": self.name}))?;
         for _ in 0..fastrand::usize(1..8) {
             if !self.rest(300, 2000) {

@@ -35,7 +35,7 @@ pub struct Room {
 impl Room {
     /// Monitors the room and its keys. The pushes come through the receiver, until the server ends.
     pub fn watch(address: &Address) -> Result<(Room, Receiver<Value>)> {
-        let mut connection = Connection::open(address)?;
+        let mut connection = Connection::open(address, None)?;
         for key in [ROOM, TOPIC, LIKES, TASK] {
             connection.call(&json!({"cmd": "madd", "key": key}))?;
         }
