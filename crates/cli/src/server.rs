@@ -38,7 +38,9 @@ impl InProcess {
                 // A sender that is gone asks for the same.
                 let _ = asked.await;
             };
-            runtime.block_on(server.serve(asked));
+            if let Err(error) = runtime.block_on(server.serve(asked)) {
+                tracing::error!(%error, "the server inside this process failed");
+            }
         };
         let thread = std::thread::Builder::new().name("server".to_owned()).spawn(serve)?;
         Ok(InProcess { address, shutdown: Some(shutdown), thread: Some(thread) })

@@ -12,4 +12,4 @@ mod server;
 pub mod session;
 pub mod signing;
 
-pub use server::{Server, StartError};
+pub use server::{Crashed, Server, StartError};

@@ -48,6 +48,11 @@ pub enum StartError {
     Unavailable(#[from] Unavailable),
 }
 
+/// A part of the server that runs for ever has panicked; what it was is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a part of the server crashed: its last words are above; restart it, and please report this")]
+pub struct Crashed;
+
 /// A server that listens.
 pub struct Server {
     core: Arc<Core>,
@@ -111,20 +116,21 @@ impl Server {
     /// Serves until `shutdown` resolves, then drains: no new connections, and every session is told.
     /// Answers how many sessions had not ended when the time for that was over. Serving a second time
     /// returns at once.
-    pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> usize {
-        let Some(listeners) = self.listeners.lock().take() else { return 0 };
+    pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<usize, Crashed> {
+        let Some(listeners) = self.listeners.lock().take() else { return Ok(0) };
+        let mut background = std::mem::take(&mut *self.background.lock());
         let stop = CancellationToken::new();
         let serving = listeners.serve(self.core.clone(), self.tls.clone(), stop.clone());
         tokio::pin!(serving);
         tokio::select! {
-            left = &mut serving => return left,
+            left = &mut serving => return Ok(left),
+            // Without it pushes or expiries would be missing, and nobody would know.
+            Some(_) = background.join_next() => return Err(Crashed),
             () = shutdown => {}
         }
         stop.cancel();
         self.core.kick_all();
-        let left = serving.await;
-        self.background.lock().abort_all();
-        left
+        Ok(serving.await)
     }
 }
 

@@ -68,7 +68,7 @@ async fn serve(sources: Sources, config: Config, log: LogControl) -> Result<()> 
             running.clone()
         }
     };
-    let left = server.serve(signals.until_stopped(config, reload)).await;
+    let left = server.serve(signals.until_stopped(config, reload)).await?;
     if left > 0 {
         tracing::warn!("{left} connection(s) had not ended when the time to drain was over");
     }
