@@ -34,6 +34,8 @@ pub struct Measurement {
     pub elapsed: Duration,
     /// CPU time that the server used, where its process is known.
     pub cpu: Option<Duration>,
+    /// How long after its start it answered its first command, where it was started for this.
+    pub answered_after: Option<Duration>,
     /// Its resident memory at the end.
     pub resident_bytes: Option<u64>,
     /// For `idle`: what one connection takes of it.
@@ -53,7 +55,7 @@ pub struct Measurement {
 /// Puts `case` to `target`. `None` where its protocol has nothing of the kind.
 pub fn measure(case: Case, sizes: &Sizes, target: &Target) -> Result<Option<Measurement>> {
     let load = Load { target, sizes };
-    match case {
+    let measured: Result<Option<Measurement>> = match case {
         Case::Get { keys } => load.random_keys(keys, Request::Get { key: &key(0) }).map(Some),
         Case::Set { keys } => {
             load.random_keys(keys, Request::Set { key: &key(0), value: &value(sizes.value_bytes) }).map(Some)
@@ -65,7 +67,9 @@ pub fn measure(case: Case, sizes: &Sizes, target: &Target) -> Result<Option<Meas
             Protocol::Line => load.ekg(monitors).map(Some),
             Protocol::Resp => Ok(None),
         },
-    }
+    };
+    let with_start = |measured| Measurement { answered_after: target.answered_after, ..measured };
+    Ok(measured?.map(with_start))
 }
 
 struct Load<'a> {
@@ -207,6 +211,7 @@ impl Load<'_> {
         let outcome = all(&mut generators, Limits { requests: share, time: self.sizes.time })?;
         let used = cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
         let measurement = Measurement {
+            answered_after: None,
             operations: 0,
             elapsed: outcome.elapsed,
             cpu: used,

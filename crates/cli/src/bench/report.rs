@@ -81,7 +81,7 @@ impl Report {
             "CPU is the server's alone. Memory is its resident size; for idle, per connection. Medians of {} run(s).\n",
             self.runs
         ));
-        for line in self.growth().into_iter().chain(self.faults()) {
+        for line in self.starts().into_iter().chain(self.growth()).chain(self.faults()) {
             text.push_str(&line);
             text.push('\n');
         }
@@ -102,6 +102,19 @@ impl Report {
         add(|figures| figures.cpu_us, |value| format!("{value:.2}"));
         add(|figures| figures.memory_bytes, bytes);
         cells
+    }
+
+    /// The median time from each target's start to its first answer, in milliseconds.
+    fn start_ms(&self, target: usize) -> Option<f64> {
+        let runs = self.rows.iter().flat_map(|row| &row.runs[target]);
+        median(runs.filter_map(|run| Some(run.answered_after?.as_secs_f64() * 1e3)).collect())
+    }
+
+    fn starts(&self) -> Vec<String> {
+        let line = |(at, target): (usize, &String)| {
+            Some(format!("{target}: first answer {:.0} ms after its process was started", self.start_ms(at)?))
+        };
+        self.targets.iter().enumerate().filter_map(line).collect()
     }
 
     /// How much dearer an operation is where there is more of everything.
@@ -148,7 +161,8 @@ impl Report {
     pub fn to_json(&self) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(|row| self.row_json(row)).collect();
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        json!({ "cpus": cpus, "runs": self.runs, "cases": rows, "faults": self.faults() })
+        let starts: Vec<_> = (0..self.targets.len()).map(|target| self.start_ms(target)).collect();
+        json!({ "cpus": cpus, "runs": self.runs, "first_answer_ms": starts, "cases": rows, "faults": self.faults() })
     }
 
     fn row_json(&self, row: &Row) -> Value {

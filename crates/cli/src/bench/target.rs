@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
 use super::generator::open;
+use super::requests::{Request, key};
 use super::wire::Protocol;
 
 /// How long a server may take to be ready.
@@ -78,6 +79,8 @@ pub struct Target {
     pub protocol: Protocol,
     /// Its process, where it is known to be on this machine.
     pub pid: Option<u32>,
+    /// How long after its process was started it answered its first command.
+    pub answered_after: Option<Duration>,
     _started: Option<Started>,
 }
 
@@ -109,19 +112,39 @@ impl TargetSpec {
     /// Starts the server, or finds the one that is running.
     pub fn start(&self) -> Result<Target> {
         let protocol = self.protocol();
+        let begun = Instant::now();
         match self {
-            TargetSpec::OwnHyrax => start_hyrax(),
-            TargetSpec::OwnRedis => start_redis(),
-            TargetSpec::Hyrax { address, pid } => {
-                Ok(Target { address: resolve(address)?, protocol, pid: *pid, _started: None })
-            }
+            TargetSpec::OwnHyrax => start_hyrax()?.ask_first(begun),
+            TargetSpec::OwnRedis => start_redis()?.ask_first(begun),
+            TargetSpec::Hyrax { address, pid } => Ok(Target {
+                address: resolve(address)?,
+                protocol,
+                pid: *pid,
+                answered_after: None,
+                _started: None,
+            }),
             TargetSpec::Redis { address } => {
                 let address = resolve(address)?;
                 // Elsewhere the number would name some other process.
                 let pid = if address.ip().is_loopback() { redis_pid(address)? } else { None };
-                Ok(Target { address, protocol, pid, _started: None })
+                Ok(Target { address, protocol, pid, answered_after: None, _started: None })
             }
         }
+    }
+}
+
+impl Target {
+    /// Asks for a key, and notes when the answer came after `begun`.
+    fn ask_first(mut self, begun: Instant) -> Result<Target> {
+        let request =
+            Request::Get { key: &key(0) }.encode(self.protocol).context("a server that has no get")?;
+        let mut stream = open(self.address)?;
+        stream.set_read_timeout(Some(START_MAX))?;
+        stream.write_all(&request)?;
+        let mut answer = [0];
+        stream.read_exact(&mut answer).context("no answer to the first command")?;
+        self.answered_after = Some(begun.elapsed());
+        Ok(self)
     }
 }
 
@@ -148,7 +171,14 @@ fn start_hyrax() -> Result<Target> {
         let address = line.trim_end().split_once("listening on ").map(|(_, address)| address.parse());
         if let Some(Ok(address)) = address {
             started._stdout = Some(lines.into_inner());
-            return Ok(Target { address, protocol: Protocol::Line, pid: Some(pid), _started: Some(started) });
+            let protocol = Protocol::Line;
+            return Ok(Target {
+                address,
+                protocol,
+                pid: Some(pid),
+                answered_after: None,
+                _started: Some(started),
+            });
         }
         line.clear();
     }
@@ -177,9 +207,10 @@ fn start_redis() -> Result<Target> {
         if Instant::now() > deadline {
             bail!("redis-server is not ready after {START_MAX:?}");
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(1));
     }
-    Ok(Target { address, protocol: Protocol::Resp, pid: Some(pid), _started: Some(started) })
+    let protocol = Protocol::Resp;
+    Ok(Target { address, protocol, pid: Some(pid), answered_after: None, _started: Some(started) })
 }
 
 fn resolve(address: &str) -> Result<SocketAddr> {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 /// Sockets written to before others on this thread get their turn.
-const WRITES_IN_A_ROW: usize = 64;
+pub(super) const WRITES_IN_A_ROW: usize = 64;
 
 /// A list of topics to deliver.
 #[derive(Default)]
@@ -45,10 +45,12 @@ impl Flusher {
                 self.notify.notified().await;
                 continue;
             }
+            // A client of several of these topics is written to once for all of them.
+            let alone = topics.len() == 1;
             for topic in topics.drain(..) {
                 // Cleared first: an event that comes from here on puts the topic on the list anew.
                 topic.queued.store(false, Ordering::Release);
-                if topic.deliver(&mut dirty) && !topic.queued.swap(true, Ordering::AcqRel) {
+                if topic.deliver(alone, &mut dirty).await && !topic.queued.swap(true, Ordering::AcqRel) {
                     self.topics.lock().push(topic);
                 }
             }

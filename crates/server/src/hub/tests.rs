@@ -1,6 +1,7 @@
 //! What must hold between topics, subscriptions and outboxes, step by step and without a runtime.
 
 use super::*;
+use futures_util::FutureExt;
 use hyrax_types::Revision;
 use hyrax_values::Kind;
 
@@ -50,7 +51,7 @@ fn change(hub: &Hub, key: &[u8], rev: u64, value: &[u8]) {
 }
 
 fn deliver(monitor: &Monitor) {
-    while monitor.topic.deliver(&mut Vec::new()) {}
+    while monitor.topic.deliver(false, &mut Vec::new()).now_or_never().expect("nothing to wait for") {}
 }
 
 fn taken(outbox: &Outbox) -> String {

@@ -4,8 +4,9 @@
 //! event to the subscribers, so a change costs its maker the same whether one or ten thousand hear it.
 
 use super::event::{Event, Segment, What};
+use super::flusher::WRITES_IN_A_ROW;
 use super::outbox::Outbox;
-use super::subscription::Subscription;
+use super::subscription::{Sealed, Subscription};
 use hyrax_types::{Revision, limits};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
@@ -172,9 +173,43 @@ impl Topic {
         self.claimed.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// Hands pending events to the subscribers; outboxes that need a flush are added to `dirty`.
+    /// Hands pending events to the subscribers; outboxes that need a flush are added to `dirty`, or,
+    /// where this topic is delivered `alone`, flushed while they are in the processor's cache.
     /// Answers whether more is pending. Only the topic's own flusher calls this.
-    pub(super) fn deliver(&self, dirty: &mut Vec<Arc<Outbox>>) -> bool {
+    pub(super) async fn deliver(&self, alone: bool, dirty: &mut Vec<Arc<Outbox>>) -> bool {
+        let sealed = self.begin_delivery();
+        let batch = self.log.lock().next_batch(self.keeps_history);
+        let mut joining = batch.joining.into_iter().peekable();
+        while let Some(next) = joining.next_if(|next| next.place == 0) {
+            self.enter(next, dirty);
+        }
+        // What was lost was all that waited, so these events came after it: they must not be pushed
+        // before the reset.
+        for (key, (value, presence)) in &batch.lost {
+            for subscription in &*self.subscribers.lock() {
+                subscription.outbox.lose(key, subscription, *value, *presence);
+            }
+        }
+        let mut events = batch.events;
+        let mut before = 0;
+        for next in joining {
+            let rest = events.split_off((next.place - before).min(events.len()));
+            before += events.len();
+            self.push(std::mem::replace(&mut events, rest), alone, dirty).await;
+            self.enter(next, dirty);
+        }
+        self.push(events, alone, dirty).await;
+        if !batch.more {
+            // Who came in meanwhile stands behind those.
+            for (subscription, sealed) in self.subscribers.lock().iter().zip(sealed) {
+                subscription.forget_resets(sealed);
+            }
+        }
+        batch.more
+    }
+
+    /// Lets those go that have ended, and seals the resets of the others' keys.
+    fn begin_delivery(&self) -> Vec<Sealed> {
         let mut subscribers = self.subscribers.lock();
         if self.has_leavers.swap(false, Ordering::Acquire) {
             subscribers.retain(|subscription| !subscription.has_ended());
@@ -185,55 +220,49 @@ impl Topic {
         }
         // A key's own monitors keep no list of resets.
         let many = if self.keeps_history { &[][..] } else { &subscribers[..] };
-        let sealed: Vec<_> = many.iter().map(|subscription| subscription.seal_resets()).collect();
-        let batch = self.log.lock().next_batch(self.keeps_history);
-        let mut joining = batch.joining.into_iter().peekable();
-        while let Some(next) = joining.next_if(|next| next.place == 0) {
-            next.enter(&mut subscribers, dirty);
+        many.iter().map(|subscription| subscription.seal_resets()).collect()
+    }
+
+    fn enter(&self, joining: Joining, dirty: &mut Vec<Arc<Outbox>>) {
+        let Joining { subscription, missed, .. } = joining;
+        if !missed.is_empty() {
+            push(&Segment::new(missed), std::slice::from_ref(&subscription), dirty);
         }
-        // What was lost was all that waited, so these events came after it: they must not be pushed
-        // before the reset.
-        for (key, (value, presence)) in &batch.lost {
-            for subscription in &*subscribers {
-                subscription.outbox.lose(key, subscription, *value, *presence);
+        if !subscription.has_ended() {
+            self.subscribers.lock().push(subscription);
+        }
+    }
+
+    /// Hands events to all subscribers together.
+    async fn push(&self, events: Vec<Arc<Event>>, alone: bool, dirty: &mut Vec<Arc<Outbox>>) {
+        if events.is_empty() {
+            return;
+        }
+        let segment = Segment::new(events);
+        let mut pushed = 0;
+        while self.push_to_some(&segment, &mut pushed, dirty) {
+            if alone {
+                dirty.drain(..).for_each(|outbox| outbox.flush());
+                tokio::task::yield_now().await;
             }
         }
-        let mut events = batch.events;
-        let mut before = 0;
-        for next in joining {
-            let rest = events.split_off((next.place - before).min(events.len()));
-            before += events.len();
-            push(std::mem::replace(&mut events, rest), &subscribers, dirty);
-            next.enter(&mut subscribers, dirty);
-        }
-        push(events, &subscribers, dirty);
-        if !batch.more {
-            // Who came in meanwhile stands behind those.
-            for (subscription, sealed) in subscribers.iter().zip(sealed) {
-                subscription.forget_resets(sealed);
-            }
-        }
-        batch.more
+    }
+
+    /// Hands a segment to the next few subscribers; whether there are more. Their list changes only in
+    /// the flusher's own hands, so that it may be let go of in between.
+    fn push_to_some(&self, segment: &Arc<Segment>, pushed: &mut usize, dirty: &mut Vec<Arc<Outbox>>) -> bool {
+        let subscribers = self.subscribers.lock();
+        let end = subscribers.len().min(*pushed + WRITES_IN_A_ROW);
+        push(segment, &subscribers[*pushed..end], dirty);
+        *pushed = end;
+        end < subscribers.len()
     }
 }
 
-impl Joining {
-    fn enter(self, subscribers: &mut Vec<Arc<Subscription>>, dirty: &mut Vec<Arc<Outbox>>) {
-        push(self.missed, std::slice::from_ref(&self.subscription), dirty);
-        if !self.subscription.has_ended() {
-            subscribers.push(self.subscription);
-        }
-    }
-}
-
-/// Hands events to subscribers together.
-fn push(events: Vec<Arc<Event>>, subscribers: &[Arc<Subscription>], dirty: &mut Vec<Arc<Outbox>>) {
-    if events.is_empty() || subscribers.is_empty() {
-        return;
-    }
-    let segment = Segment::new(events);
+/// Hands a segment to subscribers.
+fn push(segment: &Arc<Segment>, subscribers: &[Arc<Subscription>], dirty: &mut Vec<Arc<Outbox>>) {
     for subscription in subscribers {
-        if subscription.outbox.push(&segment, subscription) {
+        if subscription.outbox.push(segment, subscription) {
             dirty.push(subscription.outbox.clone());
         }
     }
