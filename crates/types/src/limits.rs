@@ -31,9 +31,10 @@ pub const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// one large reply; beyond that the client has stopped listening.
 pub const REPLY_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long a client with a full queue may read nothing before it is disconnected. A stalled mobile
-/// client comes back within this time or comes back as a new connection.
-pub const STALLED_MAX: Duration = Duration::from_secs(30);
+/// How long a client with a full queue may read nothing before it is disconnected. Half of
+/// [`HALF_OPEN_MAX`]: from outside, a client that stopped reading looks like one that vanished with bytes
+/// under way, which must be found in that time.
+pub const STALLED_MAX: Duration = Duration::from_secs(15);
 
 /// How long a half-open connection may go unnoticed, by default.
 pub const HALF_OPEN_MAX: Duration = Duration::from_secs(30);

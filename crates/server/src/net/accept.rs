@@ -127,18 +127,20 @@ fn admit<D: Doors>(
 }
 
 /// Answers leave at once, and a peer that vanished is found within `half_open`: an idle connection by
-/// probes, the first of them after half that time, and one with bytes under way by their lack of an
-/// acknowledgement, as then no probes are sent.
+/// probes, within half of it; and one with bytes under way by the lack of an acknowledgement, again
+/// within half of it, as those bytes may have been sent just before the probes would have told, and
+/// keep them from it.
 pub(super) fn prepare(stream: &TcpStream, half_open: Duration) -> io::Result<()> {
     const PROBES: u32 = 3;
     let least = Duration::from_secs(1);
-    let first = (half_open / 2).max(least);
-    let between = (half_open / 2 / PROBES).max(least);
+    let silence = (half_open / 2).max(least);
+    let first = (silence / 2).max(least);
+    let between = (silence / 2 / PROBES).max(least);
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new().with_time(first).with_interval(between).with_retries(PROBES);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(half_open))?;
+    socket.set_tcp_user_timeout(Some(silence))?;
     Ok(())
 }

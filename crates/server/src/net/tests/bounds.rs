@@ -95,11 +95,11 @@ async fn a_connection_is_probed_so_that_a_vanished_peer_is_found_in_time() {
     super::super::accept::prepare(&stream, Duration::from_secs(30)).unwrap();
     let socket = SockRef::from(&stream);
     assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
-    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(15));
-    assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(5));
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
+    assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(2));
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
     #[cfg(target_os = "linux")]
-    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(30)));
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(15)));
 }
 
 #[tokio::test]
