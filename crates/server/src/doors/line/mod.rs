@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 /// Serves a connection until it ends. `read_ahead` is what was read of it to tell the protocol.
 pub async fn serve(core: Arc<Core>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
+    core.metrics.received(read_ahead.len() as u64);
     match stream {
         Stream::Tcp(socket) => plain::serve(core, socket, read_ahead, peer).await,
         Stream::Unix(socket) => plain::serve(core, socket, read_ahead, peer).await,
