@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     fn signing(legacy: bool) -> SigningOptions {
-        SigningOptions { secret: Some(Secret::from("turtles")), legacy, signed: Vec::new() }
+        SigningOptions { secret: Some("turtles".parse::<Secret>().unwrap()), legacy, signed: Vec::new() }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// How deep JSON may nest. Commands need three levels; a hundred and more is an attack on the stack.
 pub const JSON_DEPTH_MAX: usize = 64;
 
-/// Connections, by default. Ten times what one machine's front end usually sees, and at some 7 KiB
+/// Connections, by default. Ten times what one machine's front end usually sees, and at some 4 KiB
 /// each still under a gibibyte.
 pub const CONNECTIONS_MAX: usize = 100_000;
 

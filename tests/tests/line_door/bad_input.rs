@@ -293,3 +293,26 @@ fn a_reply_that_is_too_large_is_refused_and_the_connection_goes_on() {
     assert_eq!(reply["return"].as_array().map(Vec::len), Some(10));
     goes_on(&mut client);
 }
+
+#[test]
+fn monitors_of_values_that_are_too_large_together_are_refused_and_not_begun() {
+    let hyrax = Hyrax::start(&[]);
+    let mut client = hyrax.client(Wire::Tcp);
+    client.request(&json!({"cmd":"setrange","key":"h","args":[40_000_000,"a"]}));
+    client.request(&json!({"cmd":"set","key":"k","args":["v".repeat(1_000_000)]}));
+    let keys = vec![json!({"id":"k"}); 100];
+    for refused in [
+        json!({"command":"mon","payload":[{"id":"k"},{"id":"h"}]}),
+        json!({"command":"mon","payload":keys}),
+        json!({"cmd":"madd","key":"h","since":1}),
+    ] {
+        let reply = client.request(&refused);
+        assert!(reply["error"].as_str().is_some_and(|error| error.contains("too large")), "{reply}");
+    }
+    // Whatever was monitored would be pushed before the next reply but one.
+    client.request(&json!({"cmd":"append","key":"k","args":["w"]}));
+    client.request(&json!({"cmd":"setrange","key":"h","args":[0,"b"]}));
+    let mut other = hyrax.client(Wire::Tcp);
+    goes_on(&mut other);
+    goes_on(&mut client);
+}

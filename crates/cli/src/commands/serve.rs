@@ -231,10 +231,11 @@ mod tests {
         let sources = Sources { file: Some(file.path().to_owned()), flags: Settings::default() };
         let write = |text: &str| std::fs::write(file.path(), text).unwrap();
         let listen: hyrax_server::config::Listener = "0.0.0.0:4001".parse().unwrap();
-        let running = Config { listen: vec![listen], secrets: vec!["old".into()], ..Config::default() };
+        let running =
+            Config { listen: vec![listen], secrets: vec!["old".parse().unwrap()], ..Config::default() };
         write("listen = ['0.0.0.0:4002']\nsecrets = ['new']\n[limits]\nmax_connections = 7\n");
         let next = reloaded(&sources, &running).unwrap();
-        assert_eq!(next.secrets, ["new".into()]);
+        assert_eq!(next.secrets, ["new".parse().unwrap()]);
         assert_eq!(next.limits.max_connections, 7);
         assert_eq!(next.listen, running.listen, "a listener takes a restart");
         write("listen = ['127.0.0.1:4001']\n");
@@ -270,7 +271,7 @@ mod tests {
         let text = ready(&listening(&["0.0.0.0:4001?doors=http"]));
         assert!(text.contains("http://127.0.0.1:4001/health") && !text.contains("nc "), "{text}");
         let mut config = listening(&["127.0.0.1:2379?doors=line"]);
-        config.secrets = vec!["turtles".into()];
+        config.secrets = vec!["turtles".parse().unwrap()];
         let text = ready(&config);
         assert!(text.contains("hyrax cmd --secret SECRET set") && !text.contains("turtles"), "{text}");
         assert!(!text.contains("curl") && !text.contains("--url"), "{text}");

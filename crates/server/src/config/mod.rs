@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn printed_secrets_are_redacted() {
         let config = Config {
-            secrets: vec![Secret::from("hunter2")],
+            secrets: vec!["hunter2".parse::<Secret>().unwrap()],
             operators: vec!["admin:hunter2".parse().unwrap()],
             ..Config::default()
         };
@@ -257,7 +257,7 @@ mod tests {
     fn a_reload_names_what_it_cannot_change() {
         let running = Config::default();
         let mut next = running.clone();
-        next.secrets.push(Secret::from("s"));
+        next.secrets.push("s".parse::<Secret>().unwrap());
         next.limits.max_frame = 2048;
         next.log.level = LogLevel::Trace;
         assert!(running.needing_restart(&next).is_empty());

@@ -21,12 +21,6 @@ impl Secret {
     }
 }
 
-impl From<&str> for Secret {
-    fn from(secret: &str) -> Self {
-        Secret(secret.into())
-    }
-}
-
 impl FromStr for Secret {
     type Err = BadSecret;
 
@@ -34,7 +28,7 @@ impl FromStr for Secret {
         match secret {
             "" => Err(BadSecret::Empty),
             REDACTED => Err(BadSecret::Redacted),
-            _ => Ok(Secret::from(secret)),
+            _ => Ok(Secret(secret.into())),
         }
     }
 }
@@ -132,11 +126,11 @@ mod tests {
     fn no_output_shows_a_secret() {
         let operator: Operator = "admin:hunter2:x".parse().unwrap();
         assert_eq!(operator.password.expose(), "hunter2:x");
-        let shown = format!("{operator:?} {:#?}", Secret::from("hunter2"));
+        let shown = format!("{operator:?} {:#?}", Secret("hunter2".into()));
         assert!(!shown.contains("hunter2"), "{shown}");
         let table = toml::Table::from_iter([
             ("operator".to_owned(), toml::Value::try_from(&operator).unwrap()),
-            ("secret".to_owned(), toml::Value::try_from(Secret::from("hunter2")).unwrap()),
+            ("secret".to_owned(), toml::Value::try_from(Secret("hunter2".into())).unwrap()),
         ]);
         let written = table.to_string();
         assert!(!written.contains("hunter2"), "{written}");

@@ -89,7 +89,8 @@ mod tests {
             "listen = ['127.0.0.1:1', '127.0.0.1:2']\nsecrets = ['from the file']\nanonymous_read = false\n\
              [limits]\nmax_frame = 4096\nmax_connections = 5\n[log]\nlevel = 'warn'\n",
         );
-        let mut flags = Settings { secrets: Some(vec![Secret::from("flag")]), ..Settings::default() };
+        let mut flags =
+            Settings { secrets: Some(vec!["flag".parse::<Secret>().unwrap()]), ..Settings::default() };
         flags.log.level = Some(LogLevel::Trace);
         let sources = Sources { file: Some(file.path().to_owned()), flags };
         let config = sources.load_with(|name| match name {
@@ -103,7 +104,7 @@ mod tests {
         assert_eq!(config.limits.max_connections, 5);
         assert_eq!(ByteSize(config.limits.max_frame).to_string(), "8KiB", "a variable overrides the file");
         assert_eq!(config.log.level, LogLevel::Trace, "a flag overrides a variable");
-        assert_eq!(config.secrets, [Secret::from("flag")], "a list replaces the one before");
+        assert_eq!(config.secrets, ["flag".parse::<Secret>().unwrap()], "a list replaces the one before");
         assert_eq!(config.limits.ekgs_per_session, Config::default().limits.ekgs_per_session);
     }
 

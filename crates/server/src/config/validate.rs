@@ -241,7 +241,7 @@ mod tests {
             check(&open, &[way_out]);
         }
         check(&Config { insecure: true, ..open.clone() }, &[]);
-        check(&Config { secrets: vec![Secret::from("s")], ..open.clone() }, &[]);
+        check(&Config { secrets: vec!["s".parse::<Secret>().unwrap()], ..open.clone() }, &[]);
         check(&Config { operators: vec!["a:b".parse().unwrap()], ..open }, &[]);
     }
 

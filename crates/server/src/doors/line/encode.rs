@@ -77,15 +77,31 @@ pub fn write_double(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a value that cannot fail, with its maps as objects where their fields allow it.
-pub fn write_value(out: &mut Vec<u8>, write: impl Fn(&mut dyn ReplySink)) {
+/// Writes a value, with its maps as objects where their fields allow it. One that is too large is null,
+/// and the failure is given.
+pub fn write_value(out: &mut Vec<u8>, write: impl Fn(&mut dyn ReplySink)) -> Option<Error> {
     let start = out.len();
     let mut sink = JsonSink::new(out);
     write(&mut sink);
+    let mut error = sink.take_error();
     if sink.saw_binary_field() {
         out.truncate(start);
-        write(&mut JsonSink::with_maps_as_pairs(out));
+        let mut sink = JsonSink::with_maps_as_pairs(out);
+        write(&mut sink);
+        error = sink.take_error();
     }
+    if error.is_some() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+    error
+}
+
+/// How many bytes a long byte string takes at the least: control characters take six each.
+fn written_len(bytes: &[u8]) -> usize {
+    const LONG: usize = 64 * 1024;
+    let controls = if bytes.len() > LONG { bytes.iter().filter(|&&byte| byte < 0x20).count() } else { 0 };
+    bytes.len() + 5 * controls
 }
 
 /// Whether a map's key can name a field of a JSON object.
@@ -113,7 +129,7 @@ enum Shape {
 }
 
 /// Why a reply is refused that is beyond [`limits::COMMAND_REPLY_BYTES_MAX`].
-const TOO_LARGE: Error = Error::text("ERR the reply is too large for this door: ask for less at a time");
+pub const TOO_LARGE: Error = Error::text("ERR the reply is too large for this door: ask for less at a time");
 
 /// Writes a reply as JSON. A failure is kept apart: it replaces the reply.
 pub struct JsonSink<'a> {
@@ -144,6 +160,12 @@ impl<'a> JsonSink<'a> {
     /// The same, with maps as lists of pairs: for a reply that has a map with a binary field.
     pub fn with_maps_as_pairs(out: &'a mut Vec<u8>) -> Self {
         JsonSink { map_form: MapForm::Pairs, ..JsonSink::new(out) }
+    }
+
+    /// The same, with a bound on `out` that it shares with what was written before.
+    pub fn up_to(mut self, end_max: usize) -> Self {
+        self.end_max = end_max;
+        self
     }
 
     /// The failure, if the command failed.
@@ -210,7 +232,7 @@ impl ReplySink for JsonSink<'_> {
 
     fn bulk(&mut self, bytes: &[u8]) {
         self.before();
-        if self.out.len() + bytes.len() > self.end_max {
+        if self.out.len() + written_len(bytes) > self.end_max {
             self.error.get_or_insert(TOO_LARGE);
             return self.after();
         }

@@ -1,7 +1,7 @@
 //! Starting and stopping monitors.
 
 use super::conversation::Problem;
-use super::encode::{JsonSink, write_bytes, write_integer, write_unsigned};
+use super::encode::{JsonSink, TOO_LARGE, write_bytes, write_integer, write_unsigned};
 use super::envelope::Envelope;
 use super::live::{check_key, flat_key};
 use super::message::{Dialect, Item, Message};
@@ -12,6 +12,9 @@ use crate::hub::Form;
 use crate::session::{Resumed, Session};
 use hyrax_types::{Revision, limits};
 use hyrax_values::{Kind, ReplySink};
+
+/// A value after which others get their turn before the next is written.
+const LARGE_VALUE_BYTES: usize = 64 * 1024;
 
 /// The push form of the dialect that a monitor was asked for in.
 fn form_of(message: &Message<'_>) -> &'static dyn Form {
@@ -97,11 +100,17 @@ async fn start(
         return Ok(());
     };
     let mut resumed = session.resume(key, Revision(since), form, &mut sink).await?;
+    let mut too_large = sink.take_error();
     if sink.saw_binary_field() {
         value.clear();
         let mut sink = JsonSink::with_maps_as_pairs(&mut value);
         resumed =
             session.resume(key, Revision(since), form, &mut sink as &mut (dyn ReplySink + Send)).await?;
+        too_large = sink.take_error();
+    }
+    if let Some(error) = too_large {
+        session.stop(key);
+        return Err(error.to_string().into());
     }
     match resumed {
         Resumed::Missed(rev) => {
@@ -184,13 +193,28 @@ pub async fn typed(
     session.check_room(keys.len(), keys.iter().map(|(key, _)| key.len()).sum())?;
     session.outbox()?.hold();
     let mut revs = Vec::with_capacity(keys.len());
+    // One bound for all values together: a line may name a large one again and again.
+    let end_max = out.len() + limits::COMMAND_REPLY_BYTES_MAX;
     envelope.begin(out);
     out.push(b'[');
     for (position, (key, _)) in keys.iter().enumerate() {
         if position > 0 {
             out.push(b',');
         }
-        revs.push(start_typed(session, verb, key, form_of(message), out).await?);
+        let start = out.len();
+        match start_typed(session, verb, key, form_of(message), end_max, out).await {
+            Ok(rev) => revs.push(rev),
+            Err(problem) => {
+                // The client is told that nothing was begun.
+                for (key, _) in &keys[..=position] {
+                    session.stop(key);
+                }
+                return Err(problem);
+            }
+        }
+        if out.len() - start > LARGE_VALUE_BYTES {
+            tokio::task::yield_now().await;
+        }
     }
     out.extend_from_slice(b"],\"revs\":[");
     for (position, rev) in revs.into_iter().enumerate() {
@@ -209,6 +233,7 @@ async fn start_typed(
     verb: Verb,
     key: &[u8],
     form: &'static dyn Form,
+    end_max: usize,
     out: &mut Vec<u8>,
 ) -> Result<Revision, Problem> {
     let kind = match verb {
@@ -223,6 +248,9 @@ async fn start_typed(
             members.sort_unstable();
             members.dedup();
             super::push::write_list(members.iter().map(|name| &name[..]), out);
+            if out.len() > end_max {
+                return Err(TOO_LARGE.to_string().into());
+            }
             return Ok(erev);
         }
         _ => {
@@ -234,14 +262,16 @@ async fn start_typed(
         }
     };
     let start = out.len();
-    let mut sink = JsonSink::new(out);
-    let rev = session.monitor(key, kind, form, &mut sink).await?;
+    let mut sink = JsonSink::new(out).up_to(end_max);
+    let mut rev = session.monitor(key, kind, form, &mut sink).await?;
+    let mut error = sink.take_error();
     if sink.saw_binary_field() {
         out.truncate(start);
-        let mut sink = JsonSink::with_maps_as_pairs(out);
-        return Ok(session.monitor(key, kind, form, &mut sink as &mut (dyn ReplySink + Send)).await?);
+        let mut sink = JsonSink::with_maps_as_pairs(out).up_to(end_max);
+        rev = session.monitor(key, kind, form, &mut sink as &mut (dyn ReplySink + Send)).await?;
+        error = sink.take_error();
     }
-    Ok(rev)
+    error.map_or(Ok(rev), |error| Err(error.to_string().into()))
 }
 
 /// Writes a key's current value, for a client that fell behind.

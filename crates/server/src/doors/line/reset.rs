@@ -1,6 +1,6 @@
 //! Tells a client that fell behind what its keys now hold.
 
-use super::encode::write_value;
+use super::encode::{write_string, write_value};
 use super::monitors::{write_presence_reset, write_reset};
 use crate::hub::{Outbox, Owed};
 use crate::session::Session;
@@ -44,7 +44,10 @@ async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, out:
             value = reply;
         }
         let mut written = Vec::new();
-        write_value(&mut written, |sink| value.write(sink));
+        if let Some(error) = write_value(&mut written, |sink| value.write(sink)) {
+            written.extend_from_slice(b",\"error\":");
+            write_string(&error.to_string(), &mut written);
+        }
         write_reset(subscription.form, key, &written, at.unwrap_or_default(), out);
     }
     if owed.presence {
