@@ -9,9 +9,12 @@ use hyrax_server::config::{Config, ListenAddress};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-/// A runtime for a server: a thread for each core.
+/// A runtime for a server: a thread for each core, and two at the least, so that a long command leaves
+/// one to the others.
 pub fn runtime() -> Result<Runtime> {
-    Builder::new_multi_thread().enable_all().build().context("cannot start the threads of a server")
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    runtime.context("cannot start the threads of a server")
 }
 
 /// A server inside this process, on threads of its own. It drains and ends with this value.

@@ -18,6 +18,7 @@ use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
 use hyrax_values::command::COMMANDS;
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +89,7 @@ impl Server {
             background.spawn(async move { hub.run_flusher(number).await });
         }
         background.spawn(expire(values.clone()));
+        watch_the_poller();
         background.spawn(sweep(hub.clone()));
         let core = Core::new(Parts {
             values,
@@ -139,6 +141,44 @@ impl Server {
 fn embedded_coordination(clock: Arc<dyn Clock>) -> Arc<dyn Coordination> {
     let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
     Arc::new(EmbeddedCoordination::start(clock, EmbeddedSettings { store, ..EmbeddedSettings::default() }))
+}
+
+/// How often somebody looks whether the sockets are still being polled.
+const POLLED_EVERY: Duration = Duration::from_millis(10);
+
+/// Sees to it that a long command (half a gigabyte written at once) costs others no more than a moment.
+///
+/// One worker thread of the runtime polls the sockets for all. If it meets a long command, the others may
+/// sleep on, and nobody polls. A thread of its own therefore looks whether a task on a timer still gets
+/// its turns, and if not, gives the runtime a task, which wakes another worker, and that one polls.
+fn watch_the_poller() {
+    let turns = Arc::new(AtomicU64::new(0));
+    let counted = Arc::downgrade(&turns);
+    let runtime = tokio::runtime::Handle::current();
+    runtime.spawn(async move {
+        let mut ticks = tokio::time::interval(POLLED_EVERY / 2);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            turns.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let watch = move || {
+        let mut before = 0;
+        // The counter goes with the runtime, and then so does this thread.
+        while let Some(turns) = counted.upgrade() {
+            let now = turns.load(Ordering::Relaxed);
+            drop(turns);
+            if now == before {
+                runtime.spawn(async {});
+            }
+            before = now;
+            std::thread::sleep(POLLED_EVERY);
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("poller-watch".to_owned()).spawn(watch) {
+        tracing::warn!(%error, "long commands will keep other clients waiting");
+    }
 }
 
 /// Removes keys whose time is over, for ever.

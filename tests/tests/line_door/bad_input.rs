@@ -316,3 +316,27 @@ fn monitors_of_values_that_are_too_large_together_are_refused_and_not_begun() {
     goes_on(&mut other);
     goes_on(&mut client);
 }
+
+#[test]
+fn a_long_command_does_not_keep_others_waiting() {
+    let hyrax = Hyrax::start(&[]);
+    let mut others: Vec<_> = (0..4).map(|_| hyrax.client(Wire::Tcp)).collect();
+    let mut client = hyrax.client(Wire::Tcp);
+    // A value of half a gigabyte in a short line: it takes a second or so to make.
+    client.send_text(r#"{"cmd":"setrange","key":"h","args":[536870000,"a"]}"#);
+    let long = thread::spawn(move || {
+        let started = Instant::now();
+        client.reply();
+        started.elapsed()
+    });
+    let mut slowest = Duration::ZERO;
+    while !long.is_finished() {
+        for other in &mut others {
+            let started = Instant::now();
+            goes_on(other);
+            slowest = slowest.max(started.elapsed());
+        }
+    }
+    let long = long.join().unwrap();
+    assert!(slowest < long / 2 || slowest < Duration::from_millis(100), "{slowest:?} beside {long:?}");
+}

@@ -92,7 +92,9 @@ impl Embedded {
             .shards
             .iter()
             .filter_map(|shard| {
-                let mut shard = shard.lock();
+                // Who waited here for a long command would keep its thread from others' work. A key past
+                // its time is not seen meanwhile either.
+                let mut shard = shard.try_lock()?;
                 emitted |= self.expire_in(&mut shard, now, looks);
                 shard.next_deadline()
             })
@@ -173,15 +175,17 @@ impl Values for Embedded {
     }
 
     fn prefetch(&self, hashes: &[u64]) {
-        let shard = |&hash: &u64| (self.shard(hash).lock(), hash);
-        let is_large = hashes.first().map(shard).is_some_and(|(shard, _)| shard.table.len() > PREFETCH_FROM);
+        // A hint is not worth waiting for.
+        let shard = |&hash: &u64| self.shard(hash).try_lock().map(|shard| (shard, hash));
+        let is_large =
+            hashes.first().and_then(shard).is_some_and(|(shard, _)| shard.table.len() > PREFETCH_FROM);
         if !is_large {
             return;
         }
         // Three walks, so that each finds what the one before has had fetched.
-        hashes.iter().map(shard).for_each(|(shard, hash)| shard.table.prefetch_index(hash));
-        hashes.iter().map(shard).for_each(|(shard, hash)| shard.table.prefetch_entry(hash));
-        for (shard, hash) in hashes.iter().map(shard) {
+        hashes.iter().filter_map(shard).for_each(|(shard, hash)| shard.table.prefetch_index(hash));
+        hashes.iter().filter_map(shard).for_each(|(shard, hash)| shard.table.prefetch_entry(hash));
+        for (shard, hash) in hashes.iter().filter_map(shard) {
             if let Some(entry) = shard.table.likely(hash) {
                 entry.value.prefetch();
             }
