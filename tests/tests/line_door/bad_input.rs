@@ -340,3 +340,10 @@ fn a_long_command_does_not_keep_others_waiting() {
     let long = long.join().unwrap();
     assert!(slowest < long / 2 || slowest < Duration::from_millis(100), "{slowest:?} beside {long:?}");
 }
+
+#[test]
+fn a_domain_without_an_id_is_named() {
+    let hyrax = Hyrax::start(&[]);
+    let mut client = hyrax.client(Wire::Tcp);
+    refused(&mut client, r#"{"command":"get","payload":{"domain":"a"}}"#, "no \"id\"");
+}

@@ -28,6 +28,9 @@ pub fn run(
         Dialect::Flat => None,
         Dialect::Domain => Some(message.item().map_err(|bad| bad.to_string())?),
     };
+    if item.as_ref().is_some_and(|item| item.domain.is_some() && item.id.is_none()) {
+        return Err("\"payload\" has a \"domain\" but no \"id\"".into());
+    }
     let (key, args, secrets) = match &item {
         None => (message.key.as_deref().map(Cow::Borrowed), &message.args, &message.secrets),
         Some(item) => {
