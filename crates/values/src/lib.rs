@@ -48,6 +48,75 @@ pub enum Execution {
     Done,
     /// The reply comes later; nothing has been written yet.
     Later(BoxFuture<'static, Reply>),
+    /// The command waits for something to take (`BLPOP`); nothing has been written yet.
+    Waiting(Waiting),
+}
+
+/// A command that waits for something to take, until its own time is over.
+///
+/// Dropped, it waits no longer and takes nothing.
+pub struct Waiting {
+    /// What it took, or what it answers when its time is over.
+    pub reply: BoxFuture<'static, Reply>,
+    /// What it answers when it is let go before that.
+    pub nothing: Reply,
+}
+
+/// A key under watch: a transaction finds out whether it has changed since.
+///
+/// Dropped, the key is watched no longer.
+pub struct Watched {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Its revision when the watch began.
+    pub since: Revision,
+    /// What the engine keeps for it.
+    pub registration: Box<dyn Send + Sync>,
+}
+
+/// What became of a transaction.
+pub enum Transaction {
+    /// All its calls were run, as one step.
+    Done,
+    /// A watched key has changed, so nothing was run.
+    Aborted,
+    /// It comes later: the replies of its calls in order, or none when it was aborted. The body was not
+    /// called.
+    Later(BoxFuture<'static, Option<Vec<Reply>>>),
+}
+
+/// Runs the calls of a transaction.
+pub trait Calls {
+    /// Runs the call at this index among those announced, and writes its reply. A command that would wait
+    /// answers at once that there was nothing.
+    fn run(&mut self, call: usize, reply: &mut dyn ReplySink);
+}
+
+/// What a keyspace event is about, as Redis' `notify-keyspace-events` tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventClass {
+    /// `g`: commands on keys of any type.
+    Generic,
+    /// `$`: strings.
+    String,
+    /// `l`: lists.
+    List,
+    /// `s`: sets.
+    Set,
+    /// `h`: hashes.
+    Hash,
+    /// `z`: sorted sets.
+    SortedSet,
+    /// `t`: streams.
+    Stream,
+    /// `x`: keys whose time was over.
+    Expired,
+    /// `e`: keys that had to go because memory was full.
+    Evicted,
+    /// `m`: reads of keys that are not there.
+    Missed,
+    /// `n`: keys that are new.
+    New,
 }
 
 /// What became of a snapshot.
@@ -85,6 +154,18 @@ pub trait Values: Send + Sync + 'static {
     /// changed nothing.
     fn execute(&self, call: &Call<'_>, reply: &mut dyn ReplySink) -> Execution;
 
+    /// Runs calls as one step that nobody sees half of, unless a watched key has changed. `body` is called
+    /// once, and runs the calls one after the other; their changes are told after the step, in order.
+    fn transaction(
+        &self,
+        watched: &[Watched],
+        calls: &[Call<'_>],
+        body: &mut dyn FnMut(&mut dyn Calls),
+    ) -> Transaction;
+
+    /// Begins to watch a key for a transaction.
+    fn watch(&self, key: &[u8]) -> Watched;
+
     /// Writes the value of `key` and calls `joined` with its revision, as one step: a change up to
     /// that revision is in the value, and one after it reaches the feed after `joined` returned.
     ///
@@ -119,6 +200,18 @@ pub trait Feed: Send + Sync + 'static {
 
     /// Takes one change, in order for its key.
     fn emit(&self, hash: u64, change: &Change<'_>);
+
+    /// Whether anybody asked for keyspace events of this class.
+    fn notifies(&self, class: EventClass) -> bool {
+        let _ = class;
+        false
+    }
+
+    /// Takes a keyspace event, in order for its key: what Redis calls what happened. Called where
+    /// [`Feed::notifies`], in the same way as [`Feed::emit`].
+    fn notify(&self, class: EventClass, event: &'static str, key: &[u8]) {
+        let _ = (class, event, key);
+    }
 
     /// Everything emitted by this call may be delivered.
     fn settle(&self);

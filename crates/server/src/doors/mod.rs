@@ -1,3 +1,4 @@
 //! The doors: a wire format each, in front of one core.
 
+pub mod carrier;
 pub mod line;

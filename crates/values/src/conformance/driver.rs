@@ -21,6 +21,7 @@ impl Driver {
         let reply = Reply::collect(|sink| match self.0.values().execute(&call, sink) {
             Execution::Done => {}
             Execution::Later(reply) => later = Some(reply),
+            Execution::Waiting(waiting) => later = Some(waiting.reply),
         });
         later.map_or(reply, |later| self.0.wait(later))
     }

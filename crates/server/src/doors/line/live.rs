@@ -9,7 +9,7 @@ use crate::session::Session;
 use futures_util::future::BoxFuture;
 use hyrax_types::{DomainKey, SteppedClock, is_reserved, limits};
 use hyrax_values::command::Access;
-use hyrax_values::{Call, Command, Execution, Reply};
+use hyrax_values::{Call, Command, Execution, Reply, Waiting};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -64,7 +64,9 @@ fn execute(
     let value = out.len();
     let mut sink = JsonSink::new(out);
     let run = || session.core.values.execute(call, &mut sink);
-    if let Execution::Later(reply) = SteppedClock::hold(session.now_us(), run) {
+    if let Execution::Later(reply) | Execution::Waiting(Waiting { reply, .. }) =
+        SteppedClock::hold(session.now_us(), run)
+    {
         out.truncate(start);
         return Ok(Some(reply));
     }
