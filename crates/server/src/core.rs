@@ -3,19 +3,24 @@
 //! It knows no wire format. A door turns its bytes into calls on a [`Session`](crate::session::Session).
 
 use crate::auth::Authorizer;
+use crate::card::Card;
 use crate::config::{Cidr, Config, Limits};
-use crate::hub::{Hub, Outbox};
+use crate::errors::ErrorCounts;
+use crate::hub::Hub;
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Peer, PeerAddress};
+use crate::onlookers::Onlookers;
+use crate::pause::Pause;
+use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
 use hyrax_recipes::Presence;
 use hyrax_types::{Clock, SessionId};
 use hyrax_values::Values;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 
 /// The server behind its doors.
 pub struct Core {
@@ -37,6 +42,14 @@ pub struct Core {
     pub node_name: String,
     /// Origins beside loopback's whose pages may talk to the server while auth is off.
     pub allowed_origins: Vec<String>,
+    /// A pause of clients' commands.
+    pub pause: Pause,
+    /// Who is shown every command.
+    pub onlookers: Onlookers,
+    /// The commands that took longest.
+    pub slow_log: SlowLog,
+    /// How often clients were refused what.
+    pub errors: ErrorCounts,
     sudo: Vec<Cidr>,
     sessions: Sessions,
 }
@@ -63,7 +76,7 @@ struct Sessions {
 
 #[derive(Default)]
 struct Listed {
-    outboxes: HashMap<SessionId, Weak<Outbox>>,
+    cards: BTreeMap<SessionId, Arc<Card>>,
     /// No session is to stay.
     closing: bool,
 }
@@ -82,6 +95,10 @@ impl Core {
             clock: parts.clock,
             node_name: parts.node_name,
             allowed_origins: config.allowed_origins,
+            pause: Pause::default(),
+            onlookers: Onlookers::default(),
+            slow_log: SlowLog::default(),
+            errors: ErrorCounts::default(),
             sudo: config.sudo,
             sessions: Sessions::default(),
         })
@@ -120,32 +137,34 @@ impl Core {
     }
 
     /// Lists a session that can be disconnected by the server; at once, if it came too late.
-    pub fn list_session(&self, id: SessionId, outbox: &Arc<Outbox>) {
+    pub fn list_session(&self, card: &Arc<Card>) {
         let mut listed = self.sessions.listed.lock();
-        listed.outboxes.insert(id, Arc::downgrade(outbox));
+        listed.cards.insert(card.id, card.clone());
         if listed.closing {
             drop(listed);
-            outbox.kick();
+            card.kick();
         }
     }
 
     /// Takes a session off the list.
     pub fn unlist_session(&self, id: SessionId) {
-        let Listed { outboxes, .. } = &mut *self.sessions.listed.lock();
-        outboxes.remove(&id);
-        if outboxes.capacity() > 4 * outboxes.len() + 1024 {
-            outboxes.shrink_to_fit();
-        }
+        self.sessions.listed.lock().cards.remove(&id);
+    }
+
+    /// The sessions that can be disconnected, by their ids.
+    pub fn sessions(&self) -> Vec<Arc<Card>> {
+        self.sessions.listed.lock().cards.values().cloned().collect()
+    }
+
+    /// One of them.
+    pub fn session(&self, id: SessionId) -> Option<Arc<Card>> {
+        self.sessions.listed.lock().cards.get(&id).cloned()
     }
 
     /// Disconnects every session, those included whose connections were accepted but not listed yet.
     pub fn kick_all(&self) {
-        let outboxes: Vec<_> = {
-            let mut listed = self.sessions.listed.lock();
-            listed.closing = true;
-            listed.outboxes.values().filter_map(Weak::upgrade).collect()
-        };
-        outboxes.iter().for_each(|outbox| outbox.kick());
+        self.sessions.listed.lock().closing = true;
+        self.sessions().iter().for_each(|card| card.kick());
     }
 
     /// What is asked for when the metrics are read.

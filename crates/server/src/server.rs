@@ -3,7 +3,7 @@
 use crate::auth::Authorizer;
 use crate::config::{Config, Limits, ListenAddress};
 use crate::core::{Core, Parts};
-use crate::doors::line;
+use crate::doors::{line, resp};
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsError, TlsServer};
@@ -15,7 +15,6 @@ use hyrax_coordination::{
 };
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
 use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
-use hyrax_values::command::COMMANDS;
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,9 +72,7 @@ impl Server {
         let listeners = Listeners::bind(&config.listen).await?;
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let names: Vec<&'static str> =
-            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
-        let metrics = Metrics::new(&names);
+        let metrics = Metrics::new(&resp::metrics_names());
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::new(Arc::new(SteppedClock), hub.clone()));
         let coordination = embedded_coordination(clock.clone());
