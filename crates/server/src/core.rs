@@ -7,7 +7,7 @@ use crate::card::Card;
 use crate::config::{Cidr, Config, Limits};
 use crate::errors::ErrorCounts;
 use crate::hub::Hub;
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{CommandTotal, Gauges, Metrics, Totals};
 use crate::net::{Peer, PeerAddress};
 use crate::onlookers::Onlookers;
 use crate::pause::Pause;
@@ -18,9 +18,11 @@ use hyrax_types::{Clock, SessionId};
 use hyrax_values::Values;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
 
 /// The server behind its doors.
 pub struct Core {
@@ -50,6 +52,16 @@ pub struct Core {
     pub slow_log: SlowLog,
     /// How often clients were refused what.
     pub errors: ErrorCounts,
+    /// What was counted before somebody asked for the counting to begin anew.
+    pub counted_before: CountedBefore,
+    /// Cancelled when a client asks for the server's end.
+    pub stop: CancellationToken,
+    /// Whether keys whose time is over are removed although nobody asks for them.
+    pub removes_expired: Arc<AtomicBool>,
+    /// When the server began, in seconds since the epoch.
+    pub began_s: u64,
+    /// Forty hexadecimal digits, new at every start.
+    pub run_id: String,
     sudo: Vec<Cidr>,
     sessions: Sessions,
 }
@@ -64,7 +76,43 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     pub clock: Arc<dyn Clock>,
     pub node_name: String,
+    pub removes_expired: Arc<AtomicBool>,
     pub config: Config,
+}
+
+/// What was counted up to a moment: all at once, and of each command.
+#[derive(Default)]
+pub struct CountedBefore(Mutex<(Totals, Vec<CommandTotal>)>);
+
+impl CountedBefore {
+    /// What had been counted of everything.
+    pub fn totals(&self) -> Totals {
+        self.0.lock().0
+    }
+
+    /// What had been counted of the command in this place.
+    pub fn command(&self, number: usize) -> CommandTotal {
+        self.0.lock().1.get(number).copied().unwrap_or_default()
+    }
+
+    /// Everything up to now.
+    pub fn begin_anew(&self, metrics: &Metrics) {
+        let commands = (0..metrics.command_names().len()).map(|number| metrics.command_total(number));
+        *self.0.lock() = (metrics.totals(), commands.collect());
+    }
+}
+
+fn run_id() -> String {
+    let mut bytes = [0; 20];
+    // Without randomness the process id still tells apart the runs of one machine.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
+    }
+    bytes.iter().fold(String::with_capacity(40), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The open sessions.
@@ -85,6 +133,7 @@ impl Core {
     /// The server over these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
         let config = parts.config;
+        let began_s = parts.clock.now_ms() / 1000;
         Arc::new(Core {
             values: parts.values,
             presence: parts.presence,
@@ -99,6 +148,11 @@ impl Core {
             onlookers: Onlookers::default(),
             slow_log: SlowLog::default(),
             errors: ErrorCounts::default(),
+            counted_before: CountedBefore::default(),
+            stop: CancellationToken::new(),
+            removes_expired: parts.removes_expired,
+            began_s,
+            run_id: run_id(),
             sudo: config.sudo,
             sessions: Sessions::default(),
         })

@@ -11,5 +11,5 @@ pub fn write_help(conversation: &Conversation, command: &[u8], lines: &[&str], o
     reply.words(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
     lines.iter().for_each(|line| reply.words(line));
     reply.words("HELP");
-    reply.words("    Print this help.");
+    reply.words("    Prints this help.");
 }
