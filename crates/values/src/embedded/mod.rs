@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod check;
 mod commands;
+mod deadlines;
 mod index;
 mod keyspace;
 mod prefetch;
@@ -21,7 +22,9 @@ pub use keyspace::Keyspace;
 pub use shard::Expiry;
 
 use crate::command::COMMANDS;
-use crate::{Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash};
+use crate::{
+    Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash,
+};
 use commands::Handler;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
@@ -117,9 +120,9 @@ impl Embedded {
     /// Removes a key whose time is over; whether anybody was told. It is nobody's doing, so no actor
     /// is named, and a quiet command does not silence it.
     fn remove_expired(&self, shard: &mut Shard, hash: u64, position: usize) -> bool {
-        let entry = shard.remove_at(hash, position);
+        let removed = shard.remove_at(hash, position);
         let rev = shard.next_rev();
-        let key = table::Keyed::key(&entry);
+        let key = removed.key();
         let wanted = self.feed.wants(hash, key);
         if wanted {
             self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
@@ -182,7 +185,7 @@ impl Values for Embedded {
         let mut shard = self.shard(hash).lock();
         let mut emitted = false;
         let mut found = shard.table.find(hash, key);
-        if let Some(position) = found.filter(|&position| shard.table.at(position).is_expired(now)) {
+        if let Some(position) = found.filter(|&position| shard.is_expired(hash, position, now)) {
             emitted = self.remove_expired(&mut shard, hash, position);
             found = None;
         }

@@ -77,7 +77,7 @@ pub(super) fn dbsize(engine: &Embedded, _: &[&[u8]], reply: &mut dyn ReplySink) 
 pub(super) fn keys(engine: &Embedded, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let mut found = KeyList::default();
     engine.visit_shards(|shard| {
-        let keys = shard.table.entries().iter().map(Entry::key);
+        let keys = shard.table.iter().map(Entry::key);
         keys.filter(|key| glob_matches(argv[1], key)).for_each(|key| found.push(key));
     });
     found.write(reply);
@@ -161,8 +161,7 @@ pub(super) fn scan(engine: &Embedded, argv: &[&[u8]], reply: &mut dyn ReplySink)
         let shard = engine.shards[number].lock();
         let (positions, next) = shard.table.scan(within, left);
         left -= positions.len();
-        let entries = &shard.table.entries()[positions];
-        let entries = entries.iter().filter(|entry| !entry.is_expired(now) && options.wants(entry));
+        let entries = shard.unexpired(positions, now).filter(|entry| options.wants(entry));
         entries.for_each(|entry| found.push(entry.key()));
         within = next;
         if within == 0 {
