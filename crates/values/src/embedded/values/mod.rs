@@ -20,13 +20,13 @@ pub enum Value {
     /// A byte string.
     Str(Str),
     /// Fields and their values.
-    Hash(Box<Hash>),
+    Hash(Hash),
     /// A sequence.
-    List(Box<List>),
+    List(List),
     /// Members without order.
-    Set(Box<Set>),
+    Set(Set),
     /// Members by score.
-    SortedSet(Box<SortedSet>),
+    SortedSet(SortedSet),
 }
 
 impl Value {
