@@ -21,7 +21,10 @@ pub use keyspace::Keyspace;
 pub use shard::Expiry;
 
 use crate::command::COMMANDS;
-use crate::{Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash};
+use crate::{
+    Call, Calls, EventClass, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched,
+    key_hash,
+};
 use commands::Handler;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
@@ -124,7 +127,11 @@ impl Embedded {
         if wanted {
             self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
         }
-        wanted
+        let notified = self.feed.notifies(EventClass::Expired);
+        if notified {
+            self.feed.notify(EventClass::Expired, "expired", key);
+        }
+        wanted || notified
     }
 }
 

@@ -15,7 +15,7 @@ mod subscriber;
 mod tests;
 
 pub use message::{MESSAGE_FORMS, Message, MessageForm, Messages, Space};
-pub use subscriber::{SubscribeError, Subscriber};
+pub use subscriber::{Confirm, SubscribeError, Subscriber};
 
 use super::outbox::{Counters, Outbox};
 use audience::Audience;

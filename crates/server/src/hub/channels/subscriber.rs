@@ -10,6 +10,9 @@ use hyrax_types::limits;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
+/// Writes a confirmation: of which name, and how many subscriptions there are then.
+pub type Confirm<'a> = dyn FnMut(&[u8], usize, &mut Vec<u8>) + 'a;
+
 type ByName = IndexMap<Bytes, Arc<Audience>, DefaultHashBuilder>;
 
 /// A session was refused a subscription.
@@ -88,7 +91,7 @@ impl Subscriber {
         names: &[&[u8]],
         max: usize,
         out: &mut Vec<u8>,
-        confirm: &mut dyn FnMut(&[u8], usize, &mut Vec<u8>),
+        confirm: &mut Confirm<'_>,
     ) -> Result<(), SubscribeError> {
         let channels = self.channels.clone();
         let outbox = self.outbox.clone();

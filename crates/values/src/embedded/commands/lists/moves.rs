@@ -1,10 +1,10 @@
 //! The list commands that take from the one or the other of several lists.
 
-use super::pop_many;
+use super::{pop_event, pop_many, push_event};
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{integer_from, key_count, saturated};
 use crate::embedded::values::End;
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 fn end(word: &[u8]) -> Result<End, Error> {
     if word.eq_ignore_ascii_case(b"left") {
@@ -50,6 +50,8 @@ fn move_one(
         list.remove(from, 1);
     }
     keys.list_or_new(destination)?.push(to, &element);
+    keys.notify(EventClass::List, push_event(to), destination);
+    keys.notify(EventClass::List, pop_event(from), source);
     keys.remove_if_empty(source);
     keys.changed(source);
     if destination != source {
@@ -81,10 +83,12 @@ pub(super) fn lmpop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Rep
         reply.array(2);
         reply.bulk(name);
         pop_many(list, from, count, reply);
-        if list.is_empty() {
-            keys.remove(name);
+        let command = pop_event(from);
+        let is_empty = list.is_empty();
+        keys.notify(EventClass::List, command, name);
+        if is_empty {
+            keys.remove_emptied(name);
         }
-        let command = if from == End::Front { "lpop" } else { "rpop" };
         keys.changed_as(name, command, &[itoa::Buffer::new().format(count).as_bytes()]);
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{count, integer_from, key_count, saturated};
 use crate::embedded::values::SortedSet;
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use std::ops::Range;
 
 /// The end at which members are taken.
@@ -14,6 +14,14 @@ enum End {
 }
 
 impl End {
+    /// What Redis calls it when members are taken there.
+    fn event(self) -> &'static str {
+        match self {
+            End::Min => "zpopmin",
+            End::Max => "zpopmax",
+        }
+    }
+
     /// The ranks of the `count` members nearest to this end.
     fn ranks(self, set: &SortedSet, count: usize) -> Range<usize> {
         let len = set.len();
@@ -70,6 +78,7 @@ fn pop(keys: &mut Keyspace<'_>, argv: &[&[u8]], end: End, reply: &mut dyn ReplyS
     });
     if !ranks.is_empty() {
         set.remove_ranks(ranks);
+        keys.notify(EventClass::SortedSet, end.event(), argv[1]);
         keys.remove_if_empty(argv[1]);
         keys.changed(argv[1]);
     }
@@ -80,10 +89,10 @@ pub(super) fn zmpop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Rep
     let key_count = key_count(argv[1])?;
     let options = argv.get(2..).and_then(|words| words.get(key_count..));
     let Some([end, options @ ..]) = options else { return Err(Error::Syntax) };
-    let (end, effect) = if end.eq_ignore_ascii_case(b"min") {
-        (End::Min, "zpopmin")
+    let end = if end.eq_ignore_ascii_case(b"min") {
+        End::Min
     } else if end.eq_ignore_ascii_case(b"max") {
-        (End::Max, "zpopmax")
+        End::Max
     } else {
         return Err(Error::Syntax);
     };
@@ -111,8 +120,9 @@ pub(super) fn zmpop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Rep
         });
         let popped = ranks.len();
         set.remove_ranks(ranks);
+        keys.notify(EventClass::SortedSet, end.event(), key);
         keys.remove_if_empty(key);
-        keys.changed_as(key, effect, &[itoa::Buffer::new().format(popped).as_bytes()]);
+        keys.changed_as(key, end.event(), &[itoa::Buffer::new().format(popped).as_bytes()]);
         return Ok(());
     }
     reply.null_array();
