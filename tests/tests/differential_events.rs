@@ -13,8 +13,7 @@ use hyrax_values::{EventClass, Feed};
 const EPISODE_COMMANDS: usize = 1_000;
 
 /// Everything first, then each class alone.
-const CHOICES: [&str; 12] =
-    ["KEAmn", "Kg", "E$", "Kl", "Es", "Kh", "Ez", "Kx", "Et", "Km", "En", "KElhm"];
+const CHOICES: [&str; 12] = ["KEAmn", "Kg", "E$", "Kl", "Es", "Kh", "Ez", "Kx", "Et", "Km", "En", "KElhm"];
 
 /// The letter of a class in `notify-keyspace-events`.
 fn letter(class: EventClass) -> char {

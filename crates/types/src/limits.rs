@@ -108,6 +108,13 @@ pub const SUBSCRIBED_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
 /// as the product of both lengths.
 pub const PATTERN_BYTES_MAX: usize = 1024;
 
+/// Keys that one session watches for a transaction. Each of them is locked together with the
+/// transaction's own; real ones watch a handful.
+pub const WATCHES_PER_SESSION_MAX: usize = 1_000;
+
+/// Keys that one command waits for. Each keeps a place in a queue for as long as the command waits.
+pub const AWAITED_KEYS_MAX: usize = 1_000;
+
 /// EKG entries of one session, by default.
 pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 
