@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::{EngineTarget, Generator, Target};
+use hyrax_tests::differential::{EngineTarget, Generator, Target, Vocabulary};
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Argv, Resp, RespClient, show, words};
 use hyrax_types::Change;
@@ -140,7 +140,7 @@ fn random_commands_tell_the_same_events() {
     listener.next_push();
     let recorder = Arc::new(Recorder::default());
     let mut engine = EngineTarget::heard_by(recorder.clone());
-    let mut generator = Generator::new(cases::seed(1));
+    let mut generator = Generator::new(cases::seed(1), Vocabulary::Engine);
     let mut told = 0;
     for number in 0..cases::count(24_000) {
         let classes = CHOICES[number / EPISODE_COMMANDS % CHOICES.len()];

@@ -1,8 +1,8 @@
 //! What a command sees while it runs: the keys it named, locked, at one instant.
 
 use super::blocking::Serving;
-use super::shard::{Expiry, Shard};
-use super::values::{Hash, List, Set, SortedSet, Str, Value};
+use super::shard::{Expiry, LastUse, Shard};
+use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
 use super::{Embedded, SHARDS, shard_number};
 use crate::{Call, Error, EventClass, Feed, key_hash};
 use hyrax_types::Change;
@@ -145,12 +145,20 @@ impl<'a> Keyspace<'a> {
         }
     }
 
-    /// The hash and position of a key that is there and not past its time.
+    /// The hash and position of a key that is there and not past its time, and is used now.
     fn find(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let now = self.now_ms;
+        let (hash, position) = self.find_unused(key)?;
+        self.locate(key).1.table.at_mut(position).touch(LastUse::at(now));
+        Some((hash, position))
+    }
+
+    /// As [`Keyspace::find`], but that is no use of the key.
+    fn find_unused(&mut self, key: &[u8]) -> Option<(u64, usize)> {
         let now = self.now_ms;
         let (hash, shard) = self.locate(key);
         let position = shard.table.find(hash, key)?;
-        if !shard.table.at(position).is_expired(now) {
+        if !shard.is_expired(hash, position, now) {
             return Some((hash, position));
         }
         let engine = self.engine;
@@ -168,10 +176,15 @@ impl<'a> Keyspace<'a> {
     /// The same as [`Keyspace::find`], but who only reads tells of a key that is not there.
     fn find_to_read(&mut self, key: &[u8]) -> Option<(u64, usize)> {
         let found = self.find(key);
-        if found.is_none() && !self.call.command.writes {
+        self.tell_missing(found.is_some(), key);
+        found
+    }
+
+    /// Tells of a key that a command which only reads has not found.
+    fn tell_missing(&mut self, found: bool, key: &[u8]) {
+        if !found && !self.call.command.writes {
             self.notify(EventClass::Missed, "keymiss", key);
         }
-        found
     }
 
     /// Tells it when a key is not there that a command, which writes others, reads. Those that only read
@@ -183,6 +196,21 @@ impl<'a> Keyspace<'a> {
         {
             self.notify(EventClass::Missed, "keymiss", key);
         }
+    }
+
+    /// What a key holds, which is looked at as `TYPE` and `EXISTS` do: without its being a use.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
+        let found = self.find_unused(key);
+        self.tell_missing(found.is_some(), key);
+        let (_, position) = found?;
+        Some(&self.locate(key).1.table.at(position).value)
+    }
+
+    /// How long ago a key was used last, in milliseconds.
+    pub fn idle_ms(&mut self, key: &[u8]) -> Option<u64> {
+        let now = LastUse::at(self.now_ms);
+        let (_, position) = self.find_unused(key)?;
+        Some(self.locate(key).1.table.at(position).last_use().idle_ms(now))
     }
 
     /// What a key holds, to change.
@@ -206,16 +234,17 @@ impl<'a> Keyspace<'a> {
                 (hash, &shards[at].1)
             }
         };
-        let entry = shard.table.at(shard.table.find(hash, key)?);
-        (!entry.is_expired(self.now_ms)).then_some(&entry.value)
+        let position = shard.table.find(hash, key)?;
+        (!shard.is_expired(hash, position, self.now_ms)).then(|| &shard.table.at(position).value)
     }
 
     fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Value) -> &mut Value {
+        let now = LastUse::at(self.now_ms);
         let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => position,
-            None => shard.insert(hash, key, make()),
+            None => shard.insert(hash, key, make(), now),
         };
         &mut shard.table.at_mut(position).value
     }
@@ -234,9 +263,11 @@ impl<'a> Keyspace<'a> {
     typed!(List, List, list, list_mut, list_or_new);
     typed!(Set, Set, set, set_mut, set_or_new);
     typed!(SortedSet, SortedSet, sorted_set, sorted_set_mut, sorted_set_or_new);
+    typed!(Stream, Stream, stream, stream_mut, stream_or_new);
 
     /// Puts a value at a key, whatever was there.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) {
+        let now = LastUse::at(self.now_ms);
         let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
@@ -244,13 +275,14 @@ impl<'a> Keyspace<'a> {
                 shard.table.at_mut(position).value = value;
                 position
             }
-            None => shard.insert(hash, key, value),
+            None => shard.insert(hash, key, value, now),
         };
         shard.apply_expiry(hash, position, expiry);
     }
 
     /// Puts a string at a key, whatever was there, into the same memory where it fits.
     pub fn put_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        let now = LastUse::at(self.now_ms);
         let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
@@ -261,7 +293,7 @@ impl<'a> Keyspace<'a> {
                 }
                 position
             }
-            None => shard.insert(hash, key, Value::Str(bytes.into())),
+            None => shard.insert(hash, key, Value::Str(bytes.into()), now),
         };
         shard.apply_expiry(hash, position, expiry);
     }
@@ -269,9 +301,9 @@ impl<'a> Keyspace<'a> {
     /// Takes a key away, with its value and expiry.
     pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
         let (hash, position) = self.find(key)?;
-        let entry = self.locate(key).1.remove_at(hash, position);
-        let expiry = entry.expiry();
-        Some((entry.value, expiry))
+        let removed = self.locate(key).1.remove_at(hash, position);
+        let expiry = removed.expires_at;
+        Some((removed.into_value(), expiry))
     }
 
     /// Takes a key away; whether it was there.
@@ -294,8 +326,10 @@ impl<'a> Keyspace<'a> {
 
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
-        let (_, position) = self.find_to_read(key)?;
-        Some(self.locate(key).1.table.at(position).expiry())
+        let found = self.find_unused(key);
+        self.tell_missing(found.is_some(), key);
+        let (hash, position) = found?;
+        Some(self.locate(key).1.expiry(hash, position))
     }
 
     /// Sets when a key expires; whether the key is there. The time must lie ahead: a key whose time
@@ -329,6 +363,12 @@ impl<'a> Keyspace<'a> {
             feed.notify(class, event, key);
             self.emitted = true;
         }
+    }
+
+    /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.
+    pub fn is_heard(&mut self, key: &[u8]) -> bool {
+        let (hash, _) = self.locate(key);
+        !self.call.quiet && self.engine.feed.wants(hash, key)
     }
 
     fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {

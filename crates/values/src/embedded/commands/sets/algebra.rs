@@ -99,7 +99,7 @@ fn load<'k>(keys: &'k mut Keyspace<'_>, names: &[&[u8]]) -> Result<Vec<Option<&'
     Ok(names
         .iter()
         .map(|name| match keys.peek(name) {
-            Some(Value::Set(set)) => Some(&**set),
+            Some(Value::Set(set)) => Some(set),
             _ => None,
         })
         .collect())
@@ -135,7 +135,7 @@ fn store(
     let result: Set = combine(&load(keys, &argv[2..])?).into_iter().collect();
     let members = result.len();
     if !result.is_empty() {
-        keys.put(destination, Value::Set(Box::new(result)), Expiry::Never);
+        keys.put(destination, Value::Set(result), Expiry::Never);
         keys.changed(destination);
         keys.notify(EventClass::Set, event, destination);
     } else if keys.remove(destination) {

@@ -239,7 +239,7 @@ pub(super) fn store(
 ) {
     reply.integer(result.len() as i64);
     if !result.is_empty() {
-        keys.put(key, Value::SortedSet(Box::new(result)), Expiry::Never);
+        keys.put(key, Value::SortedSet(result), Expiry::Never);
         keys.changed(key);
         keys.notify(EventClass::SortedSet, event, key);
     } else if keys.remove(key) {
