@@ -101,6 +101,13 @@ pub const MONITORED_KEY_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
 /// A monitored prefix. A change is looked up once for each length of a prefix that is monitored.
 pub const PREFIX_BYTES_MAX: usize = 1024;
 
+/// Bytes of the channels and patterns that one session subscribed to, for the same reason.
+pub const SUBSCRIBED_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
+
+/// A pattern of channels' names. Everything published is compared with each of them, in up to as many steps
+/// as the product of both lengths.
+pub const PATTERN_BYTES_MAX: usize = 1024;
+
 /// Keys that one session watches for a transaction. Each of them is locked together with the
 /// transaction's own; real ones watch a handful.
 pub const WATCHES_PER_SESSION_MAX: usize = 1_000;
