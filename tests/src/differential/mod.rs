@@ -30,4 +30,5 @@ pub use engine::EngineTarget;
 pub use generator::Generator;
 pub use pair::{Difference, Pair};
 pub use random::Random;
-pub use target::{RedisTarget, Target};
+pub use rules::waits;
+pub use target::{RedisTarget, Target, run_at_once};

@@ -32,6 +32,8 @@ pub enum Rule {
     Scan(usize),
     /// A count of all keys.
     KeyCount,
+    /// The same reply, asked for where nobody waits.
+    AtOnce,
     /// A range by member, of the key at this place: defined only where all scores are the same.
     Lex(usize),
 }
@@ -48,11 +50,18 @@ pub fn rule_of(command: &[Vec<u8>]) -> Rule {
         b"SCAN" | b"SSCAN" => Rule::Scan(1),
         b"HSCAN" | b"ZSCAN" => Rule::Scan(2),
         b"DBSIZE" => Rule::KeyCount,
+        _ if waits(command) => Rule::AtOnce,
         b"ZRANGEBYLEX" | b"ZREVRANGEBYLEX" | b"ZREMRANGEBYLEX" | b"ZLEXCOUNT" => Rule::Lex(1),
         b"ZRANGE" if has_option(command, b"BYLEX") => Rule::Lex(1),
         b"ZRANGESTORE" if has_option(command, b"BYLEX") => Rule::Lex(2),
         _ => Rule::Same,
     }
+}
+
+/// Whether this command waits when there is nothing to take.
+pub fn waits(command: &[Vec<u8>]) -> bool {
+    let waiting = ["BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"];
+    waiting.iter().any(|name| command[0].eq_ignore_ascii_case(name.as_bytes()))
 }
 
 fn has_option(command: &[Vec<u8>], option: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! What answers commands.
 
+use super::rules::waits;
 use crate::peers::Redis;
 use crate::resp::{Argv, Resp, RespClient, words};
 
@@ -44,13 +45,23 @@ impl RedisTarget {
     }
 }
 
+/// Runs a command that would wait as a transaction, in which it does not.
+pub fn run_at_once(client: &mut RespClient, command: &[Vec<u8>]) -> Resp {
+    let mut replies = client.pipeline(&[words("MULTI"), command.to_vec(), words("EXEC")]);
+    let (executed, queued) = (replies.pop(), replies.pop());
+    match executed {
+        Some(Resp::Array(mut replies)) if replies.len() == 1 => replies.swap_remove(0),
+        _ => queued.expect("each command is answered"),
+    }
+}
+
 impl Target for RedisTarget {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn run(&mut self, command: &[Vec<u8>]) -> Resp {
-        self.client.run(command)
+        if waits(command) { run_at_once(&mut self.client, command) } else { self.client.run(command) }
     }
 
     fn run_all(&mut self, commands: &[Argv]) -> Vec<Resp> {

@@ -52,6 +52,8 @@ pub enum Kind {
     BitOffset,
     /// A byte's position.
     ByteOffset,
+    /// How long to wait, in seconds.
+    Timeout,
     /// From now, in seconds.
     Seconds,
     /// From now, in milliseconds.
@@ -96,6 +98,7 @@ impl Kind {
             "bit" => Kind::Bit,
             "bit-offset" => Kind::BitOffset,
             "byte-offset" => Kind::ByteOffset,
+            "timeout" => Kind::Timeout,
             "seconds" => Kind::Seconds,
             "milliseconds" => Kind::Milliseconds,
             "at-seconds" => Kind::AtSeconds,
@@ -281,6 +284,7 @@ fn plain(kind: Kind, random: &mut Random) -> String {
             3 => random.between(-1000, 1000).to_string(),
             _ => format!("{}.{}", random.between(-20, 20), choose(random, &["0", "5", "25", "75", "125"])),
         },
+        Kind::Timeout => choose(random, &["0", "1", "0.01", "1e-3", "-0.0001", "-1", "abc", "inf", "0x10"]),
         Kind::Count => match random.below(15) {
             0 => choose(random, &["-1", "-2", "9223372036854775807", "1000"]),
             1..=3 => random.between(0, 8).to_string(),
