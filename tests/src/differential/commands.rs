@@ -132,11 +132,6 @@ const LISTS: &[Weighted] = &[
     (2, "RPOPLPUSH <list> <list>"),
     (4, "LMOVE <list> <list> ( LEFT | RIGHT ) ( LEFT | RIGHT )"),
     (3, "LMPOP #{ <list> } ( LEFT | RIGHT ) [ COUNT <count> ]"),
-    (2, "BLPOP { <list> } <timeout>"),
-    (2, "BRPOP { <list> } <timeout>"),
-    (2, "BLMOVE <list> <list> ( LEFT | RIGHT ) ( LEFT | RIGHT ) <timeout>"),
-    (2, "BRPOPLPUSH <list> <list> <timeout>"),
-    (2, "BLMPOP <timeout> #{ <list> } ( LEFT | RIGHT ) [ COUNT <count> ]"),
 ];
 
 const SETS: &[Weighted] = &[
@@ -203,9 +198,6 @@ const SORTED_SETS: &[Weighted] = &[
     (3, "ZPOPMIN <zset> [ <count> ]"),
     (3, "ZPOPMAX <zset> [ <count> ]"),
     (3, "ZMPOP #{ <zset> } ( MIN | MAX ) [ COUNT <count> ]"),
-    (2, "BZPOPMIN { <zset> } <timeout>"),
-    (2, "BZPOPMAX { <zset> } <timeout>"),
-    (2, "BZMPOP <timeout> #{ <zset> } ( MIN | MAX ) [ COUNT <count> ]"),
     (3, "ZRANDMEMBER <zset> [ <sample> [ WITHSCORES ] ]"),
     (2, "ZSCAN <zset> <cursor> %( [ MATCH <pattern> ] [ COUNT <scan-count> ] )"),
     (

@@ -1,8 +1,8 @@
 //! What a command sees while it runs: the keys it named, locked, at one instant.
 
 use super::blocking::Serving;
-use super::shard::{Expiry, Shard};
-use super::values::{Hash, List, Set, SortedSet, Str, Value};
+use super::shard::{Expiry, LastUse, Shard};
+use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
 use super::{Embedded, SHARDS, shard_number};
 use crate::{Call, Error, Feed, key_hash};
 use hyrax_types::Change;
@@ -145,12 +145,20 @@ impl<'a> Keyspace<'a> {
         }
     }
 
-    /// The hash and position of a key that is there and not past its time.
+    /// The hash and position of a key that is there and not past its time, and is used now.
     fn find(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let now = self.now_ms;
+        let (hash, position) = self.find_unused(key)?;
+        self.locate(key).1.table.at_mut(position).touch(LastUse::at(now));
+        Some((hash, position))
+    }
+
+    /// As [`Keyspace::find`], but that is no use of the key.
+    fn find_unused(&mut self, key: &[u8]) -> Option<(u64, usize)> {
         let now = self.now_ms;
         let (hash, shard) = self.locate(key);
         let position = shard.table.find(hash, key)?;
-        if !shard.table.at(position).is_expired(now) {
+        if !shard.is_expired(hash, position, now) {
             return Some((hash, position));
         }
         let engine = self.engine;
@@ -163,6 +171,19 @@ impl<'a> Keyspace<'a> {
     pub fn read(&mut self, key: &[u8]) -> Option<&Value> {
         let (_, position) = self.find(key)?;
         Some(&self.locate(key).1.table.at(position).value)
+    }
+
+    /// What a key holds, which is looked at as `TYPE`, `TTL` and `OBJECT` do: without its being a use.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
+        let (_, position) = self.find_unused(key)?;
+        Some(&self.locate(key).1.table.at(position).value)
+    }
+
+    /// How long ago a key was used last, in milliseconds.
+    pub fn idle_ms(&mut self, key: &[u8]) -> Option<u64> {
+        let now = LastUse::at(self.now_ms);
+        let (_, position) = self.find_unused(key)?;
+        Some(self.locate(key).1.table.at(position).last_use().idle_ms(now))
     }
 
     /// What a key holds, to change.
@@ -186,16 +207,17 @@ impl<'a> Keyspace<'a> {
                 (hash, &shards[at].1)
             }
         };
-        let entry = shard.table.at(shard.table.find(hash, key)?);
-        (!entry.is_expired(self.now_ms)).then_some(&entry.value)
+        let position = shard.table.find(hash, key)?;
+        (!shard.is_expired(hash, position, self.now_ms)).then(|| &shard.table.at(position).value)
     }
 
     fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Value) -> &mut Value {
+        let now = LastUse::at(self.now_ms);
         let found = self.find(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => position,
-            None => shard.insert(hash, key, make()),
+            None => shard.insert(hash, key, make(), now),
         };
         &mut shard.table.at_mut(position).value
     }
@@ -205,9 +227,11 @@ impl<'a> Keyspace<'a> {
     typed!(List, List, list, list_mut, list_or_new);
     typed!(Set, Set, set, set_mut, set_or_new);
     typed!(SortedSet, SortedSet, sorted_set, sorted_set_mut, sorted_set_or_new);
+    typed!(Stream, Stream, stream, stream_mut, stream_or_new);
 
     /// Puts a value at a key, whatever was there.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) {
+        let now = LastUse::at(self.now_ms);
         let found = self.find(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
@@ -215,13 +239,14 @@ impl<'a> Keyspace<'a> {
                 shard.table.at_mut(position).value = value;
                 position
             }
-            None => shard.insert(hash, key, value),
+            None => shard.insert(hash, key, value, now),
         };
         shard.apply_expiry(hash, position, expiry);
     }
 
     /// Puts a string at a key, whatever was there, into the same memory where it fits.
     pub fn put_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        let now = LastUse::at(self.now_ms);
         let found = self.find(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
@@ -232,7 +257,7 @@ impl<'a> Keyspace<'a> {
                 }
                 position
             }
-            None => shard.insert(hash, key, Value::Str(bytes.into())),
+            None => shard.insert(hash, key, Value::Str(bytes.into()), now),
         };
         shard.apply_expiry(hash, position, expiry);
     }
@@ -240,9 +265,9 @@ impl<'a> Keyspace<'a> {
     /// Takes a key away, with its value and expiry.
     pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
         let (hash, position) = self.find(key)?;
-        let entry = self.locate(key).1.remove_at(hash, position);
-        let expiry = entry.expiry();
-        Some((entry.value, expiry))
+        let removed = self.locate(key).1.remove_at(hash, position);
+        let expiry = removed.expires_at;
+        Some((removed.into_value(), expiry))
     }
 
     /// Takes a key away; whether it was there.
@@ -259,8 +284,8 @@ impl<'a> Keyspace<'a> {
 
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
-        let (_, position) = self.find(key)?;
-        Some(self.locate(key).1.table.at(position).expiry())
+        let (hash, position) = self.find_unused(key)?;
+        Some(self.locate(key).1.expiry(hash, position))
     }
 
     /// Sets when a key expires; whether the key is there. The time must lie ahead: a key whose time
@@ -285,6 +310,12 @@ impl<'a> Keyspace<'a> {
     /// Tells that the effect on this key was that of another command (without its key).
     pub fn changed_as(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
         self.emit(key, command, args);
+    }
+
+    /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.
+    pub fn is_heard(&mut self, key: &[u8]) -> bool {
+        let (hash, _) = self.locate(key);
+        !self.call.quiet && self.engine.feed.wants(hash, key)
     }
 
     fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {

@@ -8,6 +8,7 @@ mod blocking;
 #[cfg(test)]
 mod check;
 mod commands;
+mod deadlines;
 mod index;
 mod keyspace;
 mod prefetch;
@@ -134,8 +135,8 @@ impl Embedded {
     /// Removes a key whose time is over; whether anybody was told. It is nobody's doing, so no actor
     /// is named, and a quiet command does not silence it.
     fn remove_expired(&self, shard: &mut Shard, hash: u64, position: usize) -> bool {
-        let entry = shard.remove_at(hash, position);
-        let key = table::Keyed::key(&entry);
+        let removed = shard.remove_at(hash, position);
+        let key = removed.key();
         let rev = shard.record_change(hash, key);
         if shard.makes_ready(hash, key) {
             self.waiting.leave_behind(key);
@@ -193,7 +194,7 @@ impl Values for Embedded {
         let mut shard = self.shard(hash).lock();
         let mut emitted = false;
         let mut found = shard.table.find(hash, key);
-        if let Some(position) = found.filter(|&position| shard.table.at(position).is_expired(now)) {
+        if let Some(position) = found.filter(|&position| shard.is_expired(hash, position, now)) {
             emitted = self.remove_expired(&mut shard, hash, position);
             found = None;
         }

@@ -86,7 +86,7 @@ impl Embedded {
         let hash = key_hash(key);
         let mut shard = self.shard(hash).lock();
         let found = shard.table.find(hash, key);
-        let expired = found.filter(|&position| shard.table.at(position).is_expired(now));
+        let expired = found.filter(|&position| shard.is_expired(hash, position, now));
         let emitted = expired.is_some_and(|position| self.remove_expired(&mut shard, hash, position));
         shard.watches.add(hash, key);
         let since = shard.rev();

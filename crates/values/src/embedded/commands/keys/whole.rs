@@ -44,7 +44,7 @@ pub(super) fn keys(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let mut found = KeyList::default();
     for number in 0..SHARDS {
         keys.visit_unexpired(number, |shard| {
-            let keys = shard.table.entries().iter().map(Entry::key);
+            let keys = shard.table.iter().map(Entry::key);
             keys.filter(|key| glob_matches(argv[1], key)).for_each(|key| found.push(key));
         });
     }
@@ -130,11 +130,10 @@ pub(super) fn scan(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let mut found = KeyList::default();
     while left > 0 && number < SHARDS {
         within = keys.visit(number, |keys| {
-            let table = &keys.shard(number).table;
-            let (positions, next) = table.scan(within, left);
+            let shard = keys.shard(number);
+            let (positions, next) = shard.table.scan(within, left);
             left -= positions.len();
-            let entries = table.entries()[positions].iter();
-            let entries = entries.filter(|entry| !entry.is_expired(now) && options.wants(entry));
+            let entries = shard.unexpired(positions, now).filter(|entry| options.wants(entry));
             entries.for_each(|entry| found.push(entry.key()));
             next
         });
