@@ -49,8 +49,8 @@ impl<'a> Pair<'a> {
     pub fn play(&mut self, commands: &[Argv]) -> Result<(), Difference> {
         let mut pipeline = Vec::new();
         for (at, command) in commands.iter().enumerate() {
-            let is_plain = is_plain(self.rule_of(command));
-            if is_plain {
+            let rule = self.rule_of(command);
+            if is_plain(rule) || rule == Rule::AtOnce && self.transaction.is_open {
                 pipeline.push(at);
             } else if !self.transaction.is_open {
                 self.play_plain(commands, &std::mem::take(&mut pipeline))?;
