@@ -16,6 +16,11 @@ pub trait ReplySink {
     fn integer(&mut self, value: i64);
     /// A floating-point number (a bulk in RESP2).
     fn double(&mut self, value: f64);
+    /// A floating-point number that is shown with decimals, never with an exponent, where numbers are
+    /// text ([`crate::format_decimal`]).
+    fn decimal(&mut self, value: f64) {
+        self.double(value);
+    }
     /// No value.
     fn null(&mut self);
     /// No array (distinct from [`ReplySink::null`] in RESP2 alone).

@@ -8,6 +8,9 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+pub(super) use add::{Options, add_scored};
+pub(super) use range::store;
+
 use super::Handler;
 use crate::command::Name;
 

@@ -229,7 +229,12 @@ pub(super) fn zrangestore(
 }
 
 /// Puts a result at a key, whatever was there; an empty one takes the key away.
-pub(super) fn store(keys: &mut Keyspace<'_>, key: &[u8], result: SortedSet, reply: &mut dyn ReplySink) {
+pub(in crate::embedded::commands) fn store(
+    keys: &mut Keyspace<'_>,
+    key: &[u8],
+    result: SortedSet,
+    reply: &mut dyn ReplySink,
+) {
     reply.integer(result.len() as i64);
     let has_changed = if result.is_empty() {
         keys.remove(key)
