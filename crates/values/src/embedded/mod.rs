@@ -21,7 +21,9 @@ pub use keyspace::Keyspace;
 pub use shard::Expiry;
 
 use crate::command::COMMANDS;
-use crate::{Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash};
+use crate::{
+    Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash,
+};
 use commands::Handler;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
