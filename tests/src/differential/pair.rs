@@ -128,6 +128,12 @@ impl<'a> Pair<'a> {
         {
             return Ok(());
         }
+        if let Rule::OfList(place) = rule
+            && let Some(key) = command.get(place)
+            && state::look(self.reference, vec![b"TYPE".to_vec(), key.clone()]) != Resp::simple("list")
+        {
+            return Ok(());
+        }
         if rule == Rule::KeyCount {
             self.reference.settle();
             self.subject.settle();

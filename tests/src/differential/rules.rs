@@ -38,6 +38,8 @@ pub enum Rule {
     KeyCount,
     /// A range by member, of the key at this place: defined only where all scores are the same.
     Lex(usize),
+    /// An order that is defined only where the key at this place holds a list.
+    OfList(usize),
 }
 
 /// The rule for this command, whose reply comes in this protocol.

@@ -5,6 +5,9 @@
 //! a door does.
 
 mod connection;
+mod geo;
+mod hyperloglog;
+mod sorting;
 mod transactions;
 
 use super::commands::Weighted;
@@ -15,7 +18,8 @@ use crate::resp::Argv;
 pub use transactions::{Step, transaction};
 
 /// Families that the engine answers.
-pub const ENGINE: &[&Family] = &[];
+pub const ENGINE: &[&Family] =
+    &[&geo::FAMILY, &hyperloglog::FAMILY, &sorting::FAMILY, &sorting::BIT_FIELDS];
 
 /// Families that only a door answers.
 pub const DOOR: &[&Family] = &[&connection::FAMILY, &transactions::FAMILY];
