@@ -8,6 +8,7 @@ mod connection;
 mod geo;
 mod hyperloglog;
 mod sorting;
+mod streams;
 mod transactions;
 
 use super::commands::Weighted;
@@ -15,11 +16,12 @@ use super::random::Random;
 use super::rules::Rule;
 use crate::resp::Argv;
 
+pub use streams::without_times;
 pub use transactions::{Step, transaction};
 
 /// Families that the engine answers.
 pub const ENGINE: &[&Family] =
-    &[&geo::FAMILY, &hyperloglog::FAMILY, &sorting::FAMILY, &sorting::BIT_FIELDS];
+    &[&geo::FAMILY, &hyperloglog::FAMILY, &sorting::FAMILY, &sorting::BIT_FIELDS, &streams::FAMILY];
 
 /// Families that only a door answers.
 pub const DOOR: &[&Family] = &[&connection::FAMILY, &transactions::FAMILY];

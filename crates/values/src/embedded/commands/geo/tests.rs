@@ -37,7 +37,7 @@ fn places_are_told_and_measured() {
     check.check("geodist nokey a b", "nil");
     check.check("geodist sicily a b yd", "ERR unsupported unit provided. please use M, KM, FT, MI");
     check.check("geohash sicily Palermo nobody Catania", "[sqc8b49rny0 nil sqdtr74hyu0]");
-    let pos = "[[13.361389338970184 38.115556395496299] nil]";
+    let pos = "[[13.36138933897018433 38.11555639549629859] nil]";
     check.check("geopos sicily Palermo nobody", pos);
     check.check("geopos nokey a", "[nil]");
 }

@@ -240,7 +240,7 @@ fn store(keys: &mut Keyspace<'_>, target: &[u8], result: List, reply: &mut dyn R
     let has_changed = if result.is_empty() {
         keys.remove(target)
     } else {
-        keys.put(target, Value::List(Box::new(result)), Expiry::Never);
+        keys.put(target, Value::List(result), Expiry::Never);
         true
     };
     if has_changed {

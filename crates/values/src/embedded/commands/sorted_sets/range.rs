@@ -239,7 +239,7 @@ pub(in crate::embedded::commands) fn store(
     let has_changed = if result.is_empty() {
         keys.remove(key)
     } else {
-        keys.put(key, Value::SortedSet(Box::new(result)), Expiry::Never);
+        keys.put(key, Value::SortedSet(result), Expiry::Never);
         true
     };
     if has_changed {
