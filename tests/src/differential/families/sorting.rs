@@ -85,5 +85,5 @@ fn word(name: &str, random: &mut Random) -> Option<Vec<u8>> {
 /// Elements that are not sorted, or that are equal by letters, come in an order that is a set's own.
 fn rule(name: &[u8], command: &[Vec<u8>]) -> Option<Rule> {
     let has = |option: &[u8]| command.iter().any(|word| word.eq_ignore_ascii_case(option));
-    (matches!(name, b"SORT" | b"SORT_RO") && (has(b"BY") || has(b"ALPHA"))).then_some(Rule::OfList(1))
+    matches!(name, b"SORT" | b"SORT_RO").then(|| Rule::Sort { of_list: has(b"BY") || has(b"ALPHA") })
 }
