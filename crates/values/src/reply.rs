@@ -16,6 +16,11 @@ pub trait ReplySink {
     fn integer(&mut self, value: i64);
     /// A floating-point number (a bulk in RESP2).
     fn double(&mut self, value: f64);
+    /// A floating-point number that is shown with decimals, never with an exponent, where numbers are
+    /// text ([`crate::format_decimal`]).
+    fn decimal(&mut self, value: f64) {
+        self.double(value);
+    }
     /// No value.
     fn null(&mut self);
     /// No array (distinct from [`ReplySink::null`] in RESP2 alone).
@@ -28,6 +33,9 @@ pub trait ReplySink {
     fn map(&mut self, len: usize);
     /// `len` pairs: arrays of two in RESP3, flat in RESP2. `2 × len` elements follow.
     fn pairs(&mut self, len: usize);
+    /// A map of `len` keys, each followed by its value, which in RESP2 is `len` arrays of two (and not flat as
+    /// [`ReplySink::map`] is there).
+    fn map_or_pairs(&mut self, len: usize);
     /// A refusal.
     fn error(&mut self, error: &Error);
 }
@@ -43,6 +51,8 @@ pub enum Reply {
     Integer(i64),
     /// See [`ReplySink::double`].
     Double(f64),
+    /// See [`ReplySink::decimal`].
+    Decimal(f64),
     /// See [`ReplySink::null`].
     Null,
     /// See [`ReplySink::null_array`].
@@ -55,6 +65,8 @@ pub enum Reply {
     Map(Vec<(Reply, Reply)>),
     /// See [`ReplySink::pairs`].
     Pairs(Vec<(Reply, Reply)>),
+    /// See [`ReplySink::map_or_pairs`].
+    MapOrPairs(Vec<(Reply, Reply)>),
     /// See [`ReplySink::error`].
     Error(Error),
 }
@@ -74,6 +86,7 @@ impl Reply {
             Reply::Bulk(bytes) => sink.bulk(bytes),
             Reply::Integer(value) => sink.integer(*value),
             Reply::Double(value) => sink.double(*value),
+            Reply::Decimal(value) => sink.decimal(*value),
             Reply::Null => sink.null(),
             Reply::NullArray => sink.null_array(),
             Reply::Array(items) => {
@@ -90,6 +103,10 @@ impl Reply {
             }
             Reply::Pairs(items) => {
                 sink.pairs(items.len());
+                write_pairs(items, sink);
+            }
+            Reply::MapOrPairs(items) => {
+                sink.map_or_pairs(items.len());
                 write_pairs(items, sink);
             }
             Reply::Error(error) => sink.error(error),
@@ -164,6 +181,9 @@ impl ReplySink for Tree {
     fn double(&mut self, value: f64) {
         self.close(Reply::Double(value));
     }
+    fn decimal(&mut self, value: f64) {
+        self.close(Reply::Decimal(value));
+    }
     fn null(&mut self) {
         self.close(Reply::Null);
     }
@@ -182,6 +202,9 @@ impl ReplySink for Tree {
     fn pairs(&mut self, len: usize) {
         self.open(len * 2, |items| Reply::Pairs(two_by_two(items)));
     }
+    fn map_or_pairs(&mut self, len: usize) {
+        self.open(len * 2, |items| Reply::MapOrPairs(two_by_two(items)));
+    }
     fn error(&mut self, error: &Error) {
         self.close(Reply::Error(error.clone()));
     }
@@ -196,6 +219,7 @@ mod tests {
         let tree = Reply::Array(vec![
             Reply::Map(vec![(Reply::Bulk(b"a".to_vec()), Reply::Array(vec![]))]),
             Reply::Pairs(vec![(Reply::Integer(1), Reply::Double(0.5))]),
+            Reply::MapOrPairs(vec![(Reply::Bulk(b"a".to_vec()), Reply::Null)]),
             Reply::Set(vec![Reply::Null, Reply::NullArray]),
             Reply::Status("OK"),
             Reply::Error(Error::Syntax),

@@ -6,6 +6,8 @@ mod ending;
 mod input;
 mod plain;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use ending::cause_of_failure;
 
