@@ -11,10 +11,13 @@ mod dialogue;
 mod encode;
 mod gather;
 mod help;
+mod hyrax;
 mod inline;
 mod monitor;
 mod parse;
+mod push;
 mod reset;
+mod server;
 mod transaction;
 mod waiting;
 
