@@ -1,7 +1,7 @@
 //! What the doors know of each command before it runs is what Redis' `COMMAND` tells of it.
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::Generator;
+use hyrax_tests::differential::{Generator, Vocabulary};
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Argv, Resp, show};
 use hyrax_values::command::{Access, COMMANDS, Command, KeySpec, Place, lookup};
@@ -81,7 +81,7 @@ fn keys_of(command: &Command, call: &Argv) -> Vec<(Vec<u8>, bool)> {
 fn random_commands_have_the_keys_that_redis_finds() {
     let redis = Redis::start();
     let mut client = redis.client();
-    let mut generator = Generator::new(cases::seed(1));
+    let mut generator = Generator::new(cases::seed(1), Vocabulary::Engine);
     let calls: Vec<Argv> = (0..cases::count(20_000)).map(|_| generator.command()).collect();
     let (mut found, mut keyless) = (0, 0);
     for calls in calls.chunks(500) {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::{EngineTarget, Generator, Pair, Random, Target};
+use hyrax_tests::differential::{EngineTarget, Generator, Pair, Random, Target, Vocabulary};
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Argv, Resp, RespClient, show, words};
 use hyrax_types::Change;
@@ -78,7 +78,7 @@ fn random_commands_change_the_same_keys() {
     assert_eq!(redis.run(&words("CLIENT TRACKING ON BCAST")), Resp::simple("OK"));
     let recorder = Arc::new(Recorder::default());
     let mut engine = EngineTarget::heard_by(recorder.clone());
-    let mut generator = Generator::new(cases::seed(1));
+    let mut generator = Generator::new(cases::seed(1), Vocabulary::Engine);
     let mut changes = 0;
     for number in 0..cases::count(20_000) {
         if number % EPISODE_COMMANDS == 0 {
@@ -136,7 +136,7 @@ fn random_changes_replayed_make_the_same_state() {
     let recorder = Arc::new(Recorder::default());
     let mut engine = EngineTarget::heard_by(recorder.clone());
     let mut copy = EngineTarget::new();
-    let mut generator = Generator::new(cases::seed(1));
+    let mut generator = Generator::new(cases::seed(1), Vocabulary::Engine);
     let mut played = Vec::new();
     for number in 1..=cases::count(50_000) {
         let call = generator.command();

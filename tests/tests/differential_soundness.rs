@@ -1,19 +1,33 @@
 //! The differential tests can be trusted: two of the same never differ, and one that is wrong is caught.
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::{Campaign, Finding, RedisTarget, Target};
+use hyrax_tests::differential::{Campaign, Finding, Protocol, RedisTarget, Target, Vocabulary};
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Argv, Resp, words};
 
 #[test]
 fn random_commands_agree_between_two_redis() {
     let (one, other) = (Redis::start(), Redis::start());
-    let campaign = Campaign { seed: cases::seed(1), commands: cases::count(20_000) };
+    let campaign =
+        Campaign { seed: cases::seed(1), commands: cases::count(20_000), vocabulary: Vocabulary::Engine };
     let tally = campaign.must_agree(&mut RedisTarget::new(&one), &mut RedisTarget::new(&other));
     let per_second = tally.commands as f64 / tally.took.as_secs_f64();
     println!("{} commands, {} of them refused, {per_second:.0} a second", tally.commands, tally.errors);
     let refused_percent = 100 * tally.errors / tally.commands;
     assert!((5..50).contains(&refused_percent), "{refused_percent}% refused: too tame, or mostly nonsense");
+}
+
+#[test]
+fn random_commands_agree_between_two_redis_through_their_doors() {
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        let (one, other) = (Redis::start(), Redis::start());
+        let commands = cases::count(20_000);
+        let campaign = Campaign { seed: cases::seed(2), commands, vocabulary: Vocabulary::Door };
+        campaign.must_agree(
+            &mut RedisTarget::over("redis", one.address(), protocol),
+            &mut RedisTarget::over("the other redis", other.address(), protocol),
+        );
+    }
 }
 
 /// A Redis with a fault: before a command runs, or to its reply, `fault` does something wrong.
@@ -44,7 +58,7 @@ impl<F: FnMut(&mut RedisTarget, &[Vec<u8>]) -> Resp> Target for Faulty<F> {
 fn found(fault: impl FnMut(&mut RedisTarget, &[Vec<u8>]) -> Resp) -> Box<Finding> {
     let (one, other) = (Redis::start(), Redis::start());
     let mut faulty = Faulty { redis: RedisTarget::new(&other), fault };
-    let campaign = Campaign { seed: 1, commands: 20_000 };
+    let campaign = Campaign { seed: 1, commands: 20_000, vocabulary: Vocabulary::Engine };
     let finding =
         campaign.run(&mut RedisTarget::new(&one), &mut faulty).expect_err("the fault must be found");
     println!("{finding}");
@@ -130,7 +144,7 @@ fn a_scan_that_misses_an_element_is_found() {
 fn two_empty_servers_have_the_same_state() {
     let (one, other) = (Redis::start(), Redis::start());
     assert_eq!(one.client().run(&words("DBSIZE")), Resp::Integer(0));
-    let campaign = Campaign { seed: 1, commands: 0 };
+    let campaign = Campaign { seed: 1, commands: 0, vocabulary: Vocabulary::Engine };
     let tally = campaign.must_agree(&mut RedisTarget::new(&one), &mut RedisTarget::new(&other));
     assert_eq!(tally.commands, 0);
 }

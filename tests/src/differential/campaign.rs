@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::generator::Generator;
+use super::generator::{Generator, Vocabulary};
 use super::pair::{Difference, Pair};
 use super::random::Random;
 use super::shrink::shrink;
@@ -26,6 +26,8 @@ pub struct Campaign {
     pub seed: u64,
     /// How many to play.
     pub commands: usize,
+    /// Which commands there are.
+    pub vocabulary: Vocabulary,
 }
 
 /// What a campaign without a difference did.
@@ -60,7 +62,7 @@ impl Campaign {
     pub fn run(&self, reference: &mut dyn Target, subject: &mut dyn Target) -> Result<Tally, Box<Finding>> {
         let began = Instant::now();
         let mut pair = Pair::new(reference, subject);
-        let mut generator = Generator::new(self.seed);
+        let mut generator = Generator::new(self.seed, self.vocabulary);
         let mut played = 0;
         while played < self.commands {
             let length = EPISODE_COMMANDS.min(self.commands - played);

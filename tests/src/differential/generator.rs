@@ -1,8 +1,13 @@
 //! Makes commands: mostly right, some spoiled.
 
-use super::commands::GROUPS;
+use std::collections::VecDeque;
+
+use super::commands::{GROUPS, Weighted};
+use super::families::{self, Step, transaction};
 use super::random::Random;
+use super::rules::{is_plain, rule_of};
 use super::syntax::Syntax;
+use super::target::Protocol;
 use super::words::{BAD_EXPIRIES, BAD_NUMBERS, Kind, Words};
 use crate::resp::Argv;
 
@@ -15,14 +20,42 @@ const LONG_PER_MILLE: usize = 10;
 /// The shortest of those.
 const LONG_REPETITION: usize = 30;
 
+/// How many commands in a hundred begin a transaction, where there are any.
+const TRANSACTION_PERCENT: usize = 3;
+
+/// Which commands come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vocabulary {
+    /// Those that the engine answers.
+    Engine,
+    /// Those that a RESP door answers: the engine's, those on connections, and whole transactions.
+    Door,
+}
+
 /// An endless supply of random commands: the same seed gives the same ones.
 #[derive(Debug)]
 pub struct Generator {
+    vocabulary: Vocabulary,
+    /// The rest of the transaction that has begun.
+    transaction: VecDeque<Step>,
     random: Random,
     words: Words,
     commands: Vec<Syntax>,
     /// For each point of all the weights, which command it stands for.
     weights: Vec<usize>,
+}
+
+impl Vocabulary {
+    fn lines(self) -> impl Iterator<Item = Weighted> {
+        let door = if self == Vocabulary::Door { families::DOOR } else { &[] };
+        let families = families::ENGINE.iter().chain(door).flat_map(|family| family.commands);
+        GROUPS.into_iter().flatten().chain(families).copied()
+    }
+}
+
+/// Whether a command of this name ends a transaction that is open.
+fn ends_transaction(name: &[u8]) -> bool {
+    ["EXEC", "DISCARD"].iter().any(|end| name.eq_ignore_ascii_case(end.as_bytes()))
 }
 
 /// A command in the making.
@@ -35,17 +68,49 @@ struct Draft {
 
 impl Generator {
     /// The supply of this seed.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, vocabulary: Vocabulary) -> Self {
         let (mut commands, mut weights) = (Vec::new(), Vec::new());
-        for &(weight, line) in GROUPS.into_iter().flatten() {
+        for (weight, line) in vocabulary.lines() {
             weights.extend(std::iter::repeat_n(commands.len(), weight));
             commands.push(Syntax::of(line));
         }
-        Generator { random: Random::new(seed), words: Words::new(), commands, weights }
+        let (random, words) = (Random::new(seed), Words::new());
+        Generator { vocabulary, transaction: VecDeque::new(), random, words, commands, weights }
     }
 
     /// The next command.
     pub fn command(&mut self) -> Argv {
+        match self.transaction.pop_front() {
+            Some(Step::Word(word)) => vec![word.as_bytes().to_vec()],
+            Some(Step::Watch) => self.watch(),
+            Some(Step::Queued) => self.queued(),
+            Some(Step::Any) => self.single(),
+            None if self.vocabulary == Vocabulary::Door && self.random.chance(TRANSACTION_PERCENT) => {
+                self.transaction = transaction(&mut self.random).into();
+                self.command()
+            }
+            None => self.single(),
+        }
+    }
+
+    fn watch(&mut self) -> Argv {
+        let keys = 1 + self.random.below(3);
+        let keys = (0..keys).map(|_| self.words.word(Kind::Key, &mut self.random));
+        std::iter::once(b"WATCH".to_vec()).chain(keys).collect()
+    }
+
+    /// A command whose reply can be compared without another call right before or after it.
+    fn queued(&mut self) -> Argv {
+        loop {
+            let command = self.single();
+            if is_plain(rule_of(&command, Protocol::Resp3)) && !ends_transaction(&command[0]) {
+                return command;
+            }
+        }
+    }
+
+    /// A command of its own.
+    fn single(&mut self) -> Argv {
         let chosen = *self.random.pick(&self.weights);
         let syntax = self.commands[chosen].clone();
         let mut draft = Draft::default();
@@ -54,6 +119,7 @@ impl Generator {
             self.spoil(&mut draft);
         }
         tame(&mut draft.argv);
+        families::all().for_each(|family| (family.tame)(&mut draft.argv));
         draft.argv
     }
 
@@ -167,31 +233,46 @@ mod tests {
     #[test]
     fn one_seed_makes_the_same_commands() {
         let of_seed = |seed| {
-            let mut generator = Generator::new(seed);
+            let mut generator = Generator::new(seed, Vocabulary::Door);
             (0..500).map(|_| generator.command()).collect::<Vec<_>>()
         };
         assert_eq!(of_seed(1), of_seed(1));
         assert_ne!(of_seed(1), of_seed(2));
     }
 
+    fn names_of(vocabulary: Vocabulary) -> BTreeSet<Vec<u8>> {
+        vocabulary.lines().map(|(_, line)| words(line).swap_remove(0)).collect()
+    }
+
     #[test]
-    fn every_command_comes() {
-        let mut generator = Generator::new(7);
-        let came: BTreeSet<Vec<u8>> =
-            (0..20_000).map(|_| generator.command()[0].to_ascii_uppercase()).collect();
-        let all: BTreeSet<Vec<u8>> =
-            GROUPS.into_iter().flatten().map(|(_, line)| words(line).swap_remove(0)).collect();
-        assert_eq!(came, all);
-        let of_hyrax: BTreeSet<Vec<u8>> = hyrax_values::command::COMMANDS
-            .iter()
-            .map(|command| command.name.to_uppercase().into())
-            .collect();
-        assert_eq!(all, of_hyrax);
+    fn every_syntax_comes() {
+        for vocabulary in [Vocabulary::Engine, Vocabulary::Door] {
+            let mut generator = Generator::new(7, vocabulary);
+            let came: BTreeSet<Vec<u8>> =
+                (0..40_000).map(|_| generator.command()[0].to_ascii_uppercase()).collect();
+            let mut all = names_of(vocabulary);
+            if vocabulary == Vocabulary::Door {
+                all.insert(b"MULTI".to_vec());
+            }
+            assert_eq!(came, all);
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_table_is_generated_or_left_out_for_a_reason() {
+        let generated = names_of(Vocabulary::Engine);
+        for command in hyrax_values::command::COMMANDS {
+            let name = command.name.to_uppercase();
+            let reason = families::NOT_GENERATED.iter().find(|(left_out, _)| *left_out == name);
+            let is_generated = generated.contains(name.as_bytes());
+            assert!(is_generated || reason.is_some(), "{name} is neither generated nor left out");
+            assert!(!is_generated || reason.is_none(), "{name} is generated, and left out: {reason:?}");
+        }
     }
 
     #[test]
     fn a_relative_expiry_is_never_soon_and_never_the_same() {
-        let mut generator = Generator::new(3);
+        let mut generator = Generator::new(3, Vocabulary::Door);
         let mut seen = BTreeSet::new();
         for _ in 0..50_000 {
             let command = generator.command();

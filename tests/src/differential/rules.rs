@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use super::families;
+use super::target::Protocol;
 use crate::resp::Resp;
 
 /// How far apart two remaining times may be, in seconds: both servers got the expiry at slightly different times.
@@ -28,6 +30,8 @@ pub enum Rule {
     Sample,
     /// Some key.
     AnyKey,
+    /// A reply of the same kind, whose content is the server's business.
+    Shape,
     /// A part of a scan, with this many words for each element.
     Scan(usize),
     /// A count of all keys.
@@ -36,9 +40,17 @@ pub enum Rule {
     Lex(usize),
 }
 
-/// The rule for this command.
-pub fn rule_of(command: &[Vec<u8>]) -> Rule {
-    match command[0].to_ascii_uppercase().as_slice() {
+/// The rule for this command, whose reply comes in this protocol.
+pub fn rule_of(command: &[Vec<u8>], protocol: Protocol) -> Rule {
+    let name = command[0].to_ascii_uppercase();
+    if let Some(rule) = families::all().find_map(|family| (family.rule)(&name, command)) {
+        return rule;
+    }
+    match name.as_slice() {
+        // RESP3 tells sets and maps from arrays.
+        b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF" | b"HGETALL" if protocol == Protocol::Resp2 => {
+            Rule::Unordered
+        }
         b"KEYS" | b"HKEYS" | b"HVALS" => Rule::Unordered,
         b"TTL" | b"EXPIRETIME" => Rule::Time(TTL_TOLERANCE_SECONDS),
         b"PTTL" | b"PEXPIRETIME" => Rule::Time(TTL_TOLERANCE_SECONDS * 1000),
@@ -53,6 +65,11 @@ pub fn rule_of(command: &[Vec<u8>]) -> Rule {
         b"ZRANGESTORE" if has_option(command, b"BYLEX") => Rule::Lex(2),
         _ => Rule::Same,
     }
+}
+
+/// Whether the replies alone decide.
+pub fn is_plain(rule: Rule) -> bool {
+    matches!(rule, Rule::Same | Rule::Unordered | Rule::Time(_) | Rule::Scan(_) | Rule::Shape)
 }
 
 fn has_option(command: &[Vec<u8>], option: &[u8]) -> bool {
@@ -73,7 +90,7 @@ pub fn same_time(reference: &Resp, subject: &Resp, tolerance: i64) -> bool {
 /// same kind and length.
 pub fn same_shape(reference: &Resp, subject: &Resp) -> bool {
     match (reference, subject) {
-        (Resp::Bulk(_), Resp::Bulk(_)) => true,
+        (Resp::Bulk(_), Resp::Bulk(_)) | (Resp::Integer(_), Resp::Integer(_)) => true,
         (Resp::Array(ours), Resp::Array(theirs)) | (Resp::Set(ours), Resp::Set(theirs)) => {
             ours.len() == theirs.len()
         }

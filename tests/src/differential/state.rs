@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::families;
 use super::random::Random;
 use super::rules::{same_time, scanned};
 use super::target::Target;
@@ -27,7 +28,7 @@ pub fn compare(
         return Err(told(reference, subject, "keys", &show_keys(&keys), &show_keys(&theirs)));
     }
     let asked: Vec<Argv> = keys.iter().flat_map(|key| [on("TYPE", key), on("PTTL", key)]).collect();
-    let (ours, theirs) = (reference.run_all(&asked), subject.run_all(&asked));
+    let (ours, theirs) = (reference.look(&asked), subject.look(&asked));
     let mut dumps = Vec::with_capacity(keys.len());
     for (at, key) in keys.iter().enumerate() {
         let (type_at, time_at) = (2 * at, 2 * at + 1);
@@ -36,7 +37,7 @@ pub fn compare(
         check(reference, subject, &asked[time_at], &ours[time_at], &theirs[time_at], same)?;
         dumps.push(dump_of(&ours[type_at], key));
     }
-    let (ours, theirs) = (reference.run_all(&dumps), subject.run_all(&dumps));
+    let (ours, theirs) = (reference.look(&dumps), subject.look(&dumps));
     for (at, dump) in dumps.iter().enumerate() {
         check(reference, subject, dump, &ours[at], &theirs[at], Resp::same)?;
     }
@@ -45,13 +46,18 @@ pub fn compare(
 
 /// What a set, hash or sorted set holds: each element with its value or score, if it has one.
 pub fn contents(target: &mut dyn Target, key: &[u8]) -> Vec<Vec<Resp>> {
-    let kind = target.run(&on("TYPE", key));
-    let dump = target.run(&dump_of(&kind, key));
+    let kind = look(target, on("TYPE", key));
+    let dump = look(target, dump_of(&kind, key));
     elements_of(&dump)
 }
 
+/// The reply to one command that only looks.
+pub fn look(target: &mut dyn Target, command: Argv) -> Resp {
+    target.look(&[command]).swap_remove(0)
+}
+
 fn keys(target: &mut dyn Target) -> Result<BTreeSet<Resp>, String> {
-    let reply = target.run(&words("KEYS *"));
+    let reply = look(target, words("KEYS *"));
     match reply.elements() {
         Some(keys) => Ok(keys.iter().cloned().collect()),
         None => Err(format!("{} answers KEYS * with {reply:?}", target.name())),
@@ -94,7 +100,7 @@ fn dump_of(kind: &Resp, key: impl AsKey) -> Argv {
         "list" => ("LRANGE", "0 -1"),
         "set" => ("SMEMBERS", ""),
         "zset" => ("ZRANGE", "0 -1 WITHSCORES"),
-        _ => ("GET", ""),
+        _ => families::all().find_map(|family| (family.dump)(kind)).unwrap_or(("GET", "")),
     };
     let mut command = on(name, key);
     command.extend(words(range));
@@ -146,7 +152,7 @@ fn compare_scan(
         command.push(cursor);
         command.extend(words("COUNT"));
         command.push(count.as_bytes().to_vec());
-        let reply = subject.run(&command);
+        let reply = look(subject, command.clone());
         let Some((next, elements)) = scanned(&reply) else {
             return Err(format!("{} answers {} with {reply:?}", subject.name(), crate::resp::show(&command)));
         };

@@ -1,14 +1,30 @@
 //! What answers commands.
 
+use std::net::SocketAddr;
+
 use crate::peers::Redis;
 use crate::resp::{Argv, Resp, RespClient, words};
 
-/// Something that answers Redis commands, with RESP3's types of reply.
+/// In which form replies come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Arrays, bulks, integers: sets and maps are arrays, doubles are bulks.
+    Resp2,
+    /// Every reply says what it is.
+    Resp3,
+}
+
+/// Something that answers Redis commands.
 ///
 /// There is no way to move its clock: a real Redis has none, so the generated commands do without.
 pub trait Target {
     /// Its name in a finding.
     fn name(&self) -> &str;
+
+    /// In which form its replies come.
+    fn protocol(&self) -> Protocol {
+        Protocol::Resp3
+    }
 
     /// Runs one command.
     fn run(&mut self, command: &[Vec<u8>]) -> Resp;
@@ -18,29 +34,48 @@ pub trait Target {
         commands.iter().map(|command| self.run(command)).collect()
     }
 
-    /// Forgets every key.
+    /// The bytes of the replies to the last commands that were run, where there is a wire between.
+    fn wire(&self) -> &[Vec<u8>] {
+        &[]
+    }
+
+    /// Runs commands that only look at its state, beside whatever the commands so far have left open. The replies
+    /// have RESP3's types.
+    fn look(&mut self, commands: &[Argv]) -> Vec<Resp> {
+        self.run_all(commands)
+    }
+
+    /// Forgets every key, and ends what the commands so far have left open.
     fn reset(&mut self);
 
     /// Stops counting keys that are past their time, if it ever does; called before all keys are counted.
     fn settle(&mut self) {}
 }
 
-/// A server that speaks RESP3: a real Redis, or Hyrax through its RESP door.
+/// A server behind a RESP door: a real Redis, or Hyrax.
 #[derive(Debug)]
 pub struct RedisTarget {
     name: String,
+    protocol: Protocol,
+    /// Gets the commands.
     client: RespClient,
+    /// Looks at the state. Another connection, since a transaction may be open on the first.
+    looking: RespClient,
+    wire: Vec<Vec<u8>>,
 }
 
 impl RedisTarget {
-    /// This Redis.
+    /// This Redis, in RESP3.
     pub fn new(redis: &Redis) -> Self {
-        RedisTarget::over("redis", redis.client())
+        RedisTarget::over("redis", redis.address(), Protocol::Resp3)
     }
 
-    /// Whatever is at the other end of `client`.
-    pub fn over(name: &str, client: RespClient) -> Self {
-        RedisTarget { name: name.to_owned(), client: client.resp3() }
+    /// The server at `address`.
+    pub fn over(name: &str, address: SocketAddr, protocol: Protocol) -> Self {
+        let client = RespClient::connect(address);
+        let client = if protocol == Protocol::Resp3 { client.resp3() } else { client };
+        let looking = RespClient::connect(address).resp3();
+        RedisTarget { name: name.to_owned(), protocol, client, looking, wire: Vec::new() }
     }
 }
 
@@ -49,21 +84,39 @@ impl Target for RedisTarget {
         &self.name
     }
 
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     fn run(&mut self, command: &[Vec<u8>]) -> Resp {
-        self.client.run(command)
+        let mut replies = self.run_all(&[command.to_vec()]);
+        replies.swap_remove(0)
     }
 
     fn run_all(&mut self, commands: &[Argv]) -> Vec<Resp> {
-        self.client.pipeline(commands)
+        let replies;
+        (replies, self.wire) = self.client.pipeline_with_bytes(commands).into_iter().unzip();
+        replies
+    }
+
+    fn wire(&self) -> &[Vec<u8>] {
+        &self.wire
+    }
+
+    fn look(&mut self, commands: &[Argv]) -> Vec<Resp> {
+        self.looking.pipeline(commands)
     }
 
     fn reset(&mut self) {
-        let reply = self.client.run(&words("FLUSHALL"));
+        // An error where no transaction is open.
+        self.client.run(&words("DISCARD"));
+        self.client.run(&words("UNWATCH"));
+        let reply = self.looking.run(&words("FLUSHALL"));
         assert_eq!(reply, Resp::simple("OK"), "{} does not flush", self.name);
     }
 
     fn settle(&mut self) {
         // A scan drops the keys past their time that it meets, and this one meets all there can be here.
-        self.client.run(&words("SCAN 0 COUNT 1000000"));
+        self.looking.run(&words("SCAN 0 COUNT 1000000"));
     }
 }

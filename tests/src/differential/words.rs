@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::families;
 use super::random::Random;
 
 /// What a word stands for in the notation of `commands.rs`.
@@ -60,11 +61,13 @@ pub enum Kind {
     AtSeconds,
     /// A time in milliseconds.
     AtMilliseconds,
+    /// A word of this name, of one family's own.
+    Own(&'static str),
 }
 
 impl Kind {
     /// The kind that the notation calls `name`.
-    pub fn named(name: &str) -> Self {
+    pub fn named(name: &'static str) -> Self {
         match name {
             "key" => Kind::Key,
             "string" => Kind::Typed(b's'),
@@ -100,8 +103,20 @@ impl Kind {
             "milliseconds" => Kind::Milliseconds,
             "at-seconds" => Kind::AtSeconds,
             "at-milliseconds" => Kind::AtMilliseconds,
-            _ => panic!("no kind of word is called {name}"),
+            _ => Kind::of_family(name),
         }
+    }
+
+    fn of_family(name: &'static str) -> Self {
+        for family in families::all() {
+            if let Some((_, letter)) = family.keys.iter().find(|(kind, _)| *kind == name) {
+                return Kind::Typed(*letter);
+            }
+            if (family.word)(name, &mut Random::new(0)).is_some() {
+                return Kind::Own(name);
+            }
+        }
+        panic!("no kind of word is called {name}")
     }
 
     /// Whether it says when a key expires.
@@ -172,8 +187,9 @@ const FAR_FUTURE_SECONDS: i64 = 4_102_444_800;
 
 /// Every key there is.
 fn all_keys() -> Vec<Vec<u8>> {
-    let typed =
-        b"snhlezx".iter().flat_map(|&letter| (0..KEYS_EACH).map(move |number| typed_key(letter, number)));
+    let own = families::all().flat_map(|family| family.keys.iter().map(|&(_, letter)| letter));
+    let letters = b"snhlezx".iter().copied().chain(own);
+    let typed = letters.flat_map(|letter| (0..KEYS_EACH).map(move |number| typed_key(letter, number)));
     typed.chain(ODD_KEYS.iter().map(|key| key.to_vec())).collect()
 }
 
@@ -215,6 +231,10 @@ impl Words {
             Kind::Milliseconds => self.relative_expiry(random, 1000),
             Kind::AtSeconds => absolute_expiry(random, 1),
             Kind::AtMilliseconds => absolute_expiry(random, 1000),
+            Kind::Own(name) => {
+                let word = families::all().find_map(|family| (family.word)(name, random));
+                word.unwrap_or_else(|| unreachable!("{name} was some family's when it was named"))
+            }
             _ => plain(kind, random).into_bytes(),
         }
     }

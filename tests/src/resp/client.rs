@@ -1,7 +1,7 @@
 //! A blocking client with pipelining.
 
 use std::collections::VecDeque;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -82,6 +82,32 @@ impl RespClient {
         replies
     }
 
+    /// Runs the commands as [`RespClient::pipeline`] does, and answers beside each reply its bytes.
+    pub fn pipeline_with_bytes(&mut self, commands: &[Argv]) -> Vec<(Resp, Vec<u8>)> {
+        let mut replies = Vec::with_capacity(commands.len());
+        let mut wire = Vec::new();
+        for batch in commands.chunks(PIPELINE_MAX) {
+            wire.clear();
+            batch.iter().for_each(|command| encode(command, &mut wire));
+            self.send_raw(&wire).unwrap_or_else(|error| panic!("the server takes no more commands: {error}"));
+            replies.extend(batch.iter().map(|command| self.read_with_bytes(command)));
+        }
+        replies
+    }
+
+    /// The next reply and its bytes; pushes before it are kept as always.
+    fn read_with_bytes(&mut self, command: &[Vec<u8>]) -> (Resp, Vec<u8>) {
+        loop {
+            let mut recorded = Recorded { stream: &mut self.stream, bytes: Vec::new() };
+            let reply = read_reply(&mut recorded)
+                .unwrap_or_else(|error| panic!("{} got no reply: {error}", show(command)));
+            match reply {
+                push @ Resp::Push(_) => self.pushes.push_back(push),
+                reply => return (reply, recorded.bytes),
+            }
+        }
+    }
+
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
@@ -110,6 +136,33 @@ impl RespClient {
         let push = read_reply(&mut self.stream).unwrap_or_else(|error| panic!("no push came: {error}"));
         assert!(matches!(push, Resp::Push(_)), "{push:?} came where a push was awaited");
         push
+    }
+}
+
+/// A stream that keeps a copy of what is read from it.
+struct Recorded<'a> {
+    stream: &'a mut BufReader<TcpStream>,
+    bytes: Vec<u8>,
+}
+
+impl Read for Recorded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.bytes.extend_from_slice(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl BufRead for Recorded<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.stream.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        // What is consumed has been filled before, so it is there without another read.
+        let consumed = &self.stream.buffer()[..count];
+        self.bytes.extend_from_slice(consumed);
+        self.stream.consume(count);
     }
 }
 

@@ -1,9 +1,11 @@
 //! One shard of the key space: the keys whose hashes fall here, when they expire, and the counter
 //! that orders their changes. Pure state: time is an argument.
 
+use super::blocking::{Awaited, Waiters};
 use super::deadlines::Deadlines;
 use super::table::{Keyed, Table};
 use super::values::Value;
+use super::watch::Watches;
 use super::wheel::{Timer, Wheel};
 use crate::key_hash;
 use hyrax_types::Revision;
@@ -144,11 +146,22 @@ pub(super) struct Shard {
     deadlines: Deadlines,
     wheel: Wheel,
     rev: Revision,
+    /// Keys that transactions watch.
+    pub watches: Watches,
+    /// Commands that wait for keys here.
+    pub waiters: Waiters,
 }
 
 impl Shard {
     pub fn new(now_ms: u64, rev: Revision) -> Self {
-        Shard { table: Table::default(), deadlines: Deadlines::default(), wheel: Wheel::new(now_ms), rev }
+        Shard {
+            table: Table::default(),
+            deadlines: Deadlines::default(),
+            wheel: Wheel::new(now_ms),
+            rev,
+            watches: Watches::default(),
+            waiters: Waiters::default(),
+        }
     }
 
     /// The revision of the newest change of any key here.
@@ -156,10 +169,22 @@ impl Shard {
         self.rev
     }
 
-    /// The revision of a change being made.
-    pub fn next_rev(&mut self) -> Revision {
+    /// Notes a change of a key, told or not, and gives its revision.
+    pub fn record_change(&mut self, hash: u64, key: &[u8]) -> Revision {
         self.rev = self.rev.next();
+        self.watches.touch(hash, key, self.rev);
         self.rev
+    }
+
+    /// Whether a change that was just made to a key is what somebody may have waited for. Told once,
+    /// until they are served.
+    pub fn makes_ready(&mut self, hash: u64, key: &[u8]) -> bool {
+        if self.waiters.is_empty() {
+            return false;
+        }
+        let position = self.table.find(hash, key);
+        let awaited = position.and_then(|position| Awaited::of(&self.table.at(position).value));
+        self.waiters.make_ready(hash, key, awaited)
     }
 
     /// Adds a key that is not there yet; gives its position.

@@ -1,0 +1,43 @@
+//! What a client asks of its connection and of the server as a whole.
+
+use super::Family;
+use crate::differential::random::Random;
+use crate::differential::rules::Rule;
+
+/// The family.
+///
+/// Not here: what shows addresses, versions or counters (`INFO`, `CLIENT LIST`), and what changes
+/// the protocol under the comparison (`HELLO 2`, `RESET`, subscriptions).
+pub const FAMILY: Family = Family {
+    word,
+    rule,
+    ..Family::of(&[
+        (2, "PING [ <value> ]"),
+        (2, "ECHO <value>"),
+        (2, "SELECT <database>"),
+        (1, "TIME"),
+        (1, "CLIENT ID"),
+        (1, "CLIENT GETNAME"),
+        (1, "CLIENT SETNAME <client-name>"),
+        (1, "HELLO <no-protocol>"),
+        (1, "PUBLISH <key> <value>"),
+        (1, "COMMAND GETKEYS SET <key> <value>"),
+        (1, "COMMAND GETKEYS MSET { <key> <value> }"),
+        (1, "COMMAND GETKEYS ZUNIONSTORE <key> #{ <key> }"),
+        (1, "COMMAND GETKEYSANDFLAGS COPY <key> <key>"),
+    ])
+};
+
+fn rule(name: &[u8], command: &[Vec<u8>]) -> Option<Rule> {
+    let is_id = name == b"CLIENT" && command.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"ID"));
+    (is_id || name == b"TIME").then_some(Rule::Shape)
+}
+
+fn word(name: &str, random: &mut Random) -> Option<Vec<u8>> {
+    let choices: &[&str] = match name {
+        "client-name" => &["ann", "ann", "", "two words", "line\nend", "\u{e9}"],
+        "no-protocol" => &["1", "4", "abc", "", "-1"],
+        _ => return None,
+    };
+    Some(random.pick(choices).as_bytes().to_vec())
+}
