@@ -167,15 +167,27 @@ impl<'a> Keyspace<'a> {
         None
     }
 
+    /// Counts a read by what it found.
+    fn count_read(&mut self, key: &[u8], is_found: bool) {
+        if !self.call.command.writes {
+            let counts = &mut self.locate(key).1.counts;
+            *(if is_found { &mut counts.hits } else { &mut counts.misses }) += 1;
+        }
+    }
+
     /// What a key holds.
     pub fn read(&mut self, key: &[u8]) -> Option<&Value> {
-        let (_, position) = self.find(key)?;
+        let found = self.find(key);
+        self.count_read(key, found.is_some());
+        let (_, position) = found?;
         Some(&self.locate(key).1.table.at(position).value)
     }
 
     /// What a key holds, which is looked at as `TYPE`, `TTL` and `OBJECT` do: without its being a use.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
-        let (_, position) = self.find_unused(key)?;
+        let found = self.find_unused(key);
+        self.count_read(key, found.is_some());
+        let (_, position) = found?;
         Some(&self.locate(key).1.table.at(position).value)
     }
 
@@ -283,7 +295,9 @@ impl<'a> Keyspace<'a> {
 
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
-        let (hash, position) = self.find_unused(key)?;
+        let found = self.find_unused(key);
+        self.count_read(key, found.is_some());
+        let (hash, position) = found?;
         Some(self.locate(key).1.expiry(hash, position))
     }
 
