@@ -2,7 +2,7 @@
 
 use super::blocking::Serving;
 use super::shard::{Expiry, LastUse, Shard};
-use super::values::{Hash, List, Set, SortedSet, Str, Value};
+use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
 use super::{Embedded, SHARDS, shard_number};
 use crate::{Call, Error, Feed, key_hash};
 use hyrax_types::Change;
@@ -239,6 +239,7 @@ impl<'a> Keyspace<'a> {
     typed!(List, List, list, list_mut, list_or_new);
     typed!(Set, Set, set, set_mut, set_or_new);
     typed!(SortedSet, SortedSet, sorted_set, sorted_set_mut, sorted_set_or_new);
+    typed!(Stream, Stream, stream, stream_mut, stream_or_new);
 
     /// Puts a value at a key, whatever was there.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) {
@@ -323,6 +324,12 @@ impl<'a> Keyspace<'a> {
     /// Tells that the effect on this key was that of another command (without its key).
     pub fn changed_as(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
         self.emit(key, command, args);
+    }
+
+    /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.
+    pub fn is_heard(&mut self, key: &[u8]) -> bool {
+        let (hash, _) = self.locate(key);
+        !self.call.quiet && self.engine.feed.wants(hash, key)
     }
 
     fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {

@@ -12,6 +12,7 @@ mod numbers;
 mod sample;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 
 use super::Keyspace;
@@ -42,6 +43,7 @@ pub(super) fn handler(name: Name) -> Handler {
         .or_else(|| lists::handler(name))
         .or_else(|| sets::handler(name))
         .or_else(|| sorted_sets::handler(name))
+        .or_else(|| streams::handler(name))
         .or_else(|| keys::handler(name))
         .unwrap_or(Handler::Whole(|_, argv, _| Err(crate::command::unknown(argv))))
 }
