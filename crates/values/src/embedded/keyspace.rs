@@ -174,16 +174,23 @@ impl<'a> Keyspace<'a> {
         Some(&self.locate(key).1.table.at(position).value)
     }
 
-    /// The same as [`Keyspace::find`], but who only reads tells of a key that is not there.
+    /// The same as [`Keyspace::find`], but looks of those who only read are noted.
     fn find_to_read(&mut self, key: &[u8]) -> Option<(u64, usize)> {
         let found = self.find(key);
-        self.tell_missing(found.is_some(), key);
+        self.note_read(found.is_some(), key);
         found
     }
 
-    /// Tells of a key that a command which only reads has not found.
-    fn tell_missing(&mut self, found: bool, key: &[u8]) {
-        if !found && !self.call.command.writes {
+    /// Counts a look at a key by a command which only reads, and tells of one that is not there.
+    fn note_read(&mut self, found: bool, key: &[u8]) {
+        if self.call.command.writes {
+            return;
+        }
+        let counts = &mut self.locate(key).1.counts;
+        if found {
+            counts.hits += 1;
+        } else {
+            counts.misses += 1;
             self.notify(EventClass::Missed, "keymiss", key);
         }
     }
@@ -202,7 +209,7 @@ impl<'a> Keyspace<'a> {
     /// What a key holds, which is looked at as `TYPE` and `EXISTS` do: without its being a use.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
         let found = self.find_unused(key);
-        self.tell_missing(found.is_some(), key);
+        self.note_read(found.is_some(), key);
         let (_, position) = found?;
         Some(&self.locate(key).1.table.at(position).value)
     }
@@ -328,7 +335,7 @@ impl<'a> Keyspace<'a> {
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
         let found = self.find_unused(key);
-        self.tell_missing(found.is_some(), key);
+        self.note_read(found.is_some(), key);
         let (hash, position) = found?;
         Some(self.locate(key).1.expiry(hash, position))
     }
