@@ -101,6 +101,13 @@ pub const MONITORED_KEY_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
 /// A monitored prefix. A change is looked up once for each length of a prefix that is monitored.
 pub const PREFIX_BYTES_MAX: usize = 1024;
 
+/// Keys that one session watches for a transaction. Each of them is locked together with the
+/// transaction's own; real ones watch a handful.
+pub const WATCHES_PER_SESSION_MAX: usize = 1_000;
+
+/// Keys that one command waits for. Each keeps a place in a queue for as long as the command waits.
+pub const AWAITED_KEYS_MAX: usize = 1_000;
+
 /// EKG entries of one session, by default.
 pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 

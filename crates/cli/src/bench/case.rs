@@ -5,13 +5,37 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use super::plain::{Door, Plain};
+
 /// A kind of load, as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
-    /// Read random keys
+    /// Read random strings
     Get,
-    /// Write random keys
+    /// Write random strings
     Set,
+    /// Count
+    Incr,
+    /// Add to lists
+    Lpush,
+    /// Take from lists
+    Lpop,
+    /// Write fields of hashes
+    Hset,
+    /// Add to sets
+    Sadd,
+    /// Change scores in sorted sets
+    Zadd,
+    /// Read sorted sets of 100
+    Zrange,
+    /// Write ten strings at once
+    Mset,
+    /// All from incr to mset
+    Commands,
+    /// Publish to many subscribers
+    Publish,
+    /// Hold many small keys
+    Memory,
     /// Change one key that many monitor
     FanOut,
     /// Change many keys that a few monitor each
@@ -27,6 +51,8 @@ pub enum Workload {
 /// The numbers that a user may set; each workload has its own defaults.
 #[derive(Clone, Debug)]
 pub struct Sizes {
+    /// How plain commands reach a Hyrax.
+    pub door: Door,
     /// Keys in all.
     pub keys: Option<u64>,
     /// Monitors of a key; for `idle`, connections.
@@ -36,7 +62,7 @@ pub struct Sizes {
     /// Connections that send requests.
     pub connections: usize,
     /// Requests that a connection sends at once.
-    pub pipeline: usize,
+    pub pipelines: Vec<u64>,
     /// Bytes of a value.
     pub value_bytes: usize,
     /// Requests in all.
@@ -47,13 +73,44 @@ pub struct Sizes {
     pub threads: usize,
 }
 
+/// Requests at once where nothing else is said.
+const PIPELINE: u64 = 16;
+/// The same for `get` and `set`, where it matters most.
+const PIPELINES: [u64; 3] = [1, PIPELINE, 64];
+/// Publishers in the case that has several.
+const PUBLISHERS: u64 = 10;
+
+impl Sizes {
+    fn pipelines(&self, default: &[u64]) -> Vec<u64> {
+        if self.pipelines.is_empty() { default.to_vec() } else { self.pipelines.clone() }
+    }
+
+    /// Requests at once where a workload has only one such number.
+    pub fn pipeline(&self) -> u64 {
+        self.pipelines.iter().copied().max().unwrap_or(PIPELINE)
+    }
+}
+
+/// What a key holds, in the measurement of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// A string.
+    String,
+    /// A hash of ten fields.
+    Hash,
+    /// A sorted set of a hundred members.
+    SortedSet,
+}
+
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// See [`Workload::Get`].
-    Get { keys: u64 },
-    /// See [`Workload::Set`].
-    Set { keys: u64 },
+    /// One command, over and over.
+    Plain { command: Plain, keys: u64, pipeline: u64, door: Door },
+    /// See [`Workload::Publish`].
+    Publish { subscribers: u64, publishers: u64, in_flight: u64 },
+    /// See [`Workload::Memory`].
+    Memory { holding: Holding, keys: u64 },
     /// See [`Workload::FanOut`].
     FanOut { monitors: u64, in_flight: u64 },
     /// See [`Workload::Spread`].
@@ -65,18 +122,55 @@ pub enum Case {
 }
 
 impl Workload {
-    /// What is measured by default: everything but `scale`, which takes long.
+    /// What is measured where no workload is named.
     pub const DEFAULT: [Workload; 6] =
         [Workload::Get, Workload::Set, Workload::FanOut, Workload::Spread, Workload::Idle, Workload::Ekg];
 
+    /// The commands that `commands` stands for.
+    const COMMANDS: [Plain; 8] = [
+        Plain::Incr,
+        Plain::Lpush,
+        Plain::Lpop,
+        Plain::Hset,
+        Plain::Sadd,
+        Plain::Zadd,
+        Plain::Zrange,
+        Plain::Mset,
+    ];
+
     /// The cases of the workload at these sizes.
     pub fn cases(self, sizes: &Sizes) -> Vec<Case> {
-        let keys = sizes.keys.unwrap_or(100_000);
         let monitors = |default| sizes.monitors.unwrap_or(default);
         let windows = sizes.in_flight.iter().copied();
         match self {
-            Workload::Get => vec![Case::Get { keys }],
-            Workload::Set => vec![Case::Set { keys }],
+            Workload::Get => plain(Plain::Get, sizes, &PIPELINES),
+            Workload::Set => plain(Plain::Set, sizes, &PIPELINES),
+            Workload::Incr => plain(Plain::Incr, sizes, &[PIPELINE]),
+            Workload::Lpush => plain(Plain::Lpush, sizes, &[PIPELINE]),
+            Workload::Lpop => plain(Plain::Lpop, sizes, &[PIPELINE]),
+            Workload::Hset => plain(Plain::Hset, sizes, &[PIPELINE]),
+            Workload::Sadd => plain(Plain::Sadd, sizes, &[PIPELINE]),
+            Workload::Zadd => plain(Plain::Zadd, sizes, &[PIPELINE]),
+            Workload::Zrange => plain(Plain::Zrange, sizes, &[PIPELINE]),
+            Workload::Mset => plain(Plain::Mset, sizes, &[PIPELINE]),
+            Workload::Commands => {
+                Workload::COMMANDS.iter().flat_map(|&command| plain(command, sizes, &[PIPELINE])).collect()
+            }
+            Workload::Publish => {
+                let subscribers = monitors(1000);
+                let case = |publishers, in_flight| Case::Publish { subscribers, publishers, in_flight };
+                let several = windows.clone().max().map(|in_flight| case(PUBLISHERS, in_flight));
+                windows.map(|in_flight| case(1, in_flight)).chain(several).collect()
+            }
+            Workload::Memory => {
+                let keys = sizes.keys.unwrap_or(1_000_000);
+                let case = |holding, keys: u64| Case::Memory { holding, keys: keys.max(1) };
+                vec![
+                    case(Holding::String, keys),
+                    case(Holding::Hash, keys / 10),
+                    case(Holding::SortedSet, keys / 100),
+                ]
+            }
             Workload::FanOut => {
                 windows.map(|in_flight| Case::FanOut { monitors: monitors(1000), in_flight }).collect()
             }
@@ -89,12 +183,18 @@ impl Workload {
             Workload::Scale => {
                 let in_flight = windows.max().unwrap_or(1);
                 let (few, many) = (1_000, sizes.keys.unwrap_or(1_000_000));
+                let at = |command, keys| Case::Plain {
+                    command,
+                    keys,
+                    pipeline: sizes.pipeline(),
+                    door: sizes.door,
+                };
                 let fan_out = |monitors| Case::FanOut { monitors, in_flight };
                 vec![
-                    Case::Get { keys: few },
-                    Case::Get { keys: many },
-                    Case::Set { keys: few },
-                    Case::Set { keys: many },
+                    at(Plain::Get, few),
+                    at(Plain::Get, many),
+                    at(Plain::Set, few),
+                    at(Plain::Set, many),
                     fan_out(10),
                     fan_out(monitors(10_000)),
                 ]
@@ -103,17 +203,26 @@ impl Workload {
     }
 }
 
+fn plain(command: Plain, sizes: &Sizes, pipelines: &[u64]) -> Vec<Case> {
+    let door = sizes.door;
+    let keys = sizes.keys.unwrap_or(command.keys(door));
+    let case = |pipeline| Case::Plain { command, keys, pipeline, door };
+    sizes.pipelines(pipelines).into_iter().map(case).collect()
+}
+
 impl Case {
     /// How many operations are counted: deliveries where there are any, requests otherwise.
     pub fn counts_deliveries(self) -> bool {
-        matches!(self, Case::FanOut { .. } | Case::Spread { .. })
+        matches!(self, Case::FanOut { .. } | Case::Spread { .. } | Case::Publish { .. })
     }
 
     /// Whether `other` is the same load at another size.
     pub fn is_resized(self, other: Case) -> bool {
         match (self, other) {
-            (Case::Get { keys: a }, Case::Get { keys: b })
-            | (Case::Set { keys: a }, Case::Set { keys: b }) => a != b,
+            (
+                Case::Plain { command: one, keys: a, pipeline: c, .. },
+                Case::Plain { command: two, keys: b, pipeline: d, .. },
+            ) => one == two && a != b && c == d,
             (Case::FanOut { monitors: a, in_flight: c }, Case::FanOut { monitors: b, in_flight: d }) => {
                 a != b && c == d
             }
@@ -125,7 +234,9 @@ impl Case {
     pub fn connections(self, sizes: &Sizes) -> u64 {
         let drivers = sizes.connections as u64;
         match self {
-            Case::Get { .. } | Case::Set { .. } => drivers,
+            Case::Plain { .. } => drivers,
+            Case::Memory { .. } => 1,
+            Case::Publish { subscribers, publishers, .. } => subscribers.saturating_add(publishers),
             Case::FanOut { monitors, .. } => monitors.saturating_add(1),
             Case::Spread { keys, monitors, .. } => keys.saturating_mul(monitors).saturating_add(1),
             Case::Idle { connections } => connections,
@@ -137,8 +248,22 @@ impl Case {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Case::Get { keys } => write!(f, "get, {} keys", Grouped(*keys)),
-            Case::Set { keys } => write!(f, "set, {} keys", Grouped(*keys)),
+            Case::Plain { command, keys, pipeline, door } => {
+                let lines = if *door == Door::Line { " as lines" } else { "" };
+                write!(f, "{}{lines}, {} keys, pipeline {pipeline}", command.name(), Grouped(*keys))
+            }
+            Case::Publish { subscribers, publishers, in_flight } => {
+                let by = if *publishers > 1 { format!(" by {publishers}") } else { String::new() };
+                write!(f, "publish{by} to {}, {in_flight} in flight", Grouped(*subscribers))
+            }
+            Case::Memory { holding, keys } => {
+                let what = match holding {
+                    Holding::String => "strings",
+                    Holding::Hash => "hashes of 10",
+                    Holding::SortedSet => "sorted sets of 100",
+                };
+                write!(f, "memory of {} {what}", Grouped(*keys))
+            }
             Case::FanOut { monitors, in_flight } => {
                 write!(f, "fan-out to {}, {in_flight} in flight", Grouped(*monitors))
             }
@@ -181,9 +306,46 @@ mod tests {
     #[test]
     fn only_another_size_of_the_same_load_is_compared() {
         let fan_out = |monitors, in_flight| Case::FanOut { monitors, in_flight };
+        let plain = |command, keys, pipeline| Case::Plain { command, keys, pipeline, door: Door::Resp };
         assert!(fan_out(10, 64).is_resized(fan_out(10_000, 64)));
         assert!(!fan_out(10, 1).is_resized(fan_out(10_000, 64)));
-        assert!(!Case::Get { keys: 1 }.is_resized(Case::Set { keys: 2 }));
-        assert!(!Case::Get { keys: 1 }.is_resized(Case::Get { keys: 1 }));
+        assert!(plain(Plain::Get, 1, 16).is_resized(plain(Plain::Get, 2, 16)));
+        assert!(!plain(Plain::Get, 1, 16).is_resized(plain(Plain::Set, 2, 16)));
+        assert!(!plain(Plain::Get, 1, 16).is_resized(plain(Plain::Get, 1, 64)));
+    }
+
+    #[test]
+    fn several_pipelines_are_several_cases() {
+        let mut sizes = Sizes {
+            door: Door::Resp,
+            keys: None,
+            monitors: None,
+            in_flight: vec![1, 64],
+            connections: 50,
+            pipelines: Vec::new(),
+            value_bytes: 32,
+            requests: None,
+            time: Duration::from_secs(1),
+            threads: 1,
+        };
+        let names = |workload: Workload, sizes: &Sizes| {
+            workload.cases(sizes).iter().map(Case::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(Workload::Get, &sizes),
+            [1, 16, 64].map(|pipeline| format!("get, 1,000,000 keys, pipeline {pipeline}"))
+        );
+        assert_eq!(names(Workload::Zrange, &sizes), ["zrange of 100, 10,000 keys, pipeline 16"]);
+        assert_eq!(
+            names(Workload::Publish, &sizes),
+            [
+                "publish to 1,000, 1 in flight",
+                "publish to 1,000, 64 in flight",
+                "publish by 10 to 1,000, 64 in flight"
+            ]
+        );
+        sizes.pipelines = vec![8];
+        sizes.door = Door::Line;
+        assert_eq!(names(Workload::Get, &sizes), ["get as lines, 100,000 keys, pipeline 8"]);
     }
 }

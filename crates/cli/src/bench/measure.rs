@@ -6,15 +6,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::case::{Case, Sizes};
+use super::case::{Case, Holding, Sizes};
 use super::generator::{Deliveries, Generator, Limits, Outcome, subscribe};
-use super::process::{cpu_time, resident_bytes};
-use super::requests::{Batch, Keys, Request, key, value};
-use super::target::Target;
+use super::plain::{Door, Filling, LIST_FILL, POPS, Plain};
+use super::process::{cpu_since, cpu_time, resident_bytes};
+use super::requests::{Batch, Keys, Request, Template, value};
+use super::target::{ServerKind, Target};
 use super::wire::Protocol;
 
-/// Requests where nothing else is said, as far as the time allows.
-const REQUESTS: u64 = 2_000_000;
+/// The part of a measurement's requests that goes before it to warm up: one in so many.
+const WARM_UP_SHARE: u64 = 20;
+/// Bytes and requests of a fill that are written at once.
+const FILL_BYTES: usize = 64 * 1024;
+const FILL_REQUESTS: usize = 256;
+/// Of the hashes and sorted sets whose memory is measured.
+const HASH_FIELDS: u64 = 10;
+const SORTED_SET_MEMBERS: u64 = 100;
 /// Deliveries where nothing else is said, as far as the time allows.
 const DELIVERIES: u64 = 5_000_000;
 /// Connections before the first look at memory, so that what a server allocates once is not counted
@@ -32,7 +39,7 @@ pub struct Measurement {
     pub operations: u64,
     /// How long they took.
     pub elapsed: Duration,
-    /// CPU time that the server used, where its process is known.
+    /// CPU time that the server used, where its process is known and the clock fine enough.
     pub cpu: Option<Duration>,
     /// How long after its start it answered its first command, where it was started for this.
     pub answered_after: Option<Duration>,
@@ -52,18 +59,19 @@ pub struct Measurement {
     pub resets: u64,
 }
 
-/// Puts `case` to `target`. `None` where its protocol has nothing of the kind.
+/// Puts `case` to `target`. `None` where it has nothing of the kind.
 pub fn measure(case: Case, sizes: &Sizes, target: &Target) -> Result<Option<Measurement>> {
-    let load = Load { target, sizes };
+    let load = Load { target, sizes, protocol: protocol(case, sizes, target) };
     let measured: Result<Option<Measurement>> = match case {
-        Case::Get { keys } => load.random_keys(keys, Request::Get { key: &key(0) }).map(Some),
-        Case::Set { keys } => {
-            load.random_keys(keys, Request::Set { key: &key(0), value: &value(sizes.value_bytes) }).map(Some)
+        Case::Plain { command, keys, pipeline, .. } => load.plain(command, keys, pipeline).map(Some),
+        Case::Publish { subscribers, publishers, in_flight } => {
+            load.announce(1, subscribers, publishers, in_flight).map(Some)
         }
-        Case::FanOut { monitors, in_flight } => load.announce(1, monitors, in_flight).map(Some),
-        Case::Spread { keys, monitors, in_flight } => load.announce(keys, monitors, in_flight).map(Some),
+        Case::Memory { holding, keys } => load.memory(holding, keys).map(Some),
+        Case::FanOut { monitors, in_flight } => load.announce(1, monitors, 1, in_flight).map(Some),
+        Case::Spread { keys, monitors, in_flight } => load.announce(keys, monitors, 1, in_flight).map(Some),
         Case::Idle { connections } => load.idle(connections).map(Some),
-        Case::Ekg { monitors } => match target.protocol {
+        Case::Ekg { monitors } => match load.protocol {
             Protocol::Line => load.ekg(monitors).map(Some),
             Protocol::Resp => Ok(None),
         },
@@ -72,63 +80,121 @@ pub fn measure(case: Case, sizes: &Sizes, target: &Target) -> Result<Option<Meas
     Ok(measured?.map(with_start))
 }
 
+/// How `target` is spoken to in `case`: a Redis always in its own protocol, a Hyrax by the door that the case is
+/// about.
+fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
+    let door = match case {
+        Case::Plain { door, .. } => door,
+        Case::Memory { .. } => sizes.door,
+        Case::Publish { .. } => Door::Resp,
+        Case::FanOut { .. } | Case::Spread { .. } | Case::Idle { .. } | Case::Ekg { .. } => Door::Line,
+    };
+    match (target.kind, door) {
+        (ServerKind::Hyrax, Door::Line) => Protocol::Line,
+        (ServerKind::Hyrax, Door::Resp) | (ServerKind::Redis, _) => Protocol::Resp,
+    }
+}
+
 struct Load<'a> {
     target: &'a Target,
     sizes: &'a Sizes,
+    protocol: Protocol,
 }
 
 impl Load<'_> {
-    /// Get and set: every connection asks for random ones of keys that are all there.
-    fn random_keys(&self, keys: u64, request: Request<'_>) -> Result<Measurement> {
-        self.fill(keys)?;
-        let Sizes { connections, pipeline, threads, .. } = *self.sizes;
-        let request = self.encode(request)?;
-        let batch = || {
-            let random = fastrand::Rng::new();
-            Batch::new(vec![request.clone(); pipeline], Keys::Random { count: keys, random })
+    /// One command from every connection, to random ones of keys that are all there.
+    fn plain(&self, command: Plain, keys: u64, pipeline: u64) -> Result<Measurement> {
+        let requests = self.sizes.requests.unwrap_or(match command {
+            Plain::Lpop => POPS,
+            _ => u64::MAX,
+        });
+        if let Some(filling) = command.filling(self.sizes.value_bytes) {
+            // A pop takes what is there, in the warm-up as well.
+            let rounds = match command {
+                Plain::Lpop => (requests + requests / WARM_UP_SHARE) / keys / LIST_FILL + 1,
+                _ => 1,
+            };
+            self.fill(keys, rounds, &filling)?;
+        }
+        let Sizes { connections, threads, .. } = *self.sizes;
+        let text = value(self.sizes.value_bytes);
+        let request = self.encode(Request::Command(&command.words(&text)))?;
+        let batch = |connection: usize| {
+            let requests = vec![request.clone(); pipeline as usize];
+            let keys = match command {
+                // In turn, so that no list is empty before the others.
+                Plain::Lpop => {
+                    Keys::Rising { count: keys, next: connection as u64 * keys / connections as u64 % keys }
+                }
+                _ => Keys::Random { count: keys, random: fastrand::Rng::new() },
+            };
+            Batch::new(requests, keys, command.members())
         };
         let threads = threads.min(connections);
         let mut generators = Vec::new();
         for thread in 0..threads {
             let share = connections / threads + usize::from(thread < connections % threads);
-            let drivers = (0..share).map(|_| batch()).collect();
+            let drivers = (0..share).map(|number| batch(number * threads + thread)).collect();
             generators.push(self.connect(drivers, Vec::new(), Deliveries::default())?);
         }
-        let requests = self.sizes.requests.unwrap_or(REQUESTS);
         let outcome = self.run(generators, requests)?;
         Ok(Measurement { operations: outcome.0.requests, ..outcome.1 })
     }
 
-    /// Writes every key once.
-    fn fill(&self, keys: u64) -> Result<()> {
-        const AT_ONCE: usize = 256;
-        let set = self.encode(Request::Set { key: &key(0), value: &value(self.sizes.value_bytes) })?;
-        let batch = Batch::new(vec![set; AT_ONCE], Keys::Rising { count: keys, next: 0, step: 1 });
+    /// Fills every key, so many times.
+    fn fill(&self, keys: u64, rounds: u64, filling: &Filling) -> Result<()> {
+        let request = self.encode(Request::Command(&filling.words()))?;
+        let at_once = (FILL_BYTES / request.bytes.len()).clamp(1, FILL_REQUESTS);
+        let batch = Batch::new(vec![request; at_once], Keys::Rising { count: keys, next: 0 }, 1);
         let mut generator = self.connect(vec![batch], Vec::new(), Deliveries::default())?;
-        let outcome = generator.run(Limits { requests: keys, time: Duration::MAX })?;
-        if outcome.errors > 0 || outcome.requests < keys {
-            bail!("{} of {keys} keys could not be written", keys - outcome.requests + outcome.errors);
+        let requests = keys.saturating_mul(rounds);
+        let outcome = generator.run(Limits { requests, time: Duration::MAX })?;
+        if outcome.errors > 0 || outcome.requests < requests {
+            let failed = requests - outcome.requests + outcome.errors;
+            bail!("{failed} of {requests} requests to fill {keys} keys failed");
         }
         Ok(())
     }
 
-    /// Fan-out and spread: one connection changes keys, and each key's monitors are told.
-    fn announce(&self, keys: u64, monitors: u64, in_flight: u64) -> Result<Measurement> {
+    /// What so many keys take, and what it took to write them.
+    fn memory(&self, holding: Holding, keys: u64) -> Result<Measurement> {
+        let pid = self.known_process()?;
+        let filling = match holding {
+            Holding::String => Filling::string(self.sizes.value_bytes),
+            Holding::Hash => Filling::hash(HASH_FIELDS, self.sizes.value_bytes),
+            Holding::SortedSet => Filling::sorted_set(SORTED_SET_MEMBERS),
+        };
+        let (start, cpu_before) = (Instant::now(), cpu_time(pid));
+        self.fill(keys, 1, &filling)?;
+        let elapsed = start.elapsed();
+        thread::sleep(SETTLE);
+        Ok(Measurement {
+            operations: keys,
+            elapsed,
+            cpu: cpu_since(cpu_before, cpu_time(pid)),
+            resident_bytes: Some(resident(pid)?),
+            ..Measurement::default()
+        })
+    }
+
+    /// Fan-out, spread and publish: some connections change keys, and each key's monitors are told.
+    fn announce(&self, keys: u64, monitors: u64, publishers: u64, in_flight: u64) -> Result<Measurement> {
         let mut listeners = Vec::new();
         for number in 0..keys {
-            let request = self.encode(Request::Subscribe { key: &key(number) })?;
+            let request = self.encode(Request::Subscribe { key: number })?.bytes;
             listeners.extend(std::iter::repeat_n(request, monitors as usize));
         }
         // Half of what may be under way goes out at once while the other half arrives. With one in
         // flight, it is one at a time.
-        let at_once = (in_flight / 2).max(1);
-        let announce =
-            self.encode(Request::Announce { key: &key(0), value: &value(self.sizes.value_bytes) })?;
-        let turns = Keys::Rising { count: keys, next: 0, step: 1 };
-        let batch = Batch::new(vec![announce; at_once as usize], turns);
+        let at_once = (in_flight / 2 / publishers).max(1);
+        let text = value(self.sizes.value_bytes);
+        let announce = self.encode(Request::Announce { key: 0, value: &text })?;
+        let turns = Keys::Rising { count: keys, next: 0 };
+        let batch = Batch::new(vec![announce; at_once as usize], turns, 1);
+        let drivers = vec![batch; publishers as usize];
         let under_way_max = in_flight.saturating_sub(at_once).saturating_mul(monitors);
         let generator =
-            self.connect(vec![batch], listeners, Deliveries { per_request: monitors, under_way_max })?;
+            self.connect(drivers, listeners, Deliveries { per_request: monitors, under_way_max })?;
         let requests = self.sizes.requests.unwrap_or((DELIVERIES / monitors.max(1)).max(100));
         let outcome = self.run(vec![generator], requests)?;
         Ok(Measurement { operations: outcome.0.deliveries, ..outcome.1 })
@@ -136,16 +202,15 @@ impl Load<'_> {
 
     /// EKG churn: every connection joins and leaves, over and over, and the monitors are told.
     fn ekg(&self, monitors: u64) -> Result<Measurement> {
-        let ekg = key(0);
-        let subscribe = self.encode(Request::Subscribe { key: &ekg })?;
+        let subscribe = self.encode(Request::Subscribe { key: 0 })?.bytes;
         let listeners = vec![subscribe; monitors as usize];
         let mut drivers = Vec::new();
         for connection in 0..self.sizes.connections {
-            let join = self.encode(Request::Join { key: &ekg, id: &format!("id{connection}") })?;
-            let leave = self.encode(Request::Leave { key: &ekg })?;
-            let pairs = self.sizes.pipeline.div_ceil(2);
+            let join = self.encode(Request::Join { key: 0, id: &format!("id{connection}") })?;
+            let leave = self.encode(Request::Leave { key: 0 })?;
+            let pairs = self.sizes.pipeline().div_ceil(2) as usize;
             let requests = std::iter::repeat_n([join, leave], pairs).flatten();
-            drivers.push(Batch::new(requests, Keys::Fixed));
+            drivers.push(Batch::new(requests, Keys::Fixed, 1));
         }
         let deliveries =
             Deliveries { per_request: monitors, under_way_max: monitors.saturating_mul(EKG_UNDER_WAY) };
@@ -158,21 +223,16 @@ impl Load<'_> {
 
     /// Connections that subscribe, each to a key of its own, and are then left alone.
     fn idle(&self, connections: u64) -> Result<Measurement> {
-        let Target { address, protocol, pid, .. } = *self.target;
-        let pid = pid.context(
-            "the memory of a server can only be read where its process is known; name it with --pid",
-        )?;
-        let resident =
-            || resident_bytes(pid).ok_or_else(|| anyhow!("the memory of process {pid} cannot be read"));
+        let pid = self.known_process()?;
         let base = IDLE_BASE.min(connections / 2);
         let mut open: Vec<TcpStream> = Vec::new();
         let mut subscribe_up_to = |count: u64| -> Result<u64> {
             for number in open.len() as u64..count {
-                let request = self.encode(Request::Subscribe { key: &key(number) })?;
-                open.push(subscribe(address, protocol, &request)?);
+                let request = self.encode(Request::Subscribe { key: number })?.bytes;
+                open.push(subscribe(self.target.address, self.protocol, &request)?);
             }
             thread::sleep(SETTLE);
-            resident()
+            resident(pid)
         };
         let before = subscribe_up_to(base)?;
         let (start, cpu_before) = (Instant::now(), cpu_time(pid));
@@ -181,7 +241,7 @@ impl Load<'_> {
         Ok(Measurement {
             operations: connections - base,
             elapsed: start.elapsed().saturating_sub(SETTLE),
-            cpu: cpu_time(pid).zip(cpu_before).map(|(after, before)| after.saturating_sub(before)),
+            cpu: cpu_since(cpu_before, cpu_time(pid)),
             resident_bytes: Some(after),
             bytes_per_connection: Some(each),
             ..Measurement::default()
@@ -194,22 +254,29 @@ impl Load<'_> {
         listeners: Vec<Vec<u8>>,
         deliveries: Deliveries,
     ) -> Result<Generator> {
-        Generator::connect(self.target.address, self.target.protocol, drivers, listeners, deliveries)
+        Generator::connect(self.target.address, self.protocol, drivers, listeners, deliveries)
     }
 
-    fn encode(&self, request: Request<'_>) -> Result<Vec<u8>> {
-        request.encode(self.target.protocol).with_context(|| format!("the protocol has no {request:?}"))
+    fn encode(&self, request: Request<'_>) -> Result<Template> {
+        request.encode(self.protocol).with_context(|| format!("the protocol has no {request:?}"))
+    }
+
+    fn known_process(&self) -> Result<u32> {
+        self.target
+            .pid
+            .context("the memory of a server can only be read where its process is known; name it with --pid")
     }
 
     /// Runs the generators, a thread each, first a little to warm up, and takes the server's figures.
     fn run(&self, mut generators: Vec<Generator>, requests: u64) -> Result<(Outcome, Measurement)> {
         let share = requests.div_ceil(generators.len() as u64);
-        let warm_up = Limits { requests: (share / 20).next_multiple_of(2), time: self.sizes.time / 10 };
+        let warm_up =
+            Limits { requests: (share / WARM_UP_SHARE).next_multiple_of(2), time: self.sizes.time / 10 };
         all(&mut generators, warm_up)?;
         let cpu = || self.target.pid.and_then(cpu_time);
         let before = cpu();
         let outcome = all(&mut generators, Limits { requests: share, time: self.sizes.time })?;
-        let used = cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let used = cpu_since(before, cpu());
         let measurement = Measurement {
             answered_after: None,
             operations: 0,
@@ -225,6 +292,10 @@ impl Load<'_> {
         };
         Ok((outcome, measurement))
     }
+}
+
+fn resident(pid: u32) -> Result<u64> {
+    resident_bytes(pid).with_context(|| format!("the memory of process {pid} cannot be read"))
 }
 
 /// Runs all generators at once and adds up what came of it.

@@ -9,6 +9,7 @@
 mod case;
 mod generator;
 mod measure;
+mod plain;
 mod process;
 mod report;
 mod requests;
@@ -17,5 +18,6 @@ mod wire;
 
 pub use case::{Case, Sizes, Workload};
 pub use measure::{Measurement, measure};
+pub use plain::Door;
 pub use report::{Report, Row};
 pub use target::TargetSpec;

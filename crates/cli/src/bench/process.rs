@@ -12,6 +12,17 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     Some(Duration::from_secs_f64(ticks as f64 / per_second as f64))
 }
 
+/// The fewest ticks of the kernel's clock that are taken for a measurement: a tick more or less is then a tenth.
+const TICKS_MIN: f64 = 10.0;
+
+/// The CPU time used between two looks. `None` where it is too short for the kernel's clock, or not known.
+pub fn cpu_since(before: Option<Duration>, after: Option<Duration>) -> Option<Duration> {
+    let used = after?.saturating_sub(before?);
+    let ticks = used.as_secs_f64() * rustix::param::clock_ticks_per_second() as f64;
+    // Times are whole ticks, but not exactly so as floating-point numbers.
+    (ticks > TICKS_MIN - 0.5).then_some(used)
+}
+
 /// Resident memory of process `pid` in bytes. `None` where the system does not tell.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -44,6 +55,16 @@ mod tests {
         assert_eq!(resident_of("Name:\tx\nVmRSS:\t    2048 kB\nThreads:\t1\n"), Some(2 << 20));
         assert_eq!(ticks_of("gone"), None);
         assert_eq!(resident_of(""), None);
+    }
+
+    #[test]
+    fn a_time_too_short_for_the_clock_is_none() {
+        let from = |milliseconds| Some(Duration::from_millis(milliseconds));
+        // A hundred ticks a second, as Linux has them for programs.
+        assert_eq!(cpu_since(from(1000), from(1000)), None);
+        assert_eq!(cpu_since(from(1000), from(1090)), None);
+        assert_eq!(cpu_since(from(1000), from(1100)), from(100));
+        assert_eq!(cpu_since(None, from(5000)), None);
     }
 
     #[test]

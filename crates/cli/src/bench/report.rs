@@ -76,7 +76,8 @@ impl Report {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let mut text = format!("{table}\n");
-        text.push_str("/s and CPU µs count deliveries for fan-out and spread, requests otherwise.\n");
+        text.push_str("/s and CPU µs count deliveries for publish, fan-out and spread, requests otherwise. – stands for what a server \
+             has not, or what is too short for the kernel's clock.\n");
         text.push_str(&format!(
             "CPU is the server's alone. Memory is its resident size; for idle, per connection. Medians of {} run(s).\n",
             self.runs
@@ -208,6 +209,7 @@ fn bytes(value: f64) -> String {
 mod tests {
     use std::time::Duration;
 
+    use super::super::plain::{Door, Plain};
     use super::*;
 
     fn run(operations: u64, cpu_ms: u64) -> Measurement {
@@ -218,6 +220,10 @@ mod tests {
             resident_bytes: Some(2_000_000),
             ..Measurement::default()
         }
+    }
+
+    fn get(keys: u64) -> Case {
+        Case::Plain { command: Plain::Get, keys, pipeline: 16, door: Door::Resp }
     }
 
     fn report(cases: &[(Case, u64)]) -> Report {
@@ -234,7 +240,7 @@ mod tests {
 
     #[test]
     fn medians_and_ratios_are_of_the_middle_run() {
-        let json = report(&[(Case::Get { keys: 5 }, 50)]).to_json();
+        let json = report(&[(get(5), 50)]).to_json();
         let case = &json["cases"][0];
         assert_eq!(case["targets"][0]["cpu_us_per_operation"], 50.0);
         assert_eq!(case["targets"][1]["cpu_us_per_operation"], 100.0);
@@ -246,9 +252,14 @@ mod tests {
 
     #[test]
     fn the_table_shows_every_figure() {
-        let text = report(&[(Case::Get { keys: 1000 }, 50), (Case::Get { keys: 2000 }, 60)]).to_text();
-        for part in ["get, 1,000 keys", "0.50×", "100.00", "2.0 MB", "costs 1.20× the CPU of get, 1,000 keys"]
-        {
+        let text = report(&[(get(1000), 50), (get(2000), 60)]).to_text();
+        for part in [
+            "get, 1,000 keys, pipeline 16",
+            "0.50×",
+            "100.00",
+            "2.0 MB",
+            "costs 1.20× the CPU of get, 1,000 keys",
+        ] {
             assert!(text.contains(part), "{text}\nlacks {part}");
         }
     }

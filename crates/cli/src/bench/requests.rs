@@ -1,60 +1,143 @@
-//! Requests, built once; before a batch is sent only the digits of its keys are written anew.
+//! Requests, built once; before a batch is sent only the digits of its keys and members are written anew.
 
 use super::wire::Protocol;
 
-/// Digits of the number in a key. Keys are all of one length, so that a new number fits in place.
-const DIGITS: usize = 10;
+/// Digits of the number in a key, a member or a score. All are of one length, so that a new number fits in place.
+const DIGITS: usize = 12;
+/// What comes before the digits of a key. Together they make 16 bytes.
+const KEY: &str = "key:";
+/// What comes before the digits of a hash's field, or of a member.
+const MEMBER: &str = "member:";
+
+/// A word of a command.
+#[derive(Clone, Copy, Debug)]
+pub enum Word<'a> {
+    /// The same in every request.
+    Text(&'a str),
+    /// The key of a number.
+    Key(u64),
+    /// The member of a number.
+    Member(u64),
+    /// A score.
+    Score(u64),
+}
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug)]
 pub enum Request<'a> {
-    /// The value of a key.
-    Get { key: &'a str },
-    /// A new value for a key.
-    Set { key: &'a str, value: &'a str },
+    /// A Redis command: its name, its key, and the rest.
+    Command(&'a [Word<'a>]),
     /// To be told of every change of a key (of every message on a channel).
-    Subscribe { key: &'a str },
+    Subscribe { key: u64 },
     /// A change that subscribers are told of: a set, or a publish.
-    Announce { key: &'a str, value: &'a str },
+    Announce { key: u64, value: &'a str },
     /// To be present in an EKG.
-    Join { key: &'a str, id: &'a str },
+    Join { key: u64, id: &'a str },
     /// To be so no more.
-    Leave { key: &'a str },
+    Leave { key: u64 },
+}
+
+/// A request's bytes, and where the numbers in it are.
+#[derive(Clone, Debug, Default)]
+pub struct Template {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    slots: Vec<Slot>,
+}
+
+/// Where the digits of a number begin.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    at: usize,
+    is_key: bool,
 }
 
 impl Request<'_> {
     /// The request's bytes, or `None` where the protocol has nothing of the kind.
-    pub fn encode(self, protocol: Protocol) -> Option<Vec<u8>> {
-        let resp = |words: &[&str]| {
-            let bulks = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
-            format!("*{}\r\n{}", words.len(), bulks.collect::<String>())
-        };
-        // Keys and values are this module's and its callers' own: nothing in them needs escaping.
-        let text = match (protocol, self) {
-            (Protocol::Line, Request::Get { key }) => format!("{{\"cmd\":\"get\",\"key\":\"{key}\"}}\n"),
-            (Protocol::Line, Request::Set { key, value } | Request::Announce { key, value }) => {
-                format!("{{\"cmd\":\"set\",\"key\":\"{key}\",\"args\":[\"{value}\"]}}\n")
-            }
-            (Protocol::Line, Request::Subscribe { key }) => {
-                format!("{{\"cmd\":\"madd\",\"key\":\"{key}\"}}\n")
+    pub fn encode(self, protocol: Protocol) -> Option<Template> {
+        use Word::{Key, Text};
+        let mut template = Template::default();
+        match (protocol, self) {
+            (Protocol::Line, Request::Command(words)) => template.line(words, None)?,
+            (Protocol::Line, Request::Subscribe { key }) => template.line(&[Text("madd"), Key(key)], None)?,
+            (Protocol::Line, Request::Announce { key, value }) => {
+                template.line(&[Text("set"), Key(key), Text(value)], None)?;
             }
             (Protocol::Line, Request::Join { key, id }) => {
-                format!("{{\"cmd\":\"eadd\",\"key\":\"{key}\",\"id\":\"{id}\"}}\n")
+                template.line(&[Text("eadd"), Key(key)], Some(id))?;
             }
-            (Protocol::Line, Request::Leave { key }) => format!("{{\"cmd\":\"erem\",\"key\":\"{key}\"}}\n"),
-            (Protocol::Resp, Request::Get { key }) => resp(&["GET", key]),
-            (Protocol::Resp, Request::Set { key, value }) => resp(&["SET", key, value]),
-            (Protocol::Resp, Request::Subscribe { key }) => resp(&["SUBSCRIBE", key]),
-            (Protocol::Resp, Request::Announce { key, value }) => resp(&["PUBLISH", key, value]),
+            (Protocol::Line, Request::Leave { key }) => template.line(&[Text("erem"), Key(key)], None)?,
+            (Protocol::Resp, Request::Command(words)) => template.resp(words),
+            (Protocol::Resp, Request::Subscribe { key }) => template.resp(&[Text("SUBSCRIBE"), Key(key)]),
+            (Protocol::Resp, Request::Announce { key, value }) => {
+                template.resp(&[Text("PUBLISH"), Key(key), Text(value)]);
+            }
             (Protocol::Resp, Request::Join { .. } | Request::Leave { .. }) => return None,
-        };
-        Some(text.into_bytes())
+        }
+        Some(template)
     }
 }
 
-/// The key of a number.
-pub fn key(number: u64) -> String {
-    format!("key:{number:0DIGITS$}")
+impl Template {
+    /// Words and values are this program's own: nothing in them needs escaping. `None` without a name and a key.
+    fn line(&mut self, words: &[Word<'_>], id: Option<&str>) -> Option<()> {
+        let [Word::Text(name), key, arguments @ ..] = words else { return None };
+        self.text(&format!("{{\"cmd\":\"{}\",\"key\":\"", name.to_lowercase()));
+        self.word(*key);
+        self.text("\"");
+        for (at, argument) in arguments.iter().enumerate() {
+            self.text(if at == 0 { ",\"args\":[\"" } else { ",\"" });
+            self.word(*argument);
+            self.text("\"");
+        }
+        self.text(if arguments.is_empty() { "" } else { "]" });
+        if let Some(id) = id {
+            self.text(&format!(",\"id\":\"{id}\""));
+        }
+        self.text("}\n");
+        Some(())
+    }
+
+    fn resp(&mut self, words: &[Word<'_>]) {
+        self.text(&format!("*{}\r\n", words.len()));
+        for word in words {
+            self.text(&format!("${}\r\n", word.len()));
+            self.word(*word);
+            self.text("\r\n");
+        }
+    }
+
+    fn word(&mut self, word: Word<'_>) {
+        let (prefix, number, is_key) = match word {
+            Word::Text(text) => return self.text(text),
+            Word::Key(number) => (KEY, number, true),
+            Word::Member(number) => (MEMBER, number, false),
+            Word::Score(number) => ("", number, false),
+        };
+        self.text(prefix);
+        self.slots.push(Slot { at: self.bytes.len(), is_key });
+        self.text(&format!("{number:0DIGITS$}"));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+}
+
+impl Word<'_> {
+    fn len(self) -> usize {
+        match self {
+            Word::Text(text) => text.len(),
+            Word::Key(_) => KEY.len() + DIGITS,
+            Word::Member(_) => MEMBER.len() + DIGITS,
+            Word::Score(_) => DIGITS,
+        }
+    }
+}
+
+/// The member of a number.
+pub fn member(number: u64) -> String {
+    format!("{MEMBER}{number:0DIGITS$}")
 }
 
 /// A value of `length` bytes.
@@ -80,8 +163,6 @@ pub enum Keys {
         count: u64,
         /// The next one.
         next: u64,
-        /// How far to go, where several take turns.
-        step: u64,
     },
 }
 
@@ -90,9 +171,9 @@ impl Keys {
         match self {
             Keys::Fixed => None,
             Keys::Random { count, random } => Some(random.u64(..*count)),
-            Keys::Rising { count, next, step } => {
+            Keys::Rising { count, next } => {
                 let number = *next;
-                *next = (number + *step) % *count;
+                *next = (number + 1) % *count;
                 Some(number)
             }
         }
@@ -105,21 +186,28 @@ pub struct Batch {
     bytes: Vec<u8>,
     /// Where each request ends.
     ends: Vec<usize>,
-    /// Where the digits of each request's key begin.
-    digits: Vec<usize>,
+    slots: Vec<Slot>,
     keys: Keys,
+    /// How many members, or scores, are chosen from.
+    members: u64,
+    random: fastrand::Rng,
 }
 
 impl Batch {
-    /// A batch of encoded requests, each of which names one key made by [`key`].
-    pub fn new(requests: impl IntoIterator<Item = Vec<u8>>, keys: Keys) -> Batch {
-        let mut batch = Batch { bytes: Vec::new(), ends: Vec::new(), digits: Vec::new(), keys };
+    /// A batch of these requests, whose members are random ones of the first so many.
+    pub fn new(requests: impl IntoIterator<Item = Template>, keys: Keys, members: u64) -> Batch {
+        let mut batch = Batch {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            slots: Vec::new(),
+            keys,
+            members: members.max(1),
+            random: fastrand::Rng::new(),
+        };
         for request in requests {
-            if !matches!(batch.keys, Keys::Fixed) {
-                let at = request.windows(4).position(|window| window == b"key:");
-                batch.digits.extend(at.map(|at| batch.bytes.len() + at + 4));
-            }
-            batch.bytes.extend_from_slice(&request);
+            let moved = request.slots.iter().map(|slot| Slot { at: slot.at + batch.bytes.len(), ..*slot });
+            batch.slots.extend(moved);
+            batch.bytes.extend_from_slice(&request.bytes);
             batch.ends.push(batch.bytes.len());
         }
         batch
@@ -138,10 +226,11 @@ impl Batch {
         }
     }
 
-    /// Names the next keys.
+    /// Names the next keys and members.
     pub fn renew(&mut self) {
-        for &at in &self.digits {
-            let Some(mut number) = self.keys.next() else { return };
+        for &Slot { at, is_key } in &self.slots {
+            let number = if is_key { self.keys.next() } else { Some(self.random.u64(..self.members)) };
+            let Some(mut number) = number else { continue };
             for digit in self.bytes[at..at + DIGITS].iter_mut().rev() {
                 *digit = b'0' + (number % 10) as u8;
                 number /= 10;
@@ -154,33 +243,63 @@ impl Batch {
 mod tests {
     use super::*;
 
+    const GET: Request<'_> = Request::Command(&[Word::Text("GET"), Word::Key(7)]);
+
     #[test]
     fn requests_are_what_each_protocol_says() {
         let check = |request: Request<'_>, protocol, text: &str| {
-            assert_eq!(request.encode(protocol).as_deref(), Some(text.as_bytes()));
+            let template = request.encode(protocol).unwrap();
+            assert_eq!(String::from_utf8_lossy(&template.bytes), text);
         };
-        check(Request::Get { key: "k" }, Protocol::Line, "{\"cmd\":\"get\",\"key\":\"k\"}\n");
-        check(Request::Get { key: "k" }, Protocol::Resp, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
-        let announce = Request::Announce { key: "k", value: "v" };
-        check(announce, Protocol::Line, "{\"cmd\":\"set\",\"key\":\"k\",\"args\":[\"v\"]}\n");
-        check(announce, Protocol::Resp, "*3\r\n$7\r\nPUBLISH\r\n$1\r\nk\r\n$1\r\nv\r\n");
-        assert!(Request::Leave { key: "k" }.encode(Protocol::Resp).is_none());
+        check(GET, Protocol::Line, "{\"cmd\":\"get\",\"key\":\"key:000000000007\"}\n");
+        check(GET, Protocol::Resp, "*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000007\r\n");
+        let zadd = [Word::Text("ZADD"), Word::Key(1), Word::Score(2), Word::Member(3)];
+        check(
+            Request::Command(&zadd),
+            Protocol::Line,
+            "{\"cmd\":\"zadd\",\"key\":\"key:000000000001\",\"args\":[\"000000000002\",\"member:000000000003\"]}\n",
+        );
+        check(
+            Request::Command(&zadd),
+            Protocol::Resp,
+            "*4\r\n$4\r\nZADD\r\n$16\r\nkey:000000000001\r\n$12\r\n000000000002\r\n$19\r\nmember:000000000003\r\n",
+        );
+        check(
+            Request::Announce { key: 0, value: "v" },
+            Protocol::Resp,
+            "*3\r\n$7\r\nPUBLISH\r\n$16\r\nkey:000000000000\r\n$1\r\nv\r\n",
+        );
+        check(
+            Request::Join { key: 0, id: "me" },
+            Protocol::Line,
+            "{\"cmd\":\"eadd\",\"key\":\"key:000000000000\",\"id\":\"me\"}\n",
+        );
+        assert!(Request::Leave { key: 0 }.encode(Protocol::Resp).is_none());
     }
 
     #[test]
     fn a_batch_names_new_keys_in_place() {
-        let get = Request::Get { key: &key(0) }.encode(Protocol::Line).unwrap();
-        let mut batch = Batch::new(vec![get; 3], Keys::Rising { count: 4, next: 0, step: 1 });
+        let get = GET.encode(Protocol::Line).unwrap();
+        let mut batch = Batch::new(vec![get; 3], Keys::Rising { count: 4, next: 0 }, 1);
         for expected in [[0, 1, 2], [3, 0, 1]] {
             batch.renew();
             let text = String::from_utf8(batch.bytes(3).to_vec()).unwrap();
             let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-            assert_eq!(
-                lines,
-                expected.map(|number| format!("{{\"cmd\":\"get\",\"key\":\"{}\"}}", key(number)))
-            );
+            let line = |number| format!("{{\"cmd\":\"get\",\"key\":\"key:{number:012}\"}}");
+            assert_eq!(lines, expected.map(line));
         }
         assert_eq!(batch.bytes(1).iter().filter(|&&byte| byte == b'\n').count(), 1);
         assert!(batch.bytes(0).is_empty());
+    }
+
+    #[test]
+    fn every_key_of_a_request_is_named_anew_and_members_stay_in_their_range() {
+        let mset = [Word::Text("MSET"), Word::Key(0), Word::Member(9), Word::Key(0), Word::Member(9)];
+        let template = Request::Command(&mset).encode(Protocol::Resp).unwrap();
+        let mut batch = Batch::new([template], Keys::Rising { count: 10, next: 5 }, 1);
+        batch.renew();
+        let text = String::from_utf8(batch.bytes(1).to_vec()).unwrap();
+        assert!(text.contains("key:000000000005") && text.contains("key:000000000006"), "{text}");
+        assert_eq!(text.matches("member:000000000000").count(), 2, "{text}");
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
 use super::generator::open;
-use super::requests::{Request, key};
+use super::requests::{Request, Word};
 use super::wire::Protocol;
 
 /// How long a server may take to be ready.
@@ -71,12 +71,21 @@ impl fmt::Display for TargetSpec {
     }
 }
 
+/// What a server is, as far as that says how to speak to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerKind {
+    /// It has several doors.
+    Hyrax,
+    /// It has one.
+    Redis,
+}
+
 /// A server that is ready to be measured. One that was started for it ends with this value.
 pub struct Target {
     /// Where it listens.
     pub address: SocketAddr,
-    /// What it speaks.
-    pub protocol: Protocol,
+    /// What it is.
+    pub kind: ServerKind,
     /// Its process, where it is known to be on this machine.
     pub pid: Option<u32>,
     /// How long after its process was started it answered its first command.
@@ -101,24 +110,15 @@ impl Drop for Started {
 }
 
 impl TargetSpec {
-    /// What it speaks.
-    pub fn protocol(&self) -> Protocol {
-        match self {
-            TargetSpec::OwnHyrax | TargetSpec::Hyrax { .. } => Protocol::Line,
-            TargetSpec::OwnRedis | TargetSpec::Redis { .. } => Protocol::Resp,
-        }
-    }
-
     /// Starts the server, or finds the one that is running.
     pub fn start(&self) -> Result<Target> {
-        let protocol = self.protocol();
         let begun = Instant::now();
         match self {
             TargetSpec::OwnHyrax => start_hyrax()?.ask_first(begun),
             TargetSpec::OwnRedis => start_redis()?.ask_first(begun),
             TargetSpec::Hyrax { address, pid } => Ok(Target {
                 address: resolve(address)?,
-                protocol,
+                kind: ServerKind::Hyrax,
                 pid: *pid,
                 answered_after: None,
                 _started: None,
@@ -127,7 +127,8 @@ impl TargetSpec {
                 let address = resolve(address)?;
                 // Elsewhere the number would name some other process.
                 let pid = if address.ip().is_loopback() { redis_pid(address)? } else { None };
-                Ok(Target { address, protocol, pid, answered_after: None, _started: None })
+                let kind = ServerKind::Redis;
+                Ok(Target { address, kind, pid, answered_after: None, _started: None })
             }
         }
     }
@@ -136,8 +137,12 @@ impl TargetSpec {
 impl Target {
     /// Asks for a key, and notes when the answer came after `begun`.
     fn ask_first(mut self, begun: Instant) -> Result<Target> {
-        let request =
-            Request::Get { key: &key(0) }.encode(self.protocol).context("a server that has no get")?;
+        let protocol = match self.kind {
+            ServerKind::Hyrax => Protocol::Line,
+            ServerKind::Redis => Protocol::Resp,
+        };
+        let get = Request::Command(&[Word::Text("GET"), Word::Key(0)]);
+        let request = get.encode(protocol).context("a server that has no get")?.bytes;
         let mut stream = open(self.address)?;
         stream.set_read_timeout(Some(START_MAX))?;
         stream.write_all(&request)?;
@@ -171,10 +176,9 @@ fn start_hyrax() -> Result<Target> {
         let address = line.trim_end().split_once("listening on ").map(|(_, address)| address.parse());
         if let Some(Ok(address)) = address {
             started._stdout = Some(lines.into_inner());
-            let protocol = Protocol::Line;
             return Ok(Target {
                 address,
-                protocol,
+                kind: ServerKind::Hyrax,
                 pid: Some(pid),
                 answered_after: None,
                 _started: Some(started),
@@ -209,8 +213,8 @@ fn start_redis() -> Result<Target> {
         }
         thread::sleep(Duration::from_millis(1));
     }
-    let protocol = Protocol::Resp;
-    Ok(Target { address, protocol, pid: Some(pid), answered_after: None, _started: Some(started) })
+    let kind = ServerKind::Redis;
+    Ok(Target { address, kind, pid: Some(pid), answered_after: None, _started: Some(started) })
 }
 
 fn resolve(address: &str) -> Result<SocketAddr> {

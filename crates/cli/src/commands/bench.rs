@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::bench::{Case, Report, Row, Sizes, TargetSpec, Workload, measure};
+use crate::bench::{Case, Door, Report, Row, Sizes, TargetSpec, Workload, measure};
 use crate::open_files;
 
 /// Measure a server, and another beside it.
@@ -16,7 +16,7 @@ use crate::open_files;
 /// --url it starts a server of its own for every measurement.
 #[derive(Args, Debug)]
 pub struct Bench {
-    /// What to measure [default: all but scale]
+    /// What to measure [default: get set fan-out spread idle ekg]
     #[arg(value_enum, value_name = "WORKLOAD")]
     workloads: Vec<Workload>,
     /// A Hyrax that is already running: HOST:PORT
@@ -29,35 +29,41 @@ pub struct Bench {
     /// hyrax://HOST:PORT
     #[arg(long, value_name = "SERVER")]
     against: Option<TargetSpec>,
+    /// How get, set, the other commands and memory reach a Hyrax. The rest have one way each
+    #[arg(long, value_enum, default_value_t = Door::Resp)]
+    door: Door,
     /// How often to measure each; the medians count
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     runs: u64,
-    /// Keys [default: 100000; spread 500; scale 1000000]
+    /// Keys [default: strings 1000000 (as lines 100000); hashes and sets 100000; lists and sorted sets
+    /// 10000; spread 500]. Memory has a tenth as many hashes, a hundredth sorted sets
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=9_999_999_999))]
     keys: Option<u64>,
-    /// Monitors of each key; for idle, connections [default: fan-out 1000, spread 4, idle 10000, ekg
-    /// 10]
+    /// Monitors of each key, subscribers; for idle, connections [default: fan-out and publish 1000,
+    /// spread 4, idle 10000, ekg 10]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     monitors: Option<u64>,
-    /// Changes under way at one time in fan-out and spread, several separated by commas
+    /// Changes under way at one time in publish, fan-out and spread, several separated by commas
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,64", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     in_flight: Vec<u64>,
     /// Connections that send requests
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     connections: u64,
-    /// Requests that a connection sends at once
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    pipeline: u64,
+    /// Requests that a connection sends at once, several separated by commas [default: get and set
+    /// 1,16,64; others 16]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pipeline: Vec<u64>,
     /// Bytes of a value
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     value_bytes: u64,
-    /// Requests of each measurement, as far as --seconds allows [default: by workload]
+    /// Requests of each measurement, as far as --seconds allows [default: by workload; commands as many
+    /// as go]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     requests: Option<u64>,
     /// Longest measurement
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Threads that send requests, of get and set
+    /// Threads that send requests, of get, set and the other commands
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
     threads: u64,
     /// Print JSON, for scripts
@@ -124,11 +130,12 @@ impl Bench {
 
     fn sizes(&self) -> Sizes {
         Sizes {
+            door: self.door,
             keys: self.keys,
             monitors: self.monitors,
             in_flight: self.in_flight.clone(),
             connections: self.connections as usize,
-            pipeline: self.pipeline as usize,
+            pipelines: self.pipeline.clone(),
             value_bytes: self.value_bytes as usize,
             requests: self.requests,
             time: Duration::from_secs(self.seconds),

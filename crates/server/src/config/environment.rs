@@ -47,6 +47,24 @@ pub fn variables() -> impl Iterator<Item = String> {
     VARIABLES.into_iter().map(|(name, ..)| format!("HYRAX_{name}"))
 }
 
+/// Variables of the clients and of the command line.
+const OTHERS: [&str; 3] = ["CONFIG", "URL", "USER"];
+
+/// How many letters may be wrong in a name that is still taken for a misspelling of another.
+const LETTERS_WRONG_MAX: usize = 2;
+
+/// The variable that was meant, where `name` is one of nearly the same name that nobody reads.
+pub fn meant_variable(name: &str) -> Option<String> {
+    let name = name.strip_prefix("HYRAX_")?;
+    let known = || VARIABLES.iter().map(|(known, ..)| *known).chain(OTHERS);
+    if known().any(|known| known == name) {
+        return None;
+    }
+    let distance = |known: &str| strsim::damerau_levenshtein(known, name);
+    let nearest = known().min_by_key(|known| distance(known))?;
+    (distance(nearest) <= LETTERS_WRONG_MAX).then(|| format!("HYRAX_{nearest}"))
+}
+
 /// What the environment says, as `lookup` finds it. Other `HYRAX_*` variables are left alone: clients
 /// have their own, and orchestrators make up more.
 pub(super) fn settings(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, (String, String)> {
@@ -134,6 +152,15 @@ mod tests {
         ] {
             let (named, reason) = check(&[(name, text)]).unwrap_err();
             assert_eq!(named, name, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_noticed() {
+        assert_eq!(meant_variable("HYRAX_LISTN").as_deref(), Some("HYRAX_LISTEN"));
+        assert_eq!(meant_variable("HYRAX_SECRETS").as_deref(), Some("HYRAX_SECRET"));
+        for name in ["HYRAX_LISTEN", "HYRAX_URL", "HYRAX_PORT_2379_TCP_ADDR", "LISTN"] {
+            assert_eq!(meant_variable(name), None, "{name}");
         }
     }
 

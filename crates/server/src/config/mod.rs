@@ -22,7 +22,7 @@ use serde::Serialize;
 
 pub use amount::{BadSize, BadSpan, ByteSize, Span};
 pub use cidr::{BadCidr, Cidr};
-pub use environment::variables;
+pub use environment::{meant_variable, variables};
 pub use listener::{BadListener, Door, DoorSet, ListenAddress, Listener};
 pub use log::{BadLog, LogFormat, LogLevel};
 pub use secret::{BadOperator, BadSecret, Operator, Secret};

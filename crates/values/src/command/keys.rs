@@ -152,6 +152,9 @@ mod tests {
         check("lmpop 2 a b left", "w:a w:b");
         check("lmpop 9 a b", "w:a w:b");
         check("lmpop x a b", "");
+        check("blpop a b 0", "w:a w:b");
+        check("blmpop 0 2 a b left", "w:a w:b");
+        check("blmove a b left right 0", "w:a w:b");
         check("get", "");
         check("xgroup create s g $", "w:s");
         check("xgroup help", "");

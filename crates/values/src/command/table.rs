@@ -18,6 +18,8 @@ const WRITE_2_READ_REST: &[KeySpec] =
     &[KeySpec::write(At(2)), KeySpec::read(From { first: 3, step: 1, spare: 0 })];
 const READ_COUNTED_1: &[KeySpec] = &[KeySpec::read(Counted(1))];
 const WRITE_COUNTED_1: &[KeySpec] = &[KeySpec::write(Counted(1))];
+const WRITE_COUNTED_2: &[KeySpec] = &[KeySpec::write(Counted(2))];
+const WRITE_ALL_BUT_LAST: &[KeySpec] = &[KeySpec::write(From { first: 1, step: 1, spare: 1 })];
 const WRITE_1_READ_COUNTED_2: &[KeySpec] = &[KeySpec::write(At(1)), KeySpec::read(Counted(2))];
 const READ_2: &[KeySpec] = &[KeySpec::read(At(2))];
 const WRITE_2: &[KeySpec] = &[KeySpec::write(At(2))];
@@ -132,6 +134,11 @@ commands! {
     Hvals "hvals" 2 "" READ_1;
 
     // Lists.
+    Blmove "blmove" 6 "wg" WRITE_1_WRITE_2;
+    Blmpop "blmpop" -5 "w" WRITE_COUNTED_2;
+    Blpop "blpop" -3 "w" WRITE_ALL_BUT_LAST;
+    Brpop "brpop" -3 "w" WRITE_ALL_BUT_LAST;
+    Brpoplpush "brpoplpush" 4 "wg" WRITE_1_WRITE_2;
     Lindex "lindex" 3 "" READ_1;
     Linsert "linsert" 5 "wg" WRITE_1;
     Llen "llen" 2 "f" READ_1;
@@ -170,6 +177,9 @@ commands! {
     Sunionstore "sunionstore" -3 "wg" WRITE_1_READ_REST;
 
     // Sorted sets.
+    Bzmpop "bzmpop" -5 "w" WRITE_COUNTED_2;
+    Bzpopmax "bzpopmax" -3 "wf" WRITE_ALL_BUT_LAST;
+    Bzpopmin "bzpopmin" -3 "wf" WRITE_ALL_BUT_LAST;
     Zadd "zadd" -4 "wgf" WRITE_1;
     Zcard "zcard" 2 "f" READ_1;
     Zcount "zcount" 4 "f" READ_1;

@@ -1,12 +1,13 @@
 //! Lists: pushed and popped at both ends, read and changed in the middle.
 
+mod blocking;
 mod moves;
 mod search;
 #[cfg(test)]
 mod tests;
 
-use super::Handler;
 use super::numbers::{count, integer};
+use super::{Handler, Run};
 use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::values::{End, List};
@@ -15,7 +16,19 @@ use std::ops::Range;
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
-    Some(Handler::Keyed(match name {
+    let blocking = match name {
+        Name::Blpop => &blocking::BLPOP,
+        Name::Brpop => &blocking::BRPOP,
+        Name::Blmove => &blocking::BLMOVE,
+        Name::Brpoplpush => &blocking::BRPOPLPUSH,
+        Name::Blmpop => &blocking::BLMPOP,
+        _ => return keyed(name).map(Handler::Keyed),
+    };
+    Some(Handler::Blocking(blocking))
+}
+
+fn keyed(name: Name) -> Option<Run> {
+    Some(match name {
         Name::Lpush => lpush,
         Name::Rpush => rpush,
         Name::Lpushx => lpushx,
@@ -34,7 +47,7 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Rpoplpush => moves::rpoplpush,
         Name::Lmpop => moves::lmpop,
         _ => return None,
-    }))
+    })
 }
 
 fn lpush(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {

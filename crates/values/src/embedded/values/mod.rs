@@ -25,13 +25,13 @@ pub enum Value {
     /// A byte string.
     Str(Str),
     /// Fields and their values.
-    Hash(Box<Hash>),
+    Hash(Hash),
     /// A sequence.
-    List(Box<List>),
+    List(List),
     /// Members without order.
-    Set(Box<Set>),
+    Set(Set),
     /// Members by score.
-    SortedSet(Box<SortedSet>),
+    SortedSet(SortedSet),
     /// Entries by id, and the groups that consume them. This one may be empty.
     Stream(Box<Stream>),
 }

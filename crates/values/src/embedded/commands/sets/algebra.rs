@@ -98,7 +98,7 @@ fn load<'k>(keys: &'k mut Keyspace<'_>, names: &[&[u8]]) -> Result<Vec<Option<&'
     Ok(names
         .iter()
         .map(|name| match keys.peek(name) {
-            Some(Value::Set(set)) => Some(&**set),
+            Some(Value::Set(set)) => Some(set),
             _ => None,
         })
         .collect())
@@ -135,7 +135,7 @@ fn store(
     let changed = if result.is_empty() {
         keys.remove(destination)
     } else {
-        keys.put(destination, Value::Set(Box::new(result)), Expiry::Never);
+        keys.put(destination, Value::Set(result), Expiry::Never);
         true
     };
     if changed {

@@ -234,7 +234,7 @@ pub(super) fn store(keys: &mut Keyspace<'_>, key: &[u8], result: SortedSet, repl
     let has_changed = if result.is_empty() {
         keys.remove(key)
     } else {
-        keys.put(key, Value::SortedSet(Box::new(result)), Expiry::Never);
+        keys.put(key, Value::SortedSet(result), Expiry::Never);
         true
     };
     if has_changed {
