@@ -118,6 +118,18 @@ pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 /// of; a line that names one large value ten thousand times would else be answered with gigabytes.
 pub const COMMAND_REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of one command's reply over RESP. It holds the longest string there can be, which has half of
+/// it; a command that names one large value a million times would else be answered with terabytes.
+pub const RESP_REPLY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// One word of a command over RESP, by default (`proto_max_bulk_len`): Redis' own.
+pub const RESP_BULK_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Bytes that one command over RESP may have before it is whole, and that the commands of one transaction
+/// may have together: Redis' limit of a query buffer. Beyond it the connection is closed, without a word as
+/// Redis does.
+pub const RESP_COMMAND_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
 /// Bytes of a package's answer after which its further commands are refused. A package that asks for
 /// one large value again and again would else be answered with gigabytes.
 pub const PACKAGE_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;

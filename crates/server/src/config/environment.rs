@@ -18,7 +18,7 @@ enum Form {
 }
 
 /// Each variable (without `HYRAX_`) with the table and the name of its setting.
-const VARIABLES: [(&str, &str, &str, Form); 21] = [
+const VARIABLES: [(&str, &str, &str, Form); 22] = [
     ("LISTEN", "", "listen", Form::List),
     ("SECRET", "", "secrets", Form::List),
     ("OPERATOR", "", "operators", Form::List),
@@ -35,6 +35,7 @@ const VARIABLES: [(&str, &str, &str, Form); 21] = [
     ("QUEUE_BYTES", "limits", "queue_bytes", Form::Text),
     ("MONITORS_PER_SESSION", "limits", "monitors_per_session", Form::Number),
     ("EKGS_PER_SESSION", "limits", "ekgs_per_session", Form::Number),
+    ("PROTO_MAX_BULK_LEN", "limits", "proto_max_bulk_len", Form::Text),
     ("HALF_OPEN", "limits", "half_open", Form::Text),
     ("DRAIN", "limits", "drain", Form::Text),
     ("NODE_LEASE", "limits", "node_lease", Form::Text),

@@ -191,6 +191,11 @@ impl Outbox {
         self.state.lock().reply_bytes
     }
 
+    /// Bytes queued.
+    pub fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
     /// Whether nothing waits to be written.
     pub fn is_empty(&self) -> bool {
         self.state.lock().queue.is_empty()

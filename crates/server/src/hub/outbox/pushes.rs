@@ -68,6 +68,30 @@ impl Outbox {
         idle
     }
 
+    /// Queues what is told as it comes and no snapshot can make up for: a client that falls behind with it
+    /// is disconnected.
+    pub fn tell(&self, bytes: bytes::Bytes) {
+        let mut state = self.state.lock();
+        if state.failure.is_some() {
+            return;
+        }
+        if state.bytes + bytes.len() > self.bytes_max.load(Ordering::Relaxed) {
+            self.fail(&mut state, Failure::Overwhelmed);
+            drop(state);
+            return self.call_attention();
+        }
+        state.bytes += bytes.len();
+        state.reply_bytes += bytes.len();
+        self.counters.queued.fetch_add(bytes.len(), Ordering::Relaxed);
+        if let Some(held) = &mut state.held {
+            held.push(Item::Reply(bytes));
+            return;
+        }
+        state.queue.push_back(Item::Reply(bytes));
+        drop(state);
+        self.flush();
+    }
+
     /// Notes that pushes of these keys were lost before they came here.
     pub fn lose(&self, key: &[u8], subscription: &Arc<Subscription>, value: bool, presence: bool) {
         let mut state = self.state.lock();
