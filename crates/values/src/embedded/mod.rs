@@ -27,7 +27,8 @@ pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{
-    Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash,
+    Call, Calls, EventClass, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched,
+    key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
@@ -145,7 +146,11 @@ impl Embedded {
         if wanted {
             self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
         }
-        wanted
+        let notified = self.feed.notifies(EventClass::Expired);
+        if notified {
+            self.feed.notify(EventClass::Expired, "expired", key);
+        }
+        wanted || notified
     }
 }
 

@@ -9,7 +9,7 @@ use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::blocking::{Awaited, Blocking, Served as Turn, Wait};
 use crate::embedded::values::{Id, Stream};
-use crate::{Error, Reply, ReplySink};
+use crate::{Error, EventClass, Reply, ReplySink};
 
 /// `XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key… id…`.
 pub(super) static XREADGROUP: Blocking = Blocking {
@@ -99,6 +99,7 @@ enum Served {
 
 /// What is asked for of a stream, whose group must be there.
 fn parse_asked(keys: &mut Keyspace<'_>, key: &[u8], group: &[u8], id: &[u8]) -> Result<Asked, Error> {
+    keys.notice_missing(key);
     if keys.stream(key)?.and_then(|stream| stream.group(group)).is_none() {
         let (key, group) = (printed(key), printed(group));
         let text = format!(
@@ -141,8 +142,11 @@ fn deliver(
     let ids = stream.deliver(told.group, told.consumer, now, count, !needs_no_ack);
     let group = stream.group(told.group);
     let (last_id, entries_read) = group.map(|group| (group.last_id, group.entries_read)).unwrap_or_default();
-    if is_new && (needs_no_ack || ids.is_empty()) {
-        told.created(keys);
+    if is_new {
+        keys.notify(EventClass::Stream, "xgroup-createconsumer", told.key);
+        if needs_no_ack || ids.is_empty() {
+            told.created(keys);
+        }
     }
     if ids.is_empty() {
         return Ok(Served::New(ids));
@@ -174,6 +178,7 @@ fn serve_pending(keys: &mut Keyspace<'_>, told: Told<'_>, after: Id, count: usiz
         }
     }
     if is_new {
+        keys.notify(EventClass::Stream, "xgroup-createconsumer", told.key);
         told.created(keys);
     }
     Ok(Served::Pending(ids))

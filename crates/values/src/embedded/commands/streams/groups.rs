@@ -5,7 +5,7 @@ use super::subcommand::{self, Subcommand, misused, printed, write_help};
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Group, Stream};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 type Run = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
 
@@ -91,6 +91,7 @@ fn create(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     } else {
         keys.told_as(argv[2], "xgroup", &argv[1..]);
     }
+    keys.notify(EventClass::Stream, "xgroup-create", argv[2]);
     reply.status("OK");
     Ok(())
 }
@@ -109,6 +110,7 @@ fn set_id(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     group.last_id = id;
     group.entries_read = options.entries_read;
     keys.told_as(argv[2], "xgroup", &argv[1..]);
+    keys.notify(EventClass::Stream, "xgroup-setid", argv[2]);
     reply.status("OK");
     Ok(())
 }
@@ -120,6 +122,7 @@ fn destroy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
         keys.told_as(argv[2], "xgroup", &argv[1..]);
         // Whoever waits for new entries as one of the group waits in vain.
         keys.wake(argv[2]);
+        keys.notify(EventClass::Stream, "xgroup-destroy", argv[2]);
     }
     reply.integer(i64::from(was_there));
     Ok(())
@@ -130,6 +133,7 @@ fn create_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let is_new = find(keys, argv)?.create_consumer(argv[4], now);
     if is_new {
         keys.told_as(argv[2], "xgroup", &argv[1..]);
+        keys.notify(EventClass::Stream, "xgroup-createconsumer", argv[2]);
     }
     reply.integer(i64::from(is_new));
     Ok(())
@@ -139,6 +143,7 @@ fn delete_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let pending = find(keys, argv)?.delete_consumer(argv[4]);
     if pending.is_some() {
         keys.told_as(argv[2], "xgroup", &argv[1..]);
+        keys.notify(EventClass::Stream, "xgroup-delconsumer", argv[2]);
     }
     reply.integer(pending.unwrap_or(0) as i64);
     Ok(())
