@@ -185,9 +185,15 @@ impl Shard {
         self.rev
     }
 
+    /// The revision of what is told next.
+    pub fn next_rev(&mut self) -> Revision {
+        self.rev = self.rev.next();
+        self.rev
+    }
+
     /// Notes a change of a key, told or not, and gives its revision.
     pub fn record_change(&mut self, hash: u64, key: &[u8]) -> Revision {
-        self.rev = self.rev.next();
+        self.next_rev();
         self.watches.touch(hash, key, self.rev);
         self.rev
     }
