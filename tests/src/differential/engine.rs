@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyrax_types::{Change, SystemClock};
 use hyrax_values::embedded::Embedded;
-use hyrax_values::{Call, Execution, Feed, Reply, Values, command};
+use hyrax_values::{Call, Execution, Feed, Reply, Values, command, format_decimal};
 
 use super::target::Target;
 use crate::resp::Resp;
@@ -92,6 +92,8 @@ fn resp(reply: Reply) -> Resp {
         Reply::Bulk(bytes) => Resp::Bulk(bytes),
         Reply::Integer(number) => Resp::Integer(number),
         Reply::Double(number) => Resp::double(number),
+        // As it is read where all its decimals are written.
+        Reply::Decimal(number) => Resp::double(format_decimal(number).parse().unwrap_or(number)),
         Reply::Null | Reply::NullArray => Resp::Null,
         Reply::Array(items) => Resp::Array(all(items)),
         Reply::Set(items) => Resp::Set(all(items)),

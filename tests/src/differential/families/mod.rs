@@ -6,6 +6,9 @@
 
 mod blocking;
 mod connection;
+mod geo;
+mod hyperloglog;
+mod sorting;
 mod streams;
 mod transactions;
 
@@ -19,7 +22,14 @@ pub use streams::without_times;
 pub use transactions::{Step, transaction};
 
 /// Families that the engine answers.
-pub const ENGINE: &[&Family] = &[&blocking::FAMILY, &streams::FAMILY];
+pub const ENGINE: &[&Family] = &[
+    &blocking::FAMILY,
+    &geo::FAMILY,
+    &hyperloglog::FAMILY,
+    &sorting::FAMILY,
+    &sorting::BIT_FIELDS,
+    &streams::FAMILY,
+];
 
 /// Families that only a door answers.
 pub const DOOR: &[&Family] = &[&connection::FAMILY, &transactions::FAMILY];
