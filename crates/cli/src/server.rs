@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, bail};
-use hyrax_server::{Server, StartError};
 use hyrax_server::config::{Config, ListenAddress};
+use hyrax_server::{Server, StartError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use hyrax_server::Server;
 use hyrax_server::config::{Config, Door, ListenAddress, Settings, Sources, meant_variable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -186,8 +186,8 @@ impl Embedded {
                     return Attempt::Removed(self.remove_evicted(&mut shard, hash, position, told));
                 }
                 EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru | EvictionPolicy::VolatileTtl => {
-                    let others =
-                        (1..limit.samples.min(MAXMEMORY_SAMPLES_MAX)).filter_map(|_| draw(&shard, limit.policy));
+                    let others = (1..limit.samples.min(MAXMEMORY_SAMPLES_MAX))
+                        .filter_map(|_| draw(&shard, limit.policy));
                     for position in drawn.into_iter().chain(others) {
                         let hash = shard.hash_at(position);
                         pool.add(Candidate { hash, turn: turn(&shard, hash, position, limit.policy) });

@@ -4,7 +4,7 @@ use super::blocking::Serving;
 use super::shard::{Expiry, LastUse, Shard};
 use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
 use super::{Embedded, SHARDS, shard_number};
-use crate::{Call, Error, Feed, key_hash};
+use crate::{Call, Error, EventClass, Feed, key_hash};
 use hyrax_types::Change;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -88,7 +88,8 @@ impl<'a> Keyspace<'a> {
             Some(position) => Some(call.argv[position]),
             None => {
                 let mut keys = call.command.keys(call.argv);
-                keys.next().map(|found| found.key).filter(|_| keys.next().is_none())
+                let only = keys.next().map(|found| found.key).filter(|_| keys.next().is_none());
+                only.filter(|_| !call.command.reaches_further(call.argv))
             }
         };
         let held = match only {
@@ -112,7 +113,7 @@ impl<'a> Keyspace<'a> {
 
     fn lock_several(engine: &'a Embedded, call: &Call<'_>) -> HeldShards<'a> {
         // A bit for each shard: that they come in order, and each once, costs nothing.
-        let mut wanted = 0_u64;
+        let mut wanted = if call.command.reaches_further(call.argv) { ALL_SHARDS } else { 0 };
         for found in call.command.keys(call.argv) {
             wanted |= 1 << shard_number(key_hash(found.key));
         }
@@ -167,26 +168,48 @@ impl<'a> Keyspace<'a> {
         None
     }
 
-    /// Counts a read by what it found.
-    fn count_read(&mut self, key: &[u8], is_found: bool) {
-        if !self.call.command.writes {
-            let counts = &mut self.locate(key).1.counts;
-            *(if is_found { &mut counts.hits } else { &mut counts.misses }) += 1;
-        }
-    }
-
     /// What a key holds.
     pub fn read(&mut self, key: &[u8]) -> Option<&Value> {
-        let found = self.find(key);
-        self.count_read(key, found.is_some());
-        let (_, position) = found?;
+        let (_, position) = self.find_to_read(key)?;
         Some(&self.locate(key).1.table.at(position).value)
     }
 
-    /// What a key holds, which is looked at as `TYPE`, `TTL` and `OBJECT` do: without its being a use.
+    /// The same as [`Keyspace::find`], but who only reads tells of a key that is not there.
+    fn find_to_read(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let found = self.find(key);
+        self.note_read(found.is_some(), key);
+        found
+    }
+
+    /// Counts what a command which only reads has found, and tells of a key that it has not.
+    fn note_read(&mut self, found: bool, key: &[u8]) {
+        if self.call.command.writes {
+            return;
+        }
+        let counts = &mut self.locate(key).1.counts;
+        if found {
+            counts.hits += 1;
+        } else {
+            counts.misses += 1;
+            self.notify(EventClass::Missed, "keymiss", key);
+        }
+    }
+
+    /// Tells it when a key is not there that a command, which writes others, reads. Those that only read
+    /// need not ask for it.
+    pub fn notice_missing(&mut self, key: &[u8]) {
+        if self.call.command.writes
+            && self.engine.feed.notifies(EventClass::Missed)
+            && self.find(key).is_none()
+        {
+            self.notify(EventClass::Missed, "keymiss", key);
+        }
+    }
+
+    /// What a key holds, which is looked at as `TYPE` and `EXISTS` do: without its being a use.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
         let found = self.find_unused(key);
-        self.count_read(key, found.is_some());
+        self.note_read(found.is_some(), key);
         let (_, position) = found?;
         Some(&self.locate(key).1.table.at(position).value)
     }
@@ -225,13 +248,22 @@ impl<'a> Keyspace<'a> {
 
     fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Value) -> &mut Value {
         let now = LastUse::at(self.now_ms);
-        let found = self.find(key);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => position,
             None => shard.insert(hash, key, make(), now),
         };
         &mut shard.table.at_mut(position).value
+    }
+
+    /// The same as [`Keyspace::find`] for a key that is made where it is not there.
+    fn find_or_tell_new(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let found = self.find(key);
+        if found.is_none() {
+            self.notify(EventClass::New, "new", key);
+        }
+        found
     }
 
     typed!(Str, Str, string, string_mut, string_or_new);
@@ -244,7 +276,7 @@ impl<'a> Keyspace<'a> {
     /// Puts a value at a key, whatever was there.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) {
         let now = LastUse::at(self.now_ms);
-        let found = self.find(key);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
@@ -259,7 +291,7 @@ impl<'a> Keyspace<'a> {
     /// Puts a string at a key, whatever was there, into the same memory where it fits.
     pub fn put_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
         let now = LastUse::at(self.now_ms);
-        let found = self.find(key);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
@@ -287,17 +319,23 @@ impl<'a> Keyspace<'a> {
         self.take(key).is_some()
     }
 
-    /// Takes a key away whose aggregate has lost its last element.
+    /// Takes a key away whose aggregate has lost its last element, and says so. What took it is told before.
     pub fn remove_if_empty(&mut self, key: &[u8]) {
-        if self.read(key).is_some_and(Value::is_empty) {
-            self.remove(key);
+        if self.write(key).is_some_and(|value| value.is_empty()) {
+            self.remove_emptied(key);
         }
+    }
+
+    /// Takes a key away whose aggregate is known to have lost its last element, and says so.
+    pub fn remove_emptied(&mut self, key: &[u8]) {
+        self.remove(key);
+        self.notify(EventClass::Generic, "del", key);
     }
 
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
         let found = self.find_unused(key);
-        self.count_read(key, found.is_some());
+        self.note_read(found.is_some(), key);
         let (hash, position) = found?;
         Some(self.locate(key).1.expiry(hash, position))
     }
@@ -324,6 +362,15 @@ impl<'a> Keyspace<'a> {
     /// Tells that the effect on this key was that of another command (without its key).
     pub fn changed_as(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
         self.emit(key, command, args);
+    }
+
+    /// Tells in Redis' words what happened to a key, for those who asked for keyspace events.
+    pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        let feed = &self.engine.feed;
+        if feed.notifies(class) {
+            feed.notify(class, event, key);
+            self.emitted = true;
+        }
     }
 
     /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.

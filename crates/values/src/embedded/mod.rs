@@ -28,8 +28,8 @@ pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{
-    Call, Calls, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics, Transaction, Unmeasured,
-    Values, Watched, key_hash,
+    Call, Calls, EventClass, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics,
+    Transaction, Unmeasured, Values, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
@@ -158,7 +158,11 @@ impl Embedded {
         if wanted {
             self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
         }
-        wanted
+        let notified = self.feed.notifies(EventClass::Expired);
+        if notified {
+            self.feed.notify(EventClass::Expired, "expired", key);
+        }
+        wanted || notified
     }
 }
 

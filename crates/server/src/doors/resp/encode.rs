@@ -286,6 +286,15 @@ impl ReplySink for RespSink<'_> {
         self.open_container(2 * len, true);
     }
 
+    fn map_or_pairs(&mut self, len: usize) {
+        if self.is_resp3() {
+            return self.map(len);
+        }
+        self.begin_in_pairs();
+        write_length(b'*', len, self.out);
+        self.open_container(2 * len, true);
+    }
+
     fn error(&mut self, error: &Error) {
         self.failed = true;
         self.scalar();

@@ -1,5 +1,6 @@
 //! Strings as arrays of bits, the highest bit of the first byte first.
 
+mod field;
 #[cfg(test)]
 mod tests;
 
@@ -8,12 +9,14 @@ use super::strings::{STRING_BYTES_MAX, range};
 use crate::command::Name;
 use crate::embedded::values::{Str, Value};
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
     Some(Handler::Keyed(match name {
         Name::Bitcount => bitcount,
+        Name::Bitfield => field::bitfield,
+        Name::BitfieldRo => field::bitfield_ro,
         Name::Bitop => bitop,
         Name::Bitpos => bitpos,
         Name::Getbit => getbit,
@@ -22,13 +25,18 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
     }))
 }
 
-/// The byte and the bit in it that an offset names.
-fn place(offset: &[u8]) -> Result<(usize, u8), Error> {
-    parse_integer(offset)
+/// The offset of a bit in the longest string there may be.
+fn bit_offset(offset: Option<i64>) -> Result<u64, Error> {
+    offset
         .and_then(|offset| u64::try_from(offset).ok())
         .filter(|offset| offset / 8 < STRING_BYTES_MAX)
-        .map(|offset| ((offset / 8) as usize, 0x80 >> (offset % 8)))
         .ok_or(Error::text("ERR bit offset is not an integer or out of range"))
+}
+
+/// The byte and the bit in it that an offset names.
+fn place(offset: &[u8]) -> Result<(usize, u8), Error> {
+    let offset = bit_offset(parse_integer(offset))?;
+    Ok(((offset / 8) as usize, 0x80 >> (offset % 8)))
 }
 
 fn setbit(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
@@ -48,6 +56,7 @@ fn setbit(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     reply.integer(i64::from(was_on));
     if lengthened || was_on != on {
         keys.changed(key);
+        keys.notify(EventClass::String, "setbit", key);
     }
     Ok(())
 }
@@ -211,6 +220,7 @@ fn bitop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     }
     let mut length = 0;
     for source in &argv[3..] {
+        keys.notice_missing(source);
         length = length.max(keys.string(source)?.map_or(0, Str::len));
     }
     let mut result = Vec::with_capacity(length);
@@ -224,8 +234,10 @@ fn bitop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     if length > 0 {
         keys.put(target, Value::Str(result.into()), Expiry::Never);
         keys.changed(target);
+        keys.notify(EventClass::String, "set", target);
     } else if keys.remove(target) {
         keys.changed(target);
+        keys.notify(EventClass::Generic, "del", target);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::subcommand::{self, Subcommand, misused, printed, write_help};
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Group, Stream};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 type Run = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
 
@@ -86,6 +86,7 @@ fn create(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     }
     keys.stream_or_new(argv[2])?.create_group(argv[3], Group::new(id, options.entries_read));
     keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    keys.notify(EventClass::Stream, "xgroup-create", argv[2]);
     reply.status("OK");
     Ok(())
 }
@@ -104,6 +105,7 @@ fn set_id(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     group.last_id = id;
     group.entries_read = options.entries_read;
     keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    keys.notify(EventClass::Stream, "xgroup-setid", argv[2]);
     reply.status("OK");
     Ok(())
 }
@@ -113,6 +115,7 @@ fn destroy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
     let was_there = stream.destroy_group(argv[3]);
     if was_there {
         keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.notify(EventClass::Stream, "xgroup-destroy", argv[2]);
     }
     reply.integer(i64::from(was_there));
     Ok(())
@@ -123,6 +126,7 @@ fn create_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let is_new = find(keys, argv)?.create_consumer(argv[4], now);
     if is_new {
         keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.notify(EventClass::Stream, "xgroup-createconsumer", argv[2]);
     }
     reply.integer(i64::from(is_new));
     Ok(())
@@ -132,6 +136,7 @@ fn delete_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let pending = find(keys, argv)?.delete_consumer(argv[4]);
     if pending.is_some() {
         keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.notify(EventClass::Stream, "xgroup-delconsumer", argv[2]);
     }
     reply.integer(pending.unwrap_or(0) as i64);
     Ok(())

@@ -9,7 +9,7 @@ use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Stream};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 /// A call's words.
 struct Words<'a> {
@@ -170,6 +170,7 @@ pub fn xreadgroup(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Reply
 
 /// What is asked for of a stream, whose group must be there.
 fn parse_asked(keys: &mut Keyspace<'_>, key: &[u8], group: &[u8], id: &[u8]) -> Result<Asked, Error> {
+    keys.notice_missing(key);
     if keys.stream(key)?.and_then(|stream| stream.group(group)).is_none() {
         let (key, group) = (printed(key), printed(group));
         let text = format!(
@@ -210,6 +211,9 @@ fn serve_new(
     let ids = stream.deliver(told.group, told.consumer, now, count, !needs_no_ack);
     let group = stream.group(told.group);
     let (last_id, entries_read) = group.map(|group| (group.last_id, group.entries_read)).unwrap_or_default();
+    if is_new {
+        keys.notify(EventClass::Stream, "xgroup-createconsumer", told.key);
+    }
     if needs_no_ack {
         if is_new {
             told.created(keys);
@@ -244,6 +248,7 @@ fn serve_pending(
         }
     }
     if is_new {
+        keys.notify(EventClass::Stream, "xgroup-createconsumer", told.key);
         told.created(keys);
     }
     Ok(Some(Served::Pending(ids)))
