@@ -21,7 +21,7 @@ pub use command::Command;
 pub use error::Error;
 pub use glob::glob_matches;
 pub use long_double::{LongDouble, LongDoubleError, add_long_double};
-pub use memory::{BadEvictionPolicy, EvictionPolicy, Memory, MemoryLimit, Statistics};
+pub use memory::{BadEvictionPolicy, EvictionPolicy, Memory, MemoryLimit, Statistics, Unmeasured};
 pub use number::{format_decimal, format_double, parse_double, parse_integer};
 pub use reply::{Reply, ReplySink};
 

@@ -11,9 +11,19 @@ pub trait Memory: Send + Sync + 'static {
     /// thread has just allocated or freed.
     fn used(&self) -> u64;
 
-    /// Called some hundred times a second while there is a limit: the time to put right what
-    /// [`Memory::used`] only estimates.
+    /// Called some hundred times a second while there is a limit, and when somebody wants to be shown
+    /// what is used: the time to put right what [`Memory::used`] only estimates.
     fn refresh(&self) {}
+}
+
+/// Memory that nobody measures: none seems to be used, and no limit is ever reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unmeasured;
+
+impl Memory for Unmeasured {
+    fn used(&self) -> u64 {
+        0
+    }
 }
 
 /// Which keys go when memory is full. The names are those of Redis' `maxmemory-policy`.

@@ -9,6 +9,7 @@ use super::shard::{Removed, Shard};
 use super::{Embedded, SHARDS, shard_number};
 use crate::{Error, EventClass, EvictionPolicy, Memory, MemoryLimit};
 use hyrax_types::Change;
+use hyrax_types::limits::MAXMEMORY_SAMPLES_MAX;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +22,6 @@ const EVICTIONS_IN_BACKGROUND: usize = 1024;
 
 /// Candidates that are remembered, as in Redis.
 const POOL: usize = 16;
-
-/// The most keys that are drawn for one.
-const SAMPLES_MAX: u32 = 64;
 
 /// How much memory may be used, and what to do about it.
 pub(super) struct Room {
@@ -63,23 +61,14 @@ enum Attempt {
 /// No limit.
 const UNLIMITED: u64 = u64::MAX;
 
-/// Where nobody knows how much memory is used, there is always enough.
-#[derive(Debug)]
-pub(super) struct Unmeasured;
-
-impl Memory for Unmeasured {
-    fn used(&self) -> u64 {
-        0
-    }
-}
-
 impl Room {
     pub fn new(memory: Arc<dyn Memory>) -> Self {
         Room { bytes: AtomicU64::new(UNLIMITED), memory, state: Mutex::default() }
     }
 
-    /// Bytes in use.
+    /// Bytes in use, looked at anew.
     pub fn used(&self) -> u64 {
+        self.memory.refresh();
         self.memory.used()
     }
 
@@ -197,8 +186,8 @@ impl Embedded {
                     return Attempt::Removed(self.remove_evicted(&mut shard, hash, position, told));
                 }
                 EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru | EvictionPolicy::VolatileTtl => {
-                    let others =
-                        (1..limit.samples.min(SAMPLES_MAX)).filter_map(|_| draw(&shard, limit.policy));
+                    let others = (1..limit.samples.min(MAXMEMORY_SAMPLES_MAX))
+                        .filter_map(|_| draw(&shard, limit.policy));
                     for position in drawn.into_iter().chain(others) {
                         let hash = shard.hash_at(position);
                         pool.add(Candidate { hash, turn: turn(&shard, hash, position, limit.policy) });

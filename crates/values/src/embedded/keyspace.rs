@@ -181,7 +181,7 @@ impl<'a> Keyspace<'a> {
         found
     }
 
-    /// Counts a look at a key by a command which only reads, and tells of one that is not there.
+    /// Counts what a command which only reads has found, and tells of a key that it has not.
     fn note_read(&mut self, found: bool, key: &[u8]) {
         if self.call.command.writes {
             return;

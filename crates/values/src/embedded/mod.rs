@@ -29,11 +29,11 @@ pub use shard::Expiry;
 use crate::command::COMMANDS;
 use crate::{
     Call, Calls, EventClass, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics,
-    Transaction, Values, Watched, key_hash,
+    Transaction, Unmeasured, Values, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
-use eviction::{Room, Unmeasured};
+use eviction::Room;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
 use shard::Shard;
