@@ -20,7 +20,7 @@ fn range_of(keys: &[KeySpec]) -> (i64, i64, i64) {
         let (first, last, step) = match spec.place {
             Place::At(position) => (position as i64, position as i64, 1),
             Place::From { first, step, spare } => (first as i64, -1 - spare as i64, step as i64),
-            Place::Counted(_) | Place::After(..) => continue,
+            Place::Counted(_) | Place::After(..) | Place::Streams => continue,
         };
         range = match range {
             Some((from, to, 1)) if to + 1 == first && step == 1 => Some((from, last, 1)),

@@ -3,19 +3,26 @@
 //! It knows no wire format. A door turns its bytes into calls on a [`Session`](crate::session::Session).
 
 use crate::auth::Authorizer;
+use crate::card::Card;
 use crate::config::{Cidr, Config, Limits};
-use crate::hub::{Hub, Outbox};
-use crate::metrics::{Gauges, Metrics};
+use crate::errors::ErrorCounts;
+use crate::hub::Hub;
+use crate::metrics::{CommandTotal, Gauges, Metrics, Totals};
 use crate::net::{Peer, PeerAddress};
+use crate::onlookers::Onlookers;
+use crate::pause::Pause;
+use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
 use hyrax_recipes::Presence;
 use hyrax_types::{Clock, SessionId};
 use hyrax_values::Values;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
 
 /// The server behind its doors.
 pub struct Core {
@@ -37,6 +44,24 @@ pub struct Core {
     pub node_name: String,
     /// Origins beside loopback's whose pages may talk to the server while auth is off.
     pub allowed_origins: Vec<String>,
+    /// A pause of clients' commands.
+    pub pause: Pause,
+    /// Who is shown every command.
+    pub onlookers: Onlookers,
+    /// The commands that took longest.
+    pub slow_log: SlowLog,
+    /// How often clients were refused what.
+    pub errors: ErrorCounts,
+    /// What was counted before somebody asked for the counting to begin anew.
+    pub counted_before: CountedBefore,
+    /// Cancelled when a client asks for the server's end.
+    pub stop: CancellationToken,
+    /// Whether keys whose time is over are removed although nobody asks for them.
+    pub removes_expired: Arc<AtomicBool>,
+    /// When the server began, in seconds since the epoch.
+    pub began_s: u64,
+    /// Forty hexadecimal digits, new at every start.
+    pub run_id: String,
     sudo: Vec<Cidr>,
     sessions: Sessions,
 }
@@ -51,7 +76,43 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     pub clock: Arc<dyn Clock>,
     pub node_name: String,
+    pub removes_expired: Arc<AtomicBool>,
     pub config: Config,
+}
+
+/// What was counted up to a moment: all at once, and of each command.
+#[derive(Default)]
+pub struct CountedBefore(Mutex<(Totals, Vec<CommandTotal>)>);
+
+impl CountedBefore {
+    /// What had been counted of everything.
+    pub fn totals(&self) -> Totals {
+        self.0.lock().0
+    }
+
+    /// What had been counted of the command in this place.
+    pub fn command(&self, number: usize) -> CommandTotal {
+        self.0.lock().1.get(number).copied().unwrap_or_default()
+    }
+
+    /// Everything up to now.
+    pub fn begin_anew(&self, metrics: &Metrics) {
+        let commands = (0..metrics.command_names().len()).map(|number| metrics.command_total(number));
+        *self.0.lock() = (metrics.totals(), commands.collect());
+    }
+}
+
+fn run_id() -> String {
+    let mut bytes = [0; 20];
+    // Without randomness the process id still tells apart the runs of one machine.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
+    }
+    bytes.iter().fold(String::with_capacity(40), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The open sessions.
@@ -63,7 +124,7 @@ struct Sessions {
 
 #[derive(Default)]
 struct Listed {
-    outboxes: HashMap<SessionId, Weak<Outbox>>,
+    cards: BTreeMap<SessionId, Arc<Card>>,
     /// No session is to stay.
     closing: bool,
 }
@@ -72,6 +133,7 @@ impl Core {
     /// The server over these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
         let config = parts.config;
+        let began_s = parts.clock.now_ms() / 1000;
         Arc::new(Core {
             values: parts.values,
             presence: parts.presence,
@@ -82,6 +144,15 @@ impl Core {
             clock: parts.clock,
             node_name: parts.node_name,
             allowed_origins: config.allowed_origins,
+            pause: Pause::default(),
+            onlookers: Onlookers::default(),
+            slow_log: SlowLog::default(),
+            errors: ErrorCounts::default(),
+            counted_before: CountedBefore::default(),
+            stop: CancellationToken::new(),
+            removes_expired: parts.removes_expired,
+            began_s,
+            run_id: run_id(),
             sudo: config.sudo,
             sessions: Sessions::default(),
         })
@@ -120,32 +191,34 @@ impl Core {
     }
 
     /// Lists a session that can be disconnected by the server; at once, if it came too late.
-    pub fn list_session(&self, id: SessionId, outbox: &Arc<Outbox>) {
+    pub fn list_session(&self, card: &Arc<Card>) {
         let mut listed = self.sessions.listed.lock();
-        listed.outboxes.insert(id, Arc::downgrade(outbox));
+        listed.cards.insert(card.id, card.clone());
         if listed.closing {
             drop(listed);
-            outbox.kick();
+            card.kick();
         }
     }
 
     /// Takes a session off the list.
     pub fn unlist_session(&self, id: SessionId) {
-        let Listed { outboxes, .. } = &mut *self.sessions.listed.lock();
-        outboxes.remove(&id);
-        if outboxes.capacity() > 4 * outboxes.len() + 1024 {
-            outboxes.shrink_to_fit();
-        }
+        self.sessions.listed.lock().cards.remove(&id);
+    }
+
+    /// The sessions that can be disconnected, by their ids.
+    pub fn sessions(&self) -> Vec<Arc<Card>> {
+        self.sessions.listed.lock().cards.values().cloned().collect()
+    }
+
+    /// One of them.
+    pub fn session(&self, id: SessionId) -> Option<Arc<Card>> {
+        self.sessions.listed.lock().cards.get(&id).cloned()
     }
 
     /// Disconnects every session, those included whose connections were accepted but not listed yet.
     pub fn kick_all(&self) {
-        let outboxes: Vec<_> = {
-            let mut listed = self.sessions.listed.lock();
-            listed.closing = true;
-            listed.outboxes.values().filter_map(Weak::upgrade).collect()
-        };
-        outboxes.iter().for_each(|outbox| outbox.kick());
+        self.sessions.listed.lock().closing = true;
+        self.sessions().iter().for_each(|card| card.kick());
     }
 
     /// What is asked for when the metrics are read.

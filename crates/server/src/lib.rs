@@ -1,15 +1,25 @@
 //! The server: sessions, the hub, the authorizer, the doors, and what configures them.
 
 pub mod auth;
+mod card;
 pub mod config;
 pub mod core;
 pub mod doors;
+mod errors;
 mod http;
 pub mod hub;
 pub mod metrics;
 pub mod net;
+mod onlookers;
+mod pause;
 mod server;
 pub mod session;
 pub mod signing;
+mod slow_log;
 
+pub use card::{Card, LetGo};
+pub use errors::ErrorCounts;
+pub use onlookers::Onlookers;
+pub use pause::{Pause, Paused};
 pub use server::{Crashed, Server, StartError};
+pub use slow_log::{Slow, SlowLog};

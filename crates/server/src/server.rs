@@ -3,7 +3,7 @@
 use crate::auth::Authorizer;
 use crate::config::{Config, Limits, ListenAddress};
 use crate::core::{Core, Parts};
-use crate::doors::line;
+use crate::doors::{line, resp};
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsError, TlsServer};
@@ -15,10 +15,9 @@ use hyrax_coordination::{
 };
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
 use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
-use hyrax_values::command::COMMANDS;
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -73,9 +72,7 @@ impl Server {
         let listeners = Listeners::bind(&config.listen).await?;
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let names: Vec<&'static str> =
-            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
-        let metrics = Metrics::new(&names);
+        let metrics = Metrics::new(&resp::metrics_names());
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::new(Arc::new(SteppedClock), hub.clone()));
         let coordination = embedded_coordination(clock.clone());
@@ -88,7 +85,8 @@ impl Server {
             let hub = hub.clone();
             background.spawn(async move { hub.run_flusher(number).await });
         }
-        background.spawn(expire(values.clone()));
+        let removes_expired = Arc::new(AtomicBool::new(true));
+        background.spawn(expire(values.clone(), removes_expired.clone()));
         watch_the_poller();
         background.spawn(sweep(hub.clone()));
         let core = Core::new(Parts {
@@ -98,6 +96,7 @@ impl Server {
             metrics,
             hub,
             clock,
+            removes_expired,
             node_name: config.node_name_or_new(),
             config,
         });
@@ -110,12 +109,18 @@ impl Server {
         self.addresses.clone()
     }
 
+    /// What the doors stand on.
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Takes over secrets, operators and limits of a changed configuration.
     pub fn reload(&self, config: &Config) {
         self.core.reload(config);
     }
 
-    /// Serves until `shutdown` resolves, then drains: no new connections, and every session is told.
+    /// Serves until `shutdown` resolves, or an operator asks for the end, then drains: no new connections, and every session is told.
     /// Answers how many sessions had not ended when the time for that was over. Serving a second time
     /// returns at once.
     pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<usize, Crashed> {
@@ -129,6 +134,7 @@ impl Server {
             // Without it pushes or expiries would be missing, and nobody would know.
             Some(_) = background.join_next() => return Err(Crashed),
             () = shutdown => {}
+            () = self.core.stop.cancelled() => {}
         }
         stop.cancel();
         self.core.kick_all();
@@ -182,13 +188,15 @@ fn watch_the_poller() {
 }
 
 /// Removes keys whose time is over, for ever.
-async fn expire(values: Arc<EmbeddedValues>) {
+async fn expire(values: Arc<EmbeddedValues>, removes: Arc<AtomicBool>) {
     let mut ticks = tokio::time::interval(EXPIRY_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         // While a shard has more than was looked at, it goes on, with turns for others.
-        while values.expire(EXPIRY_LOOKS).is_some_and(|next| next <= SystemClock.now_ms()) {
+        while removes.load(Ordering::Relaxed)
+            && values.expire(EXPIRY_LOOKS).is_some_and(|next| next <= SystemClock.now_ms())
+        {
             tokio::task::yield_now().await;
         }
     }

@@ -1,17 +1,19 @@
-//! A connection and what it owns: its identity, its monitors, its EKG entries.
+//! A connection and what it owns: its identity, its monitors, its channels, its EKG entries.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
 use crate::auth::Identity;
+use crate::card::Card;
 use crate::core::Core;
-use crate::hub::{Form, Monitor, Outbox, Scope, Subscription};
+use crate::hub::{Form, MessageForm, Monitor, Outbox, Scope, Subscriber, Subscription};
 use crate::net::Peer;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
 use hyrax_types::limits::MONITORED_KEY_BYTES_PER_SESSION_MAX;
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
-use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 
 /// A session was refused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +41,8 @@ pub struct Session {
     pub peer: Peer,
     /// Who it has shown to be.
     pub identity: Identity,
+    /// What others may know of it.
+    pub card: Arc<Card>,
     /// Where pushes go; none in a request that is its own session.
     outbox: Option<Arc<Outbox>>,
     keys: HashTable<Monitor>,
@@ -46,6 +50,8 @@ pub struct Session {
     everything: Option<Monitor>,
     /// Bytes of the keys and prefixes that it monitors.
     monitored_bytes: usize,
+    /// Its channels and patterns, once it has subscribed to any.
+    subscriber: Option<Box<Subscriber>>,
     has_presence: bool,
     /// When the command that is being run began, in nanoseconds since the epoch.
     begun_ns: u64,
@@ -64,19 +70,23 @@ impl Session {
     /// A session whose pushes go to `outbox`.
     pub fn new(core: Arc<Core>, peer: Peer, outbox: Option<Arc<Outbox>>) -> Self {
         let id = core.next_session_id();
-        if let Some(outbox) = &outbox {
-            core.list_session(id, outbox);
+        let weak = outbox.as_ref().map_or_else(Weak::new, Arc::downgrade);
+        let card = Arc::new(Card::new(id, peer, weak, core.clock.now_us()));
+        if outbox.is_some() {
+            core.list_session(&card);
         }
         Session {
             core,
             id,
             peer,
             identity: Identity::Anonymous,
+            card,
             outbox,
             keys: HashTable::new(),
             prefixes: Vec::new(),
             everything: None,
             monitored_bytes: 0,
+            subscriber: None,
             has_presence: false,
             begun_ns: 0,
         }
@@ -85,6 +95,7 @@ impl Session {
     /// A command begins now.
     pub fn begin_command(&mut self) {
         self.begun_ns = SystemClock.now_ns();
+        self.card.seen_us.store(self.now_us(), Relaxed);
     }
 
     /// When the command began, in microseconds since the epoch.
@@ -93,12 +104,21 @@ impl Session {
     }
 
     /// The command has ended: it is counted, and the next one begins. One look at the clock does for
-    /// both.
-    pub fn end_command(&mut self, number: usize, succeeded: bool) {
+    /// both. Gives how long it took, in nanoseconds.
+    pub fn end_command(&mut self, number: usize, succeeded: bool) -> u64 {
         let now_ns = SystemClock.now_ns();
         // A clock that was set back makes a command look quick, not endless.
-        self.core.metrics.command(number, succeeded, now_ns.saturating_sub(self.begun_ns));
+        let took_ns = now_ns.saturating_sub(self.begun_ns);
+        self.core.metrics.command(number, succeeded, took_ns);
+        self.card.command.store(number, Relaxed);
         self.begun_ns = now_ns;
+        took_ns
+    }
+
+    /// Takes over who it has shown to be.
+    pub fn become_known(&mut self, identity: Identity) {
+        self.card.set_identity(identity.clone());
+        self.identity = identity;
     }
 
     /// Where replies and pushes go.
@@ -284,6 +304,38 @@ impl Session {
         true
     }
 
+    /// Whether it is told what others do.
+    pub fn hears_pushes(&self) -> bool {
+        self.monitors() > 0 || self.card.is_subscribed()
+    }
+
+    /// Stops all its monitors.
+    pub fn stop_all(&mut self) {
+        for monitor in self.keys.drain().chain(self.prefixes.drain(..)).chain(self.everything.take()) {
+            self.core.hub.end(&monitor);
+        }
+        self.monitored_bytes = 0;
+    }
+
+    /// Its subscriptions to channels, told in this form if there are none yet.
+    pub fn subscriber(&mut self, form: &'static dyn MessageForm) -> Result<&mut Subscriber, Refusal> {
+        if self.subscriber.is_none() {
+            let subscriber = Subscriber::new(self.core.hub.channels().clone(), self.outbox()?.clone(), form);
+            self.subscriber = Some(Box::new(subscriber));
+        }
+        self.subscriber.as_deref_mut().ok_or(Refusal::NoConnection)
+    }
+
+    /// Its subscriptions to channels, if it ever had any.
+    pub fn subscriptions(&mut self) -> Option<&mut Subscriber> {
+        self.subscriber.as_deref_mut()
+    }
+
+    /// Ends its subscriptions to channels.
+    pub fn unsubscribe_all(&mut self) {
+        self.subscriber = None;
+    }
+
     /// Notes that it may own EKG entries.
     pub fn owns_presence(&mut self) {
         self.has_presence = true;
@@ -295,9 +347,9 @@ impl Session {
             outbox.close();
             self.core.unlist_session(self.id);
         }
-        for monitor in self.keys.drain().chain(self.prefixes.drain(..)).chain(self.everything.take()) {
-            self.core.hub.end(&monitor);
-        }
+        self.core.onlookers.remove(self.id);
+        self.stop_all();
+        self.unsubscribe_all();
         if self.has_presence
             && let Err(error) = self.core.presence.release(self.id, cause).await
         {

@@ -101,6 +101,20 @@ pub const MONITORED_KEY_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
 /// A monitored prefix. A change is looked up once for each length of a prefix that is monitored.
 pub const PREFIX_BYTES_MAX: usize = 1024;
 
+/// Bytes of the channels and patterns that one session subscribed to, for the same reason.
+pub const SUBSCRIBED_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
+
+/// A pattern of channels' names. Everything published is compared with each of them, in up to as many steps
+/// as the product of both lengths.
+pub const PATTERN_BYTES_MAX: usize = 1024;
+
+/// Keys that one session watches for a transaction. Each of them is locked together with the
+/// transaction's own; real ones watch a handful.
+pub const WATCHES_PER_SESSION_MAX: usize = 1_000;
+
+/// Keys that one command waits for. Each keeps a place in a queue for as long as the command waits.
+pub const AWAITED_KEYS_MAX: usize = 1_000;
+
 /// EKG entries of one session, by default.
 pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 
@@ -110,6 +124,18 @@ pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 /// Bytes of one command's answer in JSON. It holds the largest lists and hashes that live state is made
 /// of; a line that names one large value ten thousand times would else be answered with gigabytes.
 pub const COMMAND_REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of one command's reply over RESP. It holds the longest string there can be, which has half of
+/// it; a command that names one large value a million times would else be answered with terabytes.
+pub const RESP_REPLY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// One word of a command over RESP, by default (`proto_max_bulk_len`): Redis' own.
+pub const RESP_BULK_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Bytes that one command over RESP may have before it is whole, and that the commands of one transaction
+/// may have together: Redis' limit of a query buffer. Beyond it the connection is closed, without a word as
+/// Redis does.
+pub const RESP_COMMAND_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
 /// Bytes of a package's answer after which its further commands are refused. A package that asks for
 /// one large value again and again would else be answered with gigabytes.

@@ -25,6 +25,7 @@ pub use reply::{Reply, ReplySink};
 
 use futures_util::future::BoxFuture;
 use hyrax_types::{Change, Revision};
+use std::sync::Arc;
 
 /// One command to run.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +55,15 @@ pub enum Execution {
 
 /// A command that waits for something to take, until its own time is over.
 ///
-/// Dropped, it waits no longer and takes nothing.
+/// Dropped, it waits no longer and takes nothing; but what it has just taken is lost then.
 pub struct Waiting {
     /// What it took, or what it answers when its time is over.
     pub reply: BoxFuture<'static, Reply>,
     /// What it answers when it is let go before that.
     pub nothing: Reply,
+    /// Ends the wait with another answer, which `reply` then gives, unless it has taken something in this
+    /// very moment; whether it still waited. Nothing that was taken gets lost by this.
+    pub end: Arc<dyn Fn(Reply) -> bool + Send + Sync>,
 }
 
 /// A key under watch: a transaction finds out whether it has changed since.
@@ -155,7 +159,10 @@ pub trait Values: Send + Sync + 'static {
     fn execute(&self, call: &Call<'_>, reply: &mut dyn ReplySink) -> Execution;
 
     /// Runs calls as one step that nobody sees half of, unless a watched key has changed. `body` is called
-    /// once, and runs the calls one after the other; their changes are told after the step, in order.
+    /// once, and runs the calls one after the other; their changes are delivered after the step, in order.
+    ///
+    /// While `body` runs, the engine may hold locks: it must not call the engine otherwise, nor drop a
+    /// [`Watched`] or a [`Waiting`].
     fn transaction(
         &self,
         watched: &[Watched],

@@ -28,6 +28,9 @@ pub trait ReplySink {
     fn map(&mut self, len: usize);
     /// `len` pairs: arrays of two in RESP3, flat in RESP2. `2 × len` elements follow.
     fn pairs(&mut self, len: usize);
+    /// A map of `len` keys, each followed by its value, which in RESP2 is `len` arrays of two (and not flat as
+    /// [`ReplySink::map`] is there).
+    fn map_or_pairs(&mut self, len: usize);
     /// A refusal.
     fn error(&mut self, error: &Error);
 }
@@ -55,6 +58,8 @@ pub enum Reply {
     Map(Vec<(Reply, Reply)>),
     /// See [`ReplySink::pairs`].
     Pairs(Vec<(Reply, Reply)>),
+    /// See [`ReplySink::map_or_pairs`].
+    MapOrPairs(Vec<(Reply, Reply)>),
     /// See [`ReplySink::error`].
     Error(Error),
 }
@@ -90,6 +95,10 @@ impl Reply {
             }
             Reply::Pairs(items) => {
                 sink.pairs(items.len());
+                write_pairs(items, sink);
+            }
+            Reply::MapOrPairs(items) => {
+                sink.map_or_pairs(items.len());
                 write_pairs(items, sink);
             }
             Reply::Error(error) => sink.error(error),
@@ -182,6 +191,9 @@ impl ReplySink for Tree {
     fn pairs(&mut self, len: usize) {
         self.open(len * 2, |items| Reply::Pairs(two_by_two(items)));
     }
+    fn map_or_pairs(&mut self, len: usize) {
+        self.open(len * 2, |items| Reply::MapOrPairs(two_by_two(items)));
+    }
     fn error(&mut self, error: &Error) {
         self.close(Reply::Error(error.clone()));
     }
@@ -196,6 +208,7 @@ mod tests {
         let tree = Reply::Array(vec![
             Reply::Map(vec![(Reply::Bulk(b"a".to_vec()), Reply::Array(vec![]))]),
             Reply::Pairs(vec![(Reply::Integer(1), Reply::Double(0.5))]),
+            Reply::MapOrPairs(vec![(Reply::Bulk(b"a".to_vec()), Reply::Null)]),
             Reply::Set(vec![Reply::Null, Reply::NullArray]),
             Reply::Status("OK"),
             Reply::Error(Error::Syntax),

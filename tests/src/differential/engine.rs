@@ -93,7 +93,7 @@ fn resp(reply: Reply) -> Resp {
         Reply::Null | Reply::NullArray => Resp::Null,
         Reply::Array(items) => Resp::Array(all(items)),
         Reply::Set(items) => Resp::Set(all(items)),
-        Reply::Map(pairs) => {
+        Reply::Map(pairs) | Reply::MapOrPairs(pairs) => {
             Resp::Map(pairs.into_iter().map(|(key, value)| (resp(key), resp(value))).collect())
         }
         Reply::Pairs(pairs) => Resp::Array(

@@ -32,6 +32,8 @@ pub enum Rule {
     AnyKey,
     /// A reply of the same kind, whose content is the server's business.
     Shape,
+    /// The same reply, but for times that were read off the clock.
+    Clock,
     /// A part of a scan, with this many words for each element.
     Scan(usize),
     /// A count of all keys.
@@ -69,7 +71,7 @@ pub fn rule_of(command: &[Vec<u8>], protocol: Protocol) -> Rule {
 
 /// Whether the replies alone decide.
 pub fn is_plain(rule: Rule) -> bool {
-    matches!(rule, Rule::Same | Rule::Unordered | Rule::Time(_) | Rule::Scan(_) | Rule::Shape)
+    matches!(rule, Rule::Same | Rule::Unordered | Rule::Time(_) | Rule::Scan(_) | Rule::Shape | Rule::Clock)
 }
 
 fn has_option(command: &[Vec<u8>], option: &[u8]) -> bool {

@@ -130,7 +130,7 @@ fn compare_scans(
         let (name, words_each) = match dump {
             Resp::Map(_) => ("HSCAN", 2),
             Resp::Set(_) => ("SSCAN", 1),
-            Resp::Array(elements) if matches!(elements.first(), Some(Resp::Array(_))) => ("ZSCAN", 2),
+            Resp::Array(elements) if elements.first().is_some_and(has_score) => ("ZSCAN", 2),
             _ => continue,
         };
         compare_scan(subject, on(name, key), words_each, &count, &elements_of(dump).into_iter().collect())?;
@@ -169,6 +169,11 @@ fn compare_scan(
         cursor = next.to_vec();
     }
     Err(format!("{}: {} does not end", subject.name(), crate::resp::show(&start)))
+}
+
+/// Whether an element is a member of a sorted set with its score.
+fn has_score(element: &Resp) -> bool {
+    matches!(element.elements(), Some([_, Resp::Double(_)]))
 }
 
 /// The elements of one call of a scan. Scores, which `ZSCAN` shows as text whatever the protocol, become numbers.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use hyrax_server::config::Span;
 
@@ -27,7 +27,7 @@ pub struct Cmd {
     /// command's order
     #[arg(long, value_name = "KEY", requires = "secret")]
     writes: Vec<String>,
-    /// How long to wait for the answer; 0s waits for ever, as a `lock` may have to
+    /// How long to wait for the answer; 0s waits for ever, as for `blpop`
     #[arg(long, value_name = "TIME", default_value = "10s")]
     timeout: Span,
     /// The command
@@ -41,6 +41,7 @@ pub struct Cmd {
 impl Cmd {
     /// Sends the command and prints the answer.
     pub fn run(self) -> Result<()> {
+        self.check_outlives()?;
         let mut connection =
             self.client.enter((self.timeout.0 > Duration::ZERO).then_some(self.timeout.0))?;
         connection.send(&self.request())?;
@@ -58,6 +59,19 @@ impl Cmd {
             writeln!(stdout, "{text}")?;
         }
         Ok(())
+    }
+
+    /// Refuses what ends with the connection, and so with this command.
+    fn check_outlives(&self) -> Result<()> {
+        let instead = match self.command.to_ascii_lowercase().as_str() {
+            "madd" | "mon" | "hmon" | "lmon" | "smon" | "zmon" | "amon" => "hyrax mon KEY",
+            "mprefix" => "hyrax mon --prefix PREFIX",
+            "emon" => "hyrax ekg watch EKG",
+            "eadd" | "eaddq" => "hyrax ekg join EKG ID",
+            "mlocal" | "mglobal" => "a connection that stays open, as `nc`'s",
+            _ => return Ok(()),
+        };
+        bail!("{} lasts as long as its connection, which ends with this command: use {instead}", self.command)
     }
 
     fn request(&self) -> serde_json::Value {

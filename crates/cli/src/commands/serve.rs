@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use hyrax_server::Server;
-use hyrax_server::config::{Config, Door, ListenAddress, Settings, Sources};
+use hyrax_server::config::{Config, Door, ListenAddress, Settings, Sources, meant_variable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::logging::{self, LogControl};
@@ -41,6 +41,12 @@ impl Serve {
         }
         config.validate()?;
         let log = logging::start(config.log)?;
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if let Some(meant) = meant_variable(&name) {
+                tracing::warn!("the variable {name} is not read; was {meant} meant?");
+            }
+        }
         open_files::raise_limit();
         server::runtime()?.block_on(serve(sources, config, log))
     }
@@ -163,10 +169,11 @@ fn suggestions(config: &Config, addresses: &[ListenAddress]) -> Vec<(&'static st
 /// What to try on a listener that opens the line door.
 fn in_lines(config: &Config, address: &ListenAddress) -> Vec<(&'static str, String)> {
     let secure = config.tls.cert.is_some() && matches!(address, ListenAddress::Tcp { .. });
-    let option = match url(address) {
-        url if secure => format!(" --url tls://{url}"),
-        url if url == "127.0.0.1:2379" => String::new(),
-        url => format!(" --url {url}"),
+    // The certificate itself, as one that its own key signed is trusted by nobody else.
+    let option = match (url(address), &config.tls.cert) {
+        (url, Some(cert)) if secure => format!(" --url tls://{url} --ca {}", cert.display()),
+        (url, _) if url == "127.0.0.1:2379" => String::new(),
+        (url, _) => format!(" --url {url}"),
     };
     let proof = match (config.secrets.is_empty(), config.operators.is_empty()) {
         (false, _) => " --secret SECRET",
@@ -193,11 +200,15 @@ fn in_lines(config: &Config, address: &ListenAddress) -> Vec<(&'static str, Stri
 fn over_http(config: &Config, address: &ListenAddress) -> Vec<(&'static str, String)> {
     let scheme = if config.tls.cert.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}", url(address));
+    let curl = match &config.tls.cert {
+        Some(cert) => format!("curl --cacert {}", cert.display()),
+        None => "curl".to_owned(),
+    };
     let mut tries = Vec::new();
     if config.anonymous_read || !config.auth_enabled() {
-        tries.push(("over HTTP", format!("curl {url}/hyrax -d '{{\"cmd\":\"get\",\"key\":\"foo\"}}'")));
+        tries.push(("over HTTP", format!("{curl} {url}/hyrax -d '{{\"cmd\":\"get\",\"key\":\"foo\"}}'")));
     }
-    tries.push(("health and metrics", format!("curl {url}/health {url}/metrics")));
+    tries.push(("health and metrics", format!("{curl} {url}/health {url}/metrics")));
     tries
 }
 
@@ -302,7 +313,7 @@ mod tests {
         let mut config = listening(&["127.0.0.1:2379"]);
         config.tls.cert = Some("cert.pem".into());
         let text = ready(&config);
-        assert!(text.contains("hyrax mon --url tls://127.0.0.1:2379 foo"), "{text}");
+        assert!(text.contains("hyrax mon --url tls://127.0.0.1:2379 --ca cert.pem foo"), "{text}");
         assert!(text.contains("https://127.0.0.1:2379/health") && !text.contains("nc "), "{text}");
     }
 }

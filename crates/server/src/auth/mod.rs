@@ -77,6 +77,23 @@ impl Authorizer {
         found
     }
 
+    /// Whether clients can be known by this name: an operator's, or `default`, as Redis calls all others.
+    pub fn has_user(&self, name: &[u8]) -> bool {
+        name == b"default"
+            || self.rules.load().operators.iter().any(|operator| operator.name.as_bytes() == name)
+    }
+
+    /// Whether this is a secret that every key accepts: who knows it may write.
+    pub fn is_global_secret(&self, secret: &[u8]) -> bool {
+        let rules = self.rules.load();
+        // All are compared, as above.
+        let mut found = false;
+        for configured in &rules.secrets {
+            found |= bool::from(configured.expose().as_bytes().ct_eq(secret));
+        }
+        found | self.stored.any_global(|stored| bool::from(stored.ct_eq(secret)))
+    }
+
     /// Whether this proof covers what is claimed, at `now` in seconds since the epoch.
     pub fn accepts(&self, claim: &Claim<'_>, proof: &str, now: u64) -> bool {
         let rules = self.rules.load();

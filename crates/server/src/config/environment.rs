@@ -18,7 +18,7 @@ enum Form {
 }
 
 /// Each variable (without `HYRAX_`) with the table and the name of its setting.
-const VARIABLES: [(&str, &str, &str, Form); 21] = [
+const VARIABLES: [(&str, &str, &str, Form); 22] = [
     ("LISTEN", "", "listen", Form::List),
     ("SECRET", "", "secrets", Form::List),
     ("OPERATOR", "", "operators", Form::List),
@@ -35,6 +35,7 @@ const VARIABLES: [(&str, &str, &str, Form); 21] = [
     ("QUEUE_BYTES", "limits", "queue_bytes", Form::Text),
     ("MONITORS_PER_SESSION", "limits", "monitors_per_session", Form::Number),
     ("EKGS_PER_SESSION", "limits", "ekgs_per_session", Form::Number),
+    ("PROTO_MAX_BULK_LEN", "limits", "proto_max_bulk_len", Form::Text),
     ("HALF_OPEN", "limits", "half_open", Form::Text),
     ("DRAIN", "limits", "drain", Form::Text),
     ("NODE_LEASE", "limits", "node_lease", Form::Text),
@@ -45,6 +46,24 @@ const VARIABLES: [(&str, &str, &str, Form); 21] = [
 /// The names of all the variables that configure a server.
 pub fn variables() -> impl Iterator<Item = String> {
     VARIABLES.into_iter().map(|(name, ..)| format!("HYRAX_{name}"))
+}
+
+/// Variables of the clients and of the command line.
+const OTHERS: [&str; 3] = ["CONFIG", "URL", "USER"];
+
+/// How many letters may be wrong in a name that is still taken for a misspelling of another.
+const LETTERS_WRONG_MAX: usize = 2;
+
+/// The variable that was meant, where `name` is one of nearly the same name that nobody reads.
+pub fn meant_variable(name: &str) -> Option<String> {
+    let name = name.strip_prefix("HYRAX_")?;
+    let known = || VARIABLES.iter().map(|(known, ..)| *known).chain(OTHERS);
+    if known().any(|known| known == name) {
+        return None;
+    }
+    let distance = |known: &str| strsim::damerau_levenshtein(known, name);
+    let nearest = known().min_by_key(|known| distance(known))?;
+    (distance(nearest) <= LETTERS_WRONG_MAX).then(|| format!("HYRAX_{nearest}"))
 }
 
 /// What the environment says, as `lookup` finds it. Other `HYRAX_*` variables are left alone: clients
@@ -134,6 +153,15 @@ mod tests {
         ] {
             let (named, reason) = check(&[(name, text)]).unwrap_err();
             assert_eq!(named, name, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_noticed() {
+        assert_eq!(meant_variable("HYRAX_LISTN").as_deref(), Some("HYRAX_LISTEN"));
+        assert_eq!(meant_variable("HYRAX_SECRETS").as_deref(), Some("HYRAX_SECRET"));
+        for name in ["HYRAX_LISTEN", "HYRAX_URL", "HYRAX_PORT_2379_TCP_ADDR", "LISTN"] {
+            assert_eq!(meant_variable(name), None, "{name}");
         }
     }
 

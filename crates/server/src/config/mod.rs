@@ -22,7 +22,7 @@ use serde::Serialize;
 
 pub use amount::{BadSize, BadSpan, ByteSize, Span};
 pub use cidr::{BadCidr, Cidr};
-pub use environment::variables;
+pub use environment::{meant_variable, variables};
 pub use listener::{BadListener, Door, DoorSet, ListenAddress, Listener};
 pub use log::{BadLog, LogFormat, LogLevel};
 pub use secret::{BadOperator, BadSecret, Operator, Secret};
@@ -95,6 +95,9 @@ pub struct Limits {
     pub monitors_per_session: usize,
     /// EKG entries that one session holds.
     pub ekgs_per_session: usize,
+    /// Bytes of one word of a command over RESP.
+    #[serde(serialize_with = "amount::write_bytes")]
+    pub proto_max_bulk_len: usize,
     /// How long a client that vanished without a word may go unnoticed.
     #[serde(serialize_with = "amount::write_span")]
     pub half_open: Duration,
@@ -142,6 +145,7 @@ impl Default for Limits {
             queue_bytes: limits::QUEUE_BYTES_MAX,
             monitors_per_session: limits::MONITORS_PER_SESSION_MAX,
             ekgs_per_session: limits::EKGS_PER_SESSION_MAX,
+            proto_max_bulk_len: limits::RESP_BULK_BYTES_MAX,
             half_open: limits::HALF_OPEN_MAX,
             drain: limits::DRAIN_MAX,
             node_lease: limits::NODE_LEASE,

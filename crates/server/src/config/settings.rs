@@ -90,6 +90,9 @@ pub struct LimitSettings {
     /// EKG entries that one session may hold [default: 1000]
     #[arg(long, value_name = "N")]
     pub ekgs_per_session: Option<usize>,
+    /// Longest word of a command over RESP [default: 512MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub proto_max_bulk_len: Option<ByteSize>,
     /// How long a client that vanished without a word may go unnoticed [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub half_open: Option<Span>,
@@ -170,6 +173,7 @@ impl Config {
             queue_bytes,
             monitors_per_session,
             ekgs_per_session,
+            proto_max_bulk_len,
             half_open,
             drain,
             node_lease,
@@ -180,6 +184,7 @@ impl Config {
         set(&mut limits.queue_bytes, queue_bytes.map(|size| size.0));
         set(&mut limits.monitors_per_session, monitors_per_session);
         set(&mut limits.ekgs_per_session, ekgs_per_session);
+        set(&mut limits.proto_max_bulk_len, proto_max_bulk_len.map(|size| size.0));
         set(&mut limits.half_open, half_open.map(|span| span.0));
         set(&mut limits.drain, drain.map(|span| span.0));
         set(&mut limits.node_lease, node_lease.map(|span| span.0));

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 /// An answer with a JSON body.
 pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
-    raw(status, body.to_string().into_bytes())
+    // A terminal's prompt begins on a line of its own.
+    raw(status, format!("{body}\n").into_bytes())
 }
 
 /// An answer whose body is JSON already.

@@ -8,11 +8,13 @@
 mod process;
 mod render;
 mod shard;
+mod totals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use shard::{Counter, Shard, Shards};
+pub use totals::{CommandTotal, Totals};
 
 /// What a connection turned out to be, once it has said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

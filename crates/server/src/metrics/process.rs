@@ -7,8 +7,10 @@ use std::time::Duration;
 pub(super) struct Usage {
     /// Bytes of memory in use (resident).
     pub(super) resident_bytes: u64,
-    /// Time on a processor, in the server's code and in the kernel's.
-    pub(super) processor_time: Duration,
+    /// Time on a processor in the server's code.
+    pub(super) user_time: Duration,
+    /// Time on a processor in the kernel's.
+    pub(super) system_time: Duration,
 }
 
 pub(super) fn usage() -> Option<Usage> {
@@ -20,9 +22,11 @@ pub(super) fn usage() -> Option<Usage> {
     let mut times = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
     let user: u64 = times.next()?.parse().ok()?;
     let system: u64 = times.next()?.parse().ok()?;
-    let milliseconds = (user + system).saturating_mul(1000) / rustix::param::clock_ticks_per_second().max(1);
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    let time = |count: u64| Duration::from_millis(count.saturating_mul(1000) / ticks);
     Some(Usage {
         resident_bytes: pages.saturating_mul(rustix::param::page_size() as u64),
-        processor_time: Duration::from_millis(milliseconds),
+        user_time: time(user),
+        system_time: time(system),
     })
 }

@@ -188,7 +188,7 @@ fn render_gauges(out: &mut Exposition, gauges: &Gauges) {
         let (name, help) = ("process_resident_memory_bytes", "Resident memory.");
         out.single(name, "gauge", help, usage.resident_bytes);
         let (name, help) = ("process_cpu_seconds_total", "User and system processor time.");
-        out.single(name, "counter", help, usage.processor_time.as_secs_f64());
+        out.single(name, "counter", help, (usage.user_time + usage.system_time).as_secs_f64());
     }
 }
 

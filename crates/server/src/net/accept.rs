@@ -110,7 +110,8 @@ fn admit<D: Doors>(
     }
     match connections.seats.take(limits.max_connections) {
         Some(seat) => {
-            let peer = Peer { address, tls: false, may_sudo: true };
+            let local = stream.local_address();
+            let peer = Peer { address, local, tls: false, may_sudo: true };
             tokio::spawn(serve(Arc::clone(connections), stream, peer, Arc::new(seat), open));
         }
         None => {

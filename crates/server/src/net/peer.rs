@@ -40,6 +40,8 @@ impl fmt::Display for PeerAddress {
 pub struct Peer {
     /// Where it connects from.
     pub address: PeerAddress,
+    /// Where it is connected to, where that is an address of the network.
+    pub local: Option<SocketAddr>,
     /// Whether the connection is encrypted.
     pub tls: bool,
     /// Whether the address is believed to be that of who speaks, and may so give administration's

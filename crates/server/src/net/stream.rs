@@ -1,6 +1,7 @@
 //! The bytes of a connection, whatever carries them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -20,6 +21,16 @@ pub enum Stream {
     /// An encrypted TCP connection. The session is some kilobytes, and would else be paid for by the
     /// plain connections too.
     Tls(Box<TlsStream<Replayed<TcpStream>>>),
+}
+
+impl Stream {
+    /// Where the other end is connected to, where that is an address of the network.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(socket) => socket.local_addr().ok(),
+            Stream::Unix(_) | Stream::Tls(_) => None,
+        }
+    }
 }
 
 /// Does the same with whatever carries the bytes.

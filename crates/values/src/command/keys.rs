@@ -38,6 +38,8 @@ pub enum Place {
     Counted(usize),
     /// The word after this keyword (the last such pair counts), looked for from a position on.
     After(&'static str, usize),
+    /// The first half of the words after `STREAMS`, which stands after the options of `XREAD`.
+    Streams,
 }
 
 /// A key found in a call.
@@ -88,7 +90,33 @@ impl KeySpec {
                     .find(|&position| argv[position].eq_ignore_ascii_case(keyword.as_bytes()));
                 found.map_or((0, 1, 0), |position| (position + 1, 1, position + 2))
             }
+            Place::Streams => {
+                let first = first_stream(argv).unwrap_or(argv.len());
+                let words = argv.len() - first;
+                (first, 1, if words.is_multiple_of(2) { first + words / 2 } else { first })
+            }
         }
+    }
+}
+
+/// The word after `STREAMS`, unless what stands before it are not options. The values of these are not
+/// looked at: a group, too, may be called `streams`.
+fn first_stream(argv: &[&[u8]]) -> Option<usize> {
+    let mut position = 1;
+    loop {
+        let word = argv.get(position)?;
+        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
+        position += if is(b"streams") {
+            return Some(position + 1);
+        } else if is(b"block") || is(b"count") {
+            2
+        } else if is(b"group") {
+            3
+        } else if is(b"noack") {
+            1
+        } else {
+            return None;
+        };
     }
 }
 
@@ -124,6 +152,19 @@ mod tests {
         check("lmpop 2 a b left", "w:a w:b");
         check("lmpop 9 a b", "w:a w:b");
         check("lmpop x a b", "");
+        check("blpop a b 0", "w:a w:b");
+        check("blmpop 0 2 a b left", "w:a w:b");
+        check("blmove a b left right 0", "w:a w:b");
         check("get", "");
+        check("xgroup create s g $", "w:s");
+        check("xgroup help", "");
+        check("xinfo stream s full", "r:s");
+        check("xread streams s t 0 $", "r:s r:t");
+        check("xread count 2 block 1 STREAMS streams 0", "r:streams");
+        check("xread streams s t 0", "");
+        check("xread streams", "");
+        check("xread count", "");
+        check("xread what streams s 0", "");
+        check("xreadgroup group streams count noack streams s >", "w:s");
     }
 }

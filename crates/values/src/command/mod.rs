@@ -47,10 +47,14 @@ impl Command {
         self.keys.iter().flat_map(move |spec| spec.find(argv))
     }
 
-    /// The position of the key of a command that always has just one.
+    /// The position of the key of a command that always has just one. (One with subcommands may have none.)
     pub fn only_key(&self) -> Option<usize> {
         match self.keys {
-            [KeySpec { place: Place::At(position), .. }] => Some(*position),
+            [KeySpec { place: Place::At(position), .. }]
+                if *position < usize::from(self.arity.unsigned_abs()) =>
+            {
+                Some(*position)
+            }
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The table of commands.
 
-use super::keys::Place::{At, Counted, From};
+use super::keys::Place::{At, Counted, From, Streams};
 use super::{Command, KeySpec};
 
 const READ_1: &[KeySpec] = &[KeySpec::read(At(1))];
@@ -18,7 +18,13 @@ const WRITE_2_READ_REST: &[KeySpec] =
     &[KeySpec::write(At(2)), KeySpec::read(From { first: 3, step: 1, spare: 0 })];
 const READ_COUNTED_1: &[KeySpec] = &[KeySpec::read(Counted(1))];
 const WRITE_COUNTED_1: &[KeySpec] = &[KeySpec::write(Counted(1))];
+const WRITE_COUNTED_2: &[KeySpec] = &[KeySpec::write(Counted(2))];
+const WRITE_ALL_BUT_LAST: &[KeySpec] = &[KeySpec::write(From { first: 1, step: 1, spare: 1 })];
 const WRITE_1_READ_COUNTED_2: &[KeySpec] = &[KeySpec::write(At(1)), KeySpec::read(Counted(2))];
+const READ_2: &[KeySpec] = &[KeySpec::read(At(2))];
+const WRITE_2: &[KeySpec] = &[KeySpec::write(At(2))];
+const READ_STREAMS: &[KeySpec] = &[KeySpec::read(Streams)];
+const WRITE_STREAMS: &[KeySpec] = &[KeySpec::write(Streams)];
 const NO_KEYS: &[KeySpec] = &[];
 
 /// Declares the commands: variant, name, arity, flags, keys. The flags are `w` writes, `g` grows
@@ -128,6 +134,11 @@ commands! {
     Hvals "hvals" 2 "" READ_1;
 
     // Lists.
+    Blmove "blmove" 6 "wg" WRITE_1_WRITE_2;
+    Blmpop "blmpop" -5 "w" WRITE_COUNTED_2;
+    Blpop "blpop" -3 "w" WRITE_ALL_BUT_LAST;
+    Brpop "brpop" -3 "w" WRITE_ALL_BUT_LAST;
+    Brpoplpush "brpoplpush" 4 "wg" WRITE_1_WRITE_2;
     Lindex "lindex" 3 "" READ_1;
     Linsert "linsert" 5 "wg" WRITE_1;
     Llen "llen" 2 "f" READ_1;
@@ -166,6 +177,9 @@ commands! {
     Sunionstore "sunionstore" -3 "wg" WRITE_1_READ_REST;
 
     // Sorted sets.
+    Bzmpop "bzmpop" -5 "w" WRITE_COUNTED_2;
+    Bzpopmax "bzpopmax" -3 "wf" WRITE_ALL_BUT_LAST;
+    Bzpopmin "bzpopmin" -3 "wf" WRITE_ALL_BUT_LAST;
     Zadd "zadd" -4 "wgf" WRITE_1;
     Zcard "zcard" 2 "f" READ_1;
     Zcount "zcount" 4 "f" READ_1;
@@ -198,6 +212,23 @@ commands! {
     Zscore "zscore" 3 "f" READ_1;
     Zunion "zunion" -3 "" READ_COUNTED_1;
     Zunionstore "zunionstore" -4 "wg" WRITE_1_READ_COUNTED_2;
+
+    // Streams.
+    Xack "xack" -4 "wf" WRITE_1;
+    Xadd "xadd" -5 "wgf" WRITE_1;
+    Xautoclaim "xautoclaim" -6 "wf" WRITE_1;
+    Xclaim "xclaim" -6 "wf" WRITE_1;
+    Xdel "xdel" -3 "wf" WRITE_1;
+    Xgroup "xgroup" -2 "wg" WRITE_2;
+    Xinfo "xinfo" -2 "" READ_2;
+    Xlen "xlen" 2 "f" READ_1;
+    Xpending "xpending" -3 "" READ_1;
+    Xrange "xrange" -4 "" READ_1;
+    Xread "xread" -4 "" READ_STREAMS;
+    Xreadgroup "xreadgroup" -7 "w" WRITE_STREAMS;
+    Xrevrange "xrevrange" -4 "" READ_1;
+    Xsetid "xsetid" -3 "wgf" WRITE_1;
+    Xtrim "xtrim" -4 "w" WRITE_1;
 
     // Longest common subsequence of two strings.
     Lcs "lcs" -3 "" READ_1_READ_2;

@@ -96,7 +96,7 @@ fn for_random<S: proptest::strategy::Strategy>(
 }
 
 /// Waits for a future on this thread.
-fn block_on<T>(mut future: BoxFuture<'static, T>) -> T {
+pub(crate) fn block_on<T>(mut future: BoxFuture<'static, T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

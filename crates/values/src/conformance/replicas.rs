@@ -25,30 +25,33 @@ pub fn run(make: Make<'_>) {
 
 /// The command that does what a change tells, for one who has all keys that it names.
 ///
-/// A command that names one key is told without it. Whether it is is seen from the arguments: only
-/// those of a command over several keys name more than one.
+/// A command that names one key as its first argument is told without it. Whether it is is seen from the
+/// command, and from the arguments: only those of a command over several keys name more than one.
 pub fn command_of(change: &Recorded) -> Vec<Vec<u8>> {
     if change.command == "expired" || change.command == "evicted" {
         return vec![b"del".to_vec(), change.key.clone()];
     }
     let name = change.command.clone().into_bytes();
     let whole: Vec<Vec<u8>> = [name.clone()].into_iter().chain(change.args.iter().cloned()).collect();
-    if names_several_keys(&whole) {
+    if is_told_whole(&whole) {
         return whole;
     }
     [name, change.key.clone()].into_iter().chain(change.args.iter().cloned()).collect()
 }
 
-fn names_several_keys(words: &[Vec<u8>]) -> bool {
+/// Whether a change is told whole: of a command over several keys, or whose key is not its first argument.
+fn is_told_whole(words: &[Vec<u8>]) -> bool {
     let argv = Step::argv(words);
-    command::lookup(argv[0]).is_some_and(|command| command.has_several_keys(&argv))
+    command::lookup(argv[0]).is_some_and(|command| {
+        command.has_several_keys(&argv) || command.keys(&argv).next().is_some_and(|first| first.position > 1)
+    })
 }
 
 /// The command that does what a change tells to its key alone, for one who has no other; `None` where
 /// that depends on what other keys hold, so that the value has to be asked for again.
 pub fn command_for_key(change: &Recorded) -> Option<Vec<Vec<u8>>> {
     let whole = command_of(change);
-    if !names_several_keys(&whole) {
+    if !is_told_whole(&whole) {
         return Some(whole);
     }
     let argv = Step::argv(&whole);

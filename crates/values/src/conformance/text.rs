@@ -21,7 +21,7 @@ pub fn show(reply: &Reply) -> String {
         Reply::Null | Reply::NullArray => "nil".to_owned(),
         Reply::Array(items) => format!("[{}]", list(items)),
         Reply::Set(items) => format!("{{{}}}", list(items)),
-        Reply::Map(items) => format!("{{{}}}", pairs(items)),
+        Reply::Map(items) | Reply::MapOrPairs(items) => format!("{{{}}}", pairs(items)),
         Reply::Pairs(items) => format!("[{}]", pairs(items)),
         Reply::Error(error) => error.to_string(),
     }

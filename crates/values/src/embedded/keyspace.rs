@@ -1,9 +1,10 @@
 //! What a command sees while it runs: the keys it named, locked, at one instant.
 
-use super::shard::{Expiry, Shard};
-use super::values::{Hash, List, Set, SortedSet, Str, Value};
-use super::{Embedded, SHARDS};
-use crate::{Call, Error, Feed, key_hash};
+use super::blocking::Serving;
+use super::shard::{Expiry, LastUse, Shard};
+use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
+use super::{Embedded, SHARDS, shard_number};
+use crate::{Call, Error, EventClass, Feed, key_hash};
 use hyrax_types::Change;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -12,23 +13,29 @@ use smallvec::SmallVec;
 ///
 /// A key past its time is removed the moment it is looked at, and its monitors are told first.
 pub struct Keyspace<'a> {
-    engine: &'a Embedded,
-    call: &'a Call<'a>,
-    now_ms: u64,
-    held: Held<'a>,
-    emitted: bool,
+    pub(super) engine: &'a Embedded,
+    /// The call that runs. In a transaction, one after the other.
+    pub(super) call: &'a Call<'a>,
+    pub(super) now_ms: u64,
+    pub(super) held: Held<'a>,
+    pub(super) emitted: bool,
     /// Seeded once it is asked for, as few commands do.
     random: Option<fastrand::Rng>,
+    /// Once something changed that somebody waits for.
+    pub(super) serving: Option<Box<Serving>>,
 }
 
 // One bit for each shard.
 const _: () = assert!(SHARDS <= u64::BITS as usize);
 
+/// The bits of all shards.
+pub(super) const ALL_SHARDS: u64 = u64::MAX >> (u64::BITS as usize - SHARDS);
+
 /// Locked shards by their numbers.
-type HeldShards<'a> = SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>;
+pub(super) type HeldShards<'a> = SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>;
 
 /// The shards that are locked.
-enum Held<'a> {
+pub(super) enum Held<'a> {
     /// The shard of the one key of most commands, and that key's hash.
     One { shard: MutexGuard<'a, Shard>, key: &'a [u8], hash: u64 },
     /// In rising order of their numbers, which is also the order of locking.
@@ -66,6 +73,14 @@ macro_rules! typed {
     };
 }
 
+impl Embedded {
+    /// Locks the shards whose bits are set, in rising order, as everybody does.
+    pub(super) fn lock_shards(&self, wanted: u64) -> HeldShards<'_> {
+        let numbers = (0..SHARDS).filter(|number| wanted >> number & 1 == 1);
+        numbers.map(|number| (number, self.shards[number].lock())).collect()
+    }
+}
+
 impl<'a> Keyspace<'a> {
     /// Locks what `call` names.
     pub(super) fn lock(engine: &'a Embedded, call: &'a Call<'a>, now_ms: u64) -> Self {
@@ -83,17 +98,25 @@ impl<'a> Keyspace<'a> {
             }
             None => Held::Several(Self::lock_several(engine, call)),
         };
-        Keyspace { engine, call, now_ms, held, emitted: false, random: None }
+        let mut keys = Keyspace::over(engine, call, now_ms, held);
+        if call.command.writes && keys.has_waiters() {
+            keys.reach_for_waiters(call.command.keys(call.argv).map(|found| found.key));
+        }
+        keys
+    }
+
+    /// A key space of shards that are locked already.
+    pub(super) fn over(engine: &'a Embedded, call: &'a Call<'a>, now_ms: u64, held: Held<'a>) -> Self {
+        Keyspace { engine, call, now_ms, held, emitted: false, random: None, serving: None }
     }
 
     fn lock_several(engine: &'a Embedded, call: &Call<'_>) -> HeldShards<'a> {
         // A bit for each shard: that they come in order, and each once, costs nothing.
         let mut wanted = 0_u64;
         for found in call.command.keys(call.argv) {
-            wanted |= 1 << engine.shard_number(key_hash(found.key));
+            wanted |= 1 << shard_number(key_hash(found.key));
         }
-        let numbers = (0..SHARDS).filter(|number| wanted >> number & 1 == 1);
-        numbers.map(|number| (number, engine.shards[number].lock())).collect()
+        engine.lock_shards(wanted)
     }
 
     /// The instant at which the command runs, in milliseconds since the epoch.
@@ -107,7 +130,7 @@ impl<'a> Keyspace<'a> {
     }
 
     /// The hash of a key and its shard.
-    fn locate(&mut self, key: &[u8]) -> (u64, &mut Shard) {
+    pub(super) fn locate(&mut self, key: &[u8]) -> (u64, &mut Shard) {
         match &mut self.held {
             Held::One { shard, key: only, hash } => {
                 debug_assert_eq!(*only, key, "a command reaches for a key that it did not name");
@@ -115,19 +138,27 @@ impl<'a> Keyspace<'a> {
             }
             Held::Several(shards) => {
                 let hash = key_hash(key);
-                let number = self.engine.shard_number(hash);
+                let number = shard_number(hash);
                 let at = shards.partition_point(|(held, _)| *held < number);
                 (hash, &mut shards[at].1)
             }
         }
     }
 
-    /// The hash and position of a key that is there and not past its time.
+    /// The hash and position of a key that is there and not past its time, and is used now.
     fn find(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let now = self.now_ms;
+        let (hash, position) = self.find_unused(key)?;
+        self.locate(key).1.table.at_mut(position).touch(LastUse::at(now));
+        Some((hash, position))
+    }
+
+    /// As [`Keyspace::find`], but that is no use of the key.
+    fn find_unused(&mut self, key: &[u8]) -> Option<(u64, usize)> {
         let now = self.now_ms;
         let (hash, shard) = self.locate(key);
         let position = shard.table.find(hash, key)?;
-        if !shard.table.at(position).is_expired(now) {
+        if !shard.is_expired(hash, position, now) {
             return Some((hash, position));
         }
         let engine = self.engine;
@@ -138,8 +169,48 @@ impl<'a> Keyspace<'a> {
 
     /// What a key holds.
     pub fn read(&mut self, key: &[u8]) -> Option<&Value> {
-        let (_, position) = self.find(key)?;
+        let (_, position) = self.find_to_read(key)?;
         Some(&self.locate(key).1.table.at(position).value)
+    }
+
+    /// The same as [`Keyspace::find`], but who only reads tells of a key that is not there.
+    fn find_to_read(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let found = self.find(key);
+        self.tell_missing(found.is_some(), key);
+        found
+    }
+
+    /// Tells of a key that a command which only reads has not found.
+    fn tell_missing(&mut self, found: bool, key: &[u8]) {
+        if !found && !self.call.command.writes {
+            self.notify(EventClass::Missed, "keymiss", key);
+        }
+    }
+
+    /// Tells it when a key is not there that a command, which writes others, reads. Those that only read
+    /// need not ask for it.
+    pub fn notice_missing(&mut self, key: &[u8]) {
+        if self.call.command.writes
+            && self.engine.feed.notifies(EventClass::Missed)
+            && self.find(key).is_none()
+        {
+            self.notify(EventClass::Missed, "keymiss", key);
+        }
+    }
+
+    /// What a key holds, which is looked at as `TYPE` and `EXISTS` do: without its being a use.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
+        let found = self.find_unused(key);
+        self.tell_missing(found.is_some(), key);
+        let (_, position) = found?;
+        Some(&self.locate(key).1.table.at(position).value)
+    }
+
+    /// How long ago a key was used last, in milliseconds.
+    pub fn idle_ms(&mut self, key: &[u8]) -> Option<u64> {
+        let now = LastUse::at(self.now_ms);
+        let (_, position) = self.find_unused(key)?;
+        Some(self.locate(key).1.table.at(position).last_use().idle_ms(now))
     }
 
     /// What a key holds, to change.
@@ -158,23 +229,33 @@ impl<'a> Keyspace<'a> {
             }
             Held::Several(shards) => {
                 let hash = key_hash(key);
-                let number = self.engine.shard_number(hash);
+                let number = shard_number(hash);
                 let at = shards.partition_point(|(held, _)| *held < number);
                 (hash, &shards[at].1)
             }
         };
-        let entry = shard.table.at(shard.table.find(hash, key)?);
-        (!entry.is_expired(self.now_ms)).then_some(&entry.value)
+        let position = shard.table.find(hash, key)?;
+        (!shard.is_expired(hash, position, self.now_ms)).then(|| &shard.table.at(position).value)
     }
 
     fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Value) -> &mut Value {
-        let found = self.find(key);
+        let now = LastUse::at(self.now_ms);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => position,
-            None => shard.insert(hash, key, make()),
+            None => shard.insert(hash, key, make(), now),
         };
         &mut shard.table.at_mut(position).value
+    }
+
+    /// The same as [`Keyspace::find`] for a key that is made where it is not there.
+    fn find_or_tell_new(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let found = self.find(key);
+        if found.is_none() {
+            self.notify(EventClass::New, "new", key);
+        }
+        found
     }
 
     typed!(Str, Str, string, string_mut, string_or_new);
@@ -182,24 +263,27 @@ impl<'a> Keyspace<'a> {
     typed!(List, List, list, list_mut, list_or_new);
     typed!(Set, Set, set, set_mut, set_or_new);
     typed!(SortedSet, SortedSet, sorted_set, sorted_set_mut, sorted_set_or_new);
+    typed!(Stream, Stream, stream, stream_mut, stream_or_new);
 
     /// Puts a value at a key, whatever was there.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) {
-        let found = self.find(key);
+        let now = LastUse::at(self.now_ms);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
                 shard.table.at_mut(position).value = value;
                 position
             }
-            None => shard.insert(hash, key, value),
+            None => shard.insert(hash, key, value, now),
         };
         shard.apply_expiry(hash, position, expiry);
     }
 
     /// Puts a string at a key, whatever was there, into the same memory where it fits.
     pub fn put_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
-        let found = self.find(key);
+        let now = LastUse::at(self.now_ms);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
@@ -209,7 +293,7 @@ impl<'a> Keyspace<'a> {
                 }
                 position
             }
-            None => shard.insert(hash, key, Value::Str(bytes.into())),
+            None => shard.insert(hash, key, Value::Str(bytes.into()), now),
         };
         shard.apply_expiry(hash, position, expiry);
     }
@@ -217,9 +301,9 @@ impl<'a> Keyspace<'a> {
     /// Takes a key away, with its value and expiry.
     pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
         let (hash, position) = self.find(key)?;
-        let entry = self.locate(key).1.remove_at(hash, position);
-        let expiry = entry.expiry();
-        Some((entry.value, expiry))
+        let removed = self.locate(key).1.remove_at(hash, position);
+        let expiry = removed.expires_at;
+        Some((removed.into_value(), expiry))
     }
 
     /// Takes a key away; whether it was there.
@@ -227,17 +311,25 @@ impl<'a> Keyspace<'a> {
         self.take(key).is_some()
     }
 
-    /// Takes a key away whose aggregate has lost its last element.
+    /// Takes a key away whose aggregate has lost its last element, and says so. What took it is told before.
     pub fn remove_if_empty(&mut self, key: &[u8]) {
-        if self.read(key).is_some_and(Value::is_empty) {
-            self.remove(key);
+        if self.write(key).is_some_and(|value| value.is_empty()) {
+            self.remove_emptied(key);
         }
+    }
+
+    /// Takes a key away whose aggregate is known to have lost its last element, and says so.
+    pub fn remove_emptied(&mut self, key: &[u8]) {
+        self.remove(key);
+        self.notify(EventClass::Generic, "del", key);
     }
 
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
-        let (_, position) = self.find(key)?;
-        Some(self.locate(key).1.table.at(position).expiry())
+        let found = self.find_unused(key);
+        self.tell_missing(found.is_some(), key);
+        let (hash, position) = found?;
+        Some(self.locate(key).1.expiry(hash, position))
     }
 
     /// Sets when a key expires; whether the key is there. The time must lie ahead: a key whose time
@@ -253,8 +345,8 @@ impl<'a> Keyspace<'a> {
         let call = self.call;
         // A command that names one key has it as its first argument.
         let args = match self.held {
-            Held::One { .. } => &call.argv[2..],
-            Held::Several(_) => &call.argv[1..],
+            Held::Several(_) if call.command.has_several_keys(call.argv) => &call.argv[1..],
+            _ => &call.argv[2..],
         };
         self.emit(key, call.command.name, args);
     }
@@ -264,24 +356,48 @@ impl<'a> Keyspace<'a> {
         self.emit(key, command, args);
     }
 
-    fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
-        let quiet = self.call.quiet;
-        let actor = self.call.actor;
-        let feed: &dyn Feed = &*self.engine.feed;
-        let (hash, shard) = self.locate(key);
-        let rev = shard.next_rev();
-        if !quiet && feed.wants(hash, key) {
-            feed.emit(hash, &Change { key, rev, command, args, actor });
+    /// Tells in Redis' words what happened to a key, for those who asked for keyspace events.
+    pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        let feed = &self.engine.feed;
+        if feed.notifies(class) {
+            feed.notify(class, event, key);
             self.emitted = true;
         }
     }
 
-    /// Lets go of the locks, then lets the changes be delivered.
-    pub(super) fn finish(self) {
+    /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.
+    pub fn is_heard(&mut self, key: &[u8]) -> bool {
+        let (hash, _) = self.locate(key);
+        !self.call.quiet && self.engine.feed.wants(hash, key)
+    }
+
+    fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
+        let mut serving = self.serving.take();
+        let own = (self.call.quiet, self.call.actor);
+        let (quiet, actor) = serving.as_deref().and_then(Serving::voice).unwrap_or(own);
+        let feed: &dyn Feed = &*self.engine.feed;
+        let (hash, shard) = self.locate(key);
+        let rev = shard.record_change(hash, key);
+        let is_ready = shard.makes_ready(hash, key);
+        if !quiet && feed.wants(hash, key) {
+            feed.emit(hash, &Change { key, rev, command, args, actor });
+            self.emitted = true;
+        }
+        if is_ready {
+            serving.get_or_insert_default().add(key);
+        }
+        self.serving = serving;
+    }
+
+    /// Lets go of the locks, then lets the changes be delivered. Before, whoever waited for what was
+    /// changed is served, so that nobody comes in between.
+    pub(super) fn finish(mut self) {
+        let woken = if self.serving.is_some() { self.serve() } else { Vec::new() };
         let (feed, emitted) = (&self.engine.feed, self.emitted);
         drop(self.held);
         if emitted {
             feed.settle();
         }
+        woken.into_iter().for_each(|waiter| waiter.wake());
     }
 }

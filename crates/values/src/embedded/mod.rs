@@ -1,12 +1,14 @@
 //! The engine in this process: all keys in memory, spread over locks by hash.
 //!
 //! A command locks the shards of the keys it names, in rising order, runs to its end and lets go;
-//! changes are told to the feed while the locks are held, so their order is that of the writes.
-//! Clock and feed come in through the constructor.
+//! changes are told to the feed while the locks are held, so their order is that of the writes. A
+//! transaction does the same for all its commands. Clock and feed come in through the constructor.
 
+mod blocking;
 #[cfg(test)]
 mod check;
 mod commands;
+mod deadlines;
 mod index;
 mod keyspace;
 mod prefetch;
@@ -14,16 +16,21 @@ mod shard;
 mod table;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod values;
+mod watch;
 mod wheel;
+mod whole;
 
 pub use keyspace::Keyspace;
 pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{
-    Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash,
+    Call, Calls, EventClass, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched,
+    key_hash,
 };
+use blocking::WaitingRoom;
 use commands::Handler;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
@@ -50,10 +57,19 @@ impl std::ops::Deref for Padded {
 
 /// Live values in the memory of this process.
 pub struct Embedded {
-    shards: Box<[Padded]>,
+    shards: Shards,
     clock: Arc<dyn Clock>,
     feed: Arc<dyn Feed>,
     handlers: Vec<Handler>,
+    waiting: Arc<WaitingRoom>,
+}
+
+/// Shared with whoever has something registered in them.
+type Shards = Arc<[Padded]>;
+
+/// The shard of a hash. The table within uses the lowest and the highest bits; these are others.
+fn shard_number(hash: u64) -> usize {
+    (hash >> 32) as usize & (SHARDS - 1)
 }
 
 impl Embedded {
@@ -62,16 +78,11 @@ impl Embedded {
         let start = Revision(clock.now_us());
         let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(clock.now_ms(), start)))).collect();
         let handlers = COMMANDS.iter().map(|command| commands::handler(command.id)).collect();
-        Embedded { shards, clock, feed, handlers }
-    }
-
-    /// The shard of a hash. The table within uses the lowest and the highest bits; these are others.
-    fn shard_number(&self, hash: u64) -> usize {
-        (hash >> 32) as usize & (SHARDS - 1)
+        Embedded { shards, clock, feed, handlers, waiting: Arc::default() }
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        &self.shards[self.shard_number(hash)]
+        &self.shards[shard_number(hash)]
     }
 
     /// How many keys there are, those past their time that nobody met yet included.
@@ -84,11 +95,17 @@ impl Embedded {
         self.len() == 0
     }
 
-    /// Removes keys whose time is over and tells their monitors, looking at no more than `looks`
-    /// timers in each shard. Answers when to come again, in milliseconds since the epoch, or `None`
-    /// while nothing is to expire.
+    /// Removes keys whose time is over and tells their monitors, and answers commands that have waited
+    /// for their time, looking at no more than `looks` timers in each shard. Answers when to come again,
+    /// in milliseconds since the epoch, or `None` while nothing is to expire.
     pub fn expire(&self, looks: usize) -> Option<u64> {
         let now = self.clock.now_ms();
+        let next = self.expire_keys(now, looks);
+        self.serve_left_behind(now);
+        next.into_iter().chain(self.waiting.end_overdue(now, looks)).min()
+    }
+
+    fn expire_keys(&self, now: u64, looks: usize) -> Option<u64> {
         let mut emitted = false;
         let next = self
             .shards
@@ -119,14 +136,21 @@ impl Embedded {
     /// Removes a key whose time is over; whether anybody was told. It is nobody's doing, so no actor
     /// is named, and a quiet command does not silence it.
     fn remove_expired(&self, shard: &mut Shard, hash: u64, position: usize) -> bool {
-        let entry = shard.remove_at(hash, position);
-        let rev = shard.next_rev();
-        let key = table::Keyed::key(&entry);
+        let removed = shard.remove_at(hash, position);
+        let key = removed.key();
+        let rev = shard.record_change(hash, key);
+        if shard.makes_ready(hash, key) {
+            self.waiting.leave_behind(key);
+        }
         let wanted = self.feed.wants(hash, key);
         if wanted {
             self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
         }
-        wanted
+        let notified = self.feed.notifies(EventClass::Expired);
+        if notified {
+            self.feed.notify(EventClass::Expired, "expired", key);
+        }
+        wanted || notified
     }
 }
 
@@ -136,40 +160,31 @@ impl Values for Embedded {
             reply.error(&error);
             return Execution::Done;
         }
+        let mut keys = Keyspace::lock(self, call, self.clock.now_ms());
         let outcome = match self.handlers[call.command.id as usize] {
-            Handler::Keyed(run) => {
-                let mut keys = Keyspace::lock(self, call, self.clock.now_ms());
-                let outcome = run(&mut keys, call.argv, reply);
-                keys.finish();
-                outcome
-            }
-            Handler::Whole(run) => run(self, call.argv, reply),
+            Handler::Keyed(run) | Handler::Whole(run) => run(&mut keys, call.argv, reply).map(|()| None),
+            Handler::Blocking(blocking) => keys.attempt(blocking, reply),
         };
-        if let Err(error) = outcome {
-            reply.error(&error);
+        keys.finish();
+        match outcome {
+            Ok(None) => return Execution::Done,
+            Ok(Some(waiting)) => return Execution::Waiting(waiting),
+            Err(error) => reply.error(&error),
         }
         Execution::Done
     }
 
-    // Not atomic and not watched yet: the next step on this branch builds both.
     fn transaction(
         &self,
-        _watched: &[Watched],
+        watched: &[Watched],
         calls: &[Call<'_>],
         body: &mut dyn FnMut(&mut dyn Calls),
     ) -> Transaction {
-        struct OneByOne<'a>(&'a Embedded, &'a [Call<'a>]);
-        impl Calls for OneByOne<'_> {
-            fn run(&mut self, call: usize, reply: &mut dyn ReplySink) {
-                self.0.execute(&self.1[call], reply);
-            }
-        }
-        body(&mut OneByOne(self, calls));
-        Transaction::Done
+        self.run_transaction(watched, calls, body)
     }
 
     fn watch(&self, key: &[u8]) -> Watched {
-        Watched { key: key.into(), since: Revision::ZERO, registration: Box::new(()) }
+        self.watch_key(key)
     }
 
     fn snapshot(
@@ -184,7 +199,7 @@ impl Values for Embedded {
         let mut shard = self.shard(hash).lock();
         let mut emitted = false;
         let mut found = shard.table.find(hash, key);
-        if let Some(position) = found.filter(|&position| shard.table.at(position).is_expired(now)) {
+        if let Some(position) = found.filter(|&position| shard.is_expired(hash, position, now)) {
             emitted = self.remove_expired(&mut shard, hash, position);
             found = None;
         }

@@ -1,17 +1,21 @@
 //! One shard of the key space: the keys whose hashes fall here, when they expire, and the counter
 //! that orders their changes. Pure state: time is an argument.
 
+use super::blocking::{Awaited, Waiters};
+use super::deadlines::Deadlines;
 use super::table::{Keyed, Table};
 use super::values::Value;
+use super::watch::Watches;
 use super::wheel::{Timer, Wheel};
+use crate::key_hash;
 use hyrax_types::Revision;
-use smallvec::SmallVec;
+use std::ops::Range;
 
 /// How far the clock may be set back before the timers are set anew.
 const CLOCK_STEP_MS_MAX: u64 = 1000;
 
-/// A key that never expires.
-const NEVER: u64 = u64::MAX;
+/// How many ticks of the clock of use there are in a second.
+const USE_TICKS_PER_S: u64 = 10;
 
 /// What becomes of a key's expiry when its value is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,38 +28,114 @@ pub enum Expiry {
     At(u64),
 }
 
-/// A key and what it holds, in one cache line: among a million keys each line costs a wait.
+/// When something was used, on a clock of tenths of a second that comes round every thirteen years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LastUse(u32);
+
+impl LastUse {
+    /// The clock at a time in milliseconds since the epoch.
+    pub fn at(now_ms: u64) -> Self {
+        LastUse((now_ms / (1000 / USE_TICKS_PER_S)) as u32)
+    }
+
+    /// How long ago that was, in milliseconds.
+    pub fn idle_ms(self, now: LastUse) -> u64 {
+        // A clock that was set back a little is no use thirteen years ago.
+        let ticks = now.0.wrapping_sub(self.0);
+        if ticks > u32::MAX / 2 { 0 } else { u64::from(ticks) * (1000 / USE_TICKS_PER_S) }
+    }
+}
+
+/// A key and what it holds, in one cache line: among a million keys each line costs a wait. A key of
+/// 16 bytes and a string of 38 have room in it.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Entry {
-    /// Short keys lie in the entry itself.
-    key: SmallVec<[u8; 16]>,
+    head: Head,
     /// What the key holds.
     pub value: Value,
-    /// When it expires, in milliseconds since the epoch.
-    expires_at: u64,
-    /// The earliest timer set for it, so that a key written again and again with a later expiry does
-    /// not set one each time.
-    timer_at: u64,
 }
 
 const _: () = assert!(size_of::<Entry>() == 64);
 
+/// How many bytes of a key lie in the entry.
+const SHORT_KEY_BYTES_MAX: usize = 16;
+
+/// What an entry holds beside the value. That it is told twice lets small fields lie where the key
+/// leaves room.
+#[derive(Debug)]
+enum Head {
+    Short { len: u8, expires: bool, used: LastUse, key: [u8; SHORT_KEY_BYTES_MAX] },
+    Long { expires: bool, used: LastUse, key: Box<[u8]> },
+}
+
 impl Entry {
-    /// When it expires, if ever.
-    pub fn expiry(&self) -> Option<u64> {
-        (self.expires_at != NEVER).then_some(self.expires_at)
+    fn new(key: &[u8], value: Value, used: LastUse) -> Self {
+        let mut bytes = [0; SHORT_KEY_BYTES_MAX];
+        let head = match bytes.get_mut(..key.len()) {
+            Some(place) => {
+                place.copy_from_slice(key);
+                Head::Short { len: key.len() as u8, expires: false, used, key: bytes }
+            }
+            None => Head::Long { expires: false, used, key: key.into() },
+        };
+        Entry { head, value }
     }
 
-    /// Whether its time is over.
-    pub fn is_expired(&self, now: u64) -> bool {
-        self.expires_at <= now
+    /// Whether it expires at some time.
+    fn expires(&self) -> bool {
+        match self.head {
+            Head::Short { expires, .. } | Head::Long { expires, .. } => expires,
+        }
+    }
+
+    fn set_expires(&mut self, whether: bool) {
+        match &mut self.head {
+            Head::Short { expires, .. } | Head::Long { expires, .. } => *expires = whether,
+        }
+    }
+
+    /// When it was last used.
+    pub fn last_use(&self) -> LastUse {
+        match self.head {
+            Head::Short { used, .. } | Head::Long { used, .. } => used,
+        }
+    }
+
+    /// Notes that it is used.
+    pub fn touch(&mut self, now: LastUse) {
+        match &mut self.head {
+            Head::Short { used, .. } | Head::Long { used, .. } => *used = now,
+        }
     }
 }
 
 impl Keyed for Entry {
     fn key(&self) -> &[u8] {
-        &self.key
+        match &self.head {
+            Head::Short { len, key, .. } => &key[..usize::from(*len)],
+            Head::Long { key, .. } => key,
+        }
+    }
+}
+
+/// A key taken out of a shard.
+#[derive(Debug)]
+pub(super) struct Removed {
+    entry: Entry,
+    /// When it would have expired, if ever.
+    pub expires_at: Option<u64>,
+}
+
+impl Removed {
+    /// Its key.
+    pub fn key(&self) -> &[u8] {
+        self.entry.key()
+    }
+
+    /// What it held.
+    pub fn into_value(self) -> Value {
+        self.entry.value
     }
 }
 
@@ -63,15 +143,25 @@ impl Keyed for Entry {
 #[derive(Debug)]
 pub(super) struct Shard {
     pub table: Table<Entry>,
+    deadlines: Deadlines,
     wheel: Wheel,
     rev: Revision,
-    /// How many keys have an expiry.
-    expiring: usize,
+    /// Keys that transactions watch.
+    pub watches: Watches,
+    /// Commands that wait for keys here.
+    pub waiters: Waiters,
 }
 
 impl Shard {
     pub fn new(now_ms: u64, rev: Revision) -> Self {
-        Shard { table: Table::default(), wheel: Wheel::new(now_ms), rev, expiring: 0 }
+        Shard {
+            table: Table::default(),
+            deadlines: Deadlines::default(),
+            wheel: Wheel::new(now_ms),
+            rev,
+            watches: Watches::default(),
+            waiters: Waiters::default(),
+        }
     }
 
     /// The revision of the newest change of any key here.
@@ -79,37 +169,82 @@ impl Shard {
         self.rev
     }
 
-    /// The revision of a change being made.
-    pub fn next_rev(&mut self) -> Revision {
+    /// Notes a change of a key, told or not, and gives its revision.
+    pub fn record_change(&mut self, hash: u64, key: &[u8]) -> Revision {
         self.rev = self.rev.next();
+        self.watches.touch(hash, key, self.rev);
         self.rev
     }
 
-    pub fn insert(&mut self, hash: u64, key: &[u8], value: Value) -> usize {
-        let entry = Entry { key: SmallVec::from_slice(key), value, expires_at: NEVER, timer_at: NEVER };
-        self.table.insert_new(hash, entry)
-    }
-
-    pub fn remove_at(&mut self, hash: u64, position: usize) -> Entry {
-        let removed = self.table.remove_at(hash, position);
-        if removed.expires_at != NEVER {
-            self.expiring -= 1;
+    /// Whether a change that was just made to a key is what somebody may have waited for. Told once,
+    /// until they are served.
+    pub fn makes_ready(&mut self, hash: u64, key: &[u8]) -> bool {
+        if self.waiters.is_empty() {
+            return false;
         }
-        removed
+        let position = self.table.find(hash, key);
+        let awaited = position.and_then(|position| Awaited::of(&self.table.at(position).value));
+        self.waiters.make_ready(hash, key, awaited)
     }
 
-    pub fn set_expiry(&mut self, hash: u64, position: usize, at: Option<u64>) {
+    /// Adds a key that is not there yet; gives its position.
+    pub fn insert(&mut self, hash: u64, key: &[u8], value: Value, now: LastUse) -> usize {
+        self.table.insert_new(hash, Entry::new(key, value, now))
+    }
+
+    /// Removes the key at a position. The last one takes its place.
+    pub fn remove_at(&mut self, hash: u64, position: usize) -> Removed {
+        let expires_at = self.forget_expiry(hash, position);
+        let last = self.table.len() - 1;
+        let entry = self.table.remove_at(hash, position);
+        if position != last && self.table.at(position).expires() {
+            let hash = key_hash(self.table.at(position).key());
+            self.deadlines.move_position(hash, last, position);
+        }
+        Removed { entry, expires_at }
+    }
+
+    fn forget_expiry(&mut self, hash: u64, position: usize) -> Option<u64> {
         let entry = self.table.at_mut(position);
-        let had = entry.expires_at != NEVER;
-        entry.expires_at = at.unwrap_or(NEVER);
-        if entry.expires_at < entry.timer_at {
-            entry.timer_at = entry.expires_at;
-            self.wheel.insert(Timer { hash, deadline: entry.expires_at });
+        if !entry.expires() {
+            return None;
         }
-        match (had, at.is_some()) {
-            (false, true) => self.expiring += 1,
-            (true, false) => self.expiring -= 1,
-            _ => {}
+        entry.set_expires(false);
+        self.deadlines.remove(hash, position, |other| key_hash(self.table.at(other).key()))
+    }
+
+    /// When the key at a position expires, if ever.
+    pub fn expiry(&self, hash: u64, position: usize) -> Option<u64> {
+        if !self.table.at(position).expires() {
+            return None;
+        }
+        self.deadlines.get(hash, position).map(|deadline| deadline.at)
+    }
+
+    /// Whether the time of the key at a position is over.
+    pub fn is_expired(&self, hash: u64, position: usize, now: u64) -> bool {
+        self.expiry(hash, position).is_some_and(|at| at <= now)
+    }
+
+    /// Keys at these positions whose time is not over.
+    pub fn unexpired(&self, positions: Range<usize>, now: u64) -> impl Iterator<Item = &Entry> {
+        let is_expired = move |(position, entry): (usize, &Entry)| {
+            entry.expires() && self.is_expired(key_hash(entry.key()), position, now)
+        };
+        let entries = self.table.range(positions.clone());
+        positions.zip(entries).filter(move |&found| !is_expired(found)).map(|(_, entry)| entry)
+    }
+
+    /// Sets when the key at a position expires, if ever.
+    pub fn set_expiry(&mut self, hash: u64, position: usize, at: Option<u64>) {
+        match at {
+            Some(at) => {
+                self.table.at_mut(position).set_expires(true);
+                if self.deadlines.set(hash, position, at) {
+                    self.wheel.insert(Timer { hash, deadline: at });
+                }
+            }
+            None => drop(self.forget_expiry(hash, position)),
         }
         self.drop_stale_timers();
     }
@@ -119,7 +254,7 @@ impl Shard {
         match expiry {
             Expiry::Keep => {}
             Expiry::Never => {
-                if self.table.at(position).expiry().is_some() {
+                if self.table.at(position).expires() {
                     self.set_expiry(hash, position, None);
                 }
             }
@@ -128,21 +263,19 @@ impl Shard {
     }
 
     /// Sets the timers anew once most of them belong to expiries that were taken back. That looks at
-    /// every key, so it has to be rare among many.
+    /// every key that expires, so it has to be rare among many.
     fn drop_stale_timers(&mut self) {
-        if self.wheel.len() > 2 * self.expiring + self.table.len() / 4 + 1024 {
+        if self.wheel.len() > 2 * self.deadlines.len() + 1024 {
             self.set_timers_anew(self.wheel.elapsed());
         }
     }
 
     fn set_timers_anew(&mut self, now: u64) {
         self.wheel = Wheel::new(now);
-        for position in 0..self.table.len() {
-            let entry = self.table.at_mut(position);
-            entry.timer_at = entry.expires_at;
-            if entry.expires_at != NEVER {
-                self.wheel.insert(Timer { hash: crate::key_hash(&entry.key), deadline: entry.expires_at });
-            }
+        self.deadlines.set_all_timers_anew();
+        for deadline in self.deadlines.all() {
+            let hash = key_hash(self.table.at(deadline.position as usize).key());
+            self.wheel.insert(Timer { hash, deadline: deadline.at });
         }
     }
 
@@ -162,7 +295,8 @@ impl Shard {
             self.set_timers_anew(now);
         }
         while let Some(timer) = self.wheel.pop_due(now, looks) {
-            if let Some(position) = self.table.find_by_hash(timer.hash, |entry| entry.is_expired(now)) {
+            let is_expired = |position, _: &Entry| self.is_expired(timer.hash, position, now);
+            if let Some(position) = self.table.find_by_hash(timer.hash, is_expired) {
                 return Some((timer.hash, position));
             }
             self.set_later_timer(timer);
@@ -178,12 +312,13 @@ impl Shard {
 
     /// A timer fired early because its key's expiry was moved; the key gets a new one.
     fn set_later_timer(&mut self, fired: Timer) {
-        let position = self.table.find_by_hash(fired.hash, |entry| entry.timer_at == fired.deadline);
-        let Some(position) = position else { return };
-        let entry = self.table.at_mut(position);
-        entry.timer_at = entry.expires_at;
-        if entry.expires_at != NEVER {
-            self.wheel.insert(Timer { hash: fired.hash, deadline: entry.expires_at });
+        let was_for = |position, _: &Entry| {
+            let deadline = self.deadlines.get(fired.hash, position);
+            deadline.is_some_and(|deadline| deadline.timer_at == fired.deadline)
+        };
+        let Some(position) = self.table.find_by_hash(fired.hash, was_for) else { return };
+        if let Some(deadline) = self.deadlines.set_timer_anew(fired.hash, position) {
+            self.wheel.insert(Timer { hash: fired.hash, deadline });
         }
     }
 }

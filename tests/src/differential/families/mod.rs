@@ -5,6 +5,7 @@
 //! a door does.
 
 mod connection;
+mod streams;
 mod transactions;
 
 use super::commands::Weighted;
@@ -12,10 +13,11 @@ use super::random::Random;
 use super::rules::Rule;
 use crate::resp::Argv;
 
+pub use streams::without_times;
 pub use transactions::{Step, transaction};
 
 /// Families that the engine answers.
-pub const ENGINE: &[&Family] = &[];
+pub const ENGINE: &[&Family] = &[&streams::FAMILY];
 
 /// Families that only a door answers.
 pub const DOOR: &[&Family] = &[&connection::FAMILY, &transactions::FAMILY];

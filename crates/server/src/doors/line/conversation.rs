@@ -34,6 +34,8 @@ pub enum Answer {
 pub struct Later {
     envelope: Envelope,
     reply: BoxFuture<'static, Reply>,
+    /// Whether it comes when others do something, maybe in hours.
+    pub waits_for_others: bool,
 }
 
 /// One client's side of the line door.
@@ -79,7 +81,9 @@ impl Conversation {
         let envelope = Envelope::of(message);
         match live::run(&mut self.session, command, message, &envelope, out) {
             Ok(None) => Answer::Done,
-            Ok(Some(reply)) => Answer::Later(Later { envelope, reply }),
+            Ok(Some(owed)) => {
+                Answer::Later(Later { envelope, reply: owed.reply, waits_for_others: owed.waits_for_others })
+            }
             Err(problem) => {
                 envelope.error(&problem, out);
                 Answer::Done

@@ -284,6 +284,10 @@ impl ReplySink for JsonSink<'_> {
         self.begin(2 * len, Shape::Pairs);
     }
 
+    fn map_or_pairs(&mut self, len: usize) {
+        self.map(len);
+    }
+
     fn error(&mut self, error: &Error) {
         self.error = Some(error.clone());
     }

@@ -2,81 +2,134 @@
 
 use super::conversation::{Answer, Conversation, Later};
 use super::envelope::Envelope;
+use super::reset;
+use crate::core::Core;
+use crate::doors::carrier::{self, Dialogue};
+use crate::hub::Outbox;
+use crate::session::Session;
+use hyrax_recipes::Cause;
 use hyrax_types::limits;
 use hyrax_values::key_hash;
 use smallvec::SmallVec;
 use std::sync::LazyLock;
 
-/// What stopped the reading of lines.
-pub enum Stop {
-    /// No whole line is left.
-    Dry,
+/// Replies gathered before they are written.
+const REPLIES_MAX: usize = 64 * 1024;
+
+/// A conversation in lines: one for each command, and one for each answer.
+pub struct Lines {
+    conversation: Conversation,
+    /// How much of the first line has been looked through for its end: one that comes in small pieces is
+    /// not looked through from its beginning for each of them.
+    looked: usize,
+}
+
+/// What has to be waited for.
+pub enum Pending {
     /// An engine answers later.
     Later(Later),
     /// This line takes the long way.
     Slow(String),
-    /// A line is too long: it has been answered, and the connection is to be closed.
-    TooLong,
-    /// Much has been answered, or took long: it should be written, and others have their turn, before
-    /// more is.
-    Full,
 }
 
-/// Replies gathered before they are written.
-const REPLIES_MAX: usize = 64 * 1024;
+type Stop = carrier::Stop<Pending>;
 
-/// Answers the whole lines at the front of `data` until something has to be waited for. Gives how
-/// many bytes were used, and why it stopped. Each answer is followed by an end of line.
-pub fn answer_lines(
-    conversation: &mut Conversation,
-    data: &[u8],
-    line_max: usize,
-    out: &mut Vec<u8>,
-) -> (usize, Stop) {
-    let core = conversation.session.core.clone();
-    core.hub.together(|| answer_in_turn(conversation, data, line_max, out))
-}
+impl Lines {
+    /// A conversation that has not begun.
+    pub fn new(session: Session) -> Self {
+        Lines { conversation: Conversation { session }, looked: 0 }
+    }
 
-/// Answers lines for as long as one client's turn takes.
-fn answer_in_turn(
-    conversation: &mut Conversation,
-    data: &[u8],
-    line_max: usize,
-    out: &mut Vec<u8>,
-) -> (usize, Stop) {
-    let mut used = 0;
-    let mut fetched = 0;
-    conversation.session.begin_command();
-    let turn_ends_us = conversation.session.now_us() + limits::TURN_MAX.as_micros() as u64;
-    loop {
-        let rest = &data[used..];
-        if used >= fetched {
-            fetched = used + prefetch(conversation, rest);
-        }
-        let Some(length) = memchr::memchr(b'\n', rest) else {
-            // A carriage return at the end may be no part of the line.
-            if rest.strip_suffix(b"\r").unwrap_or(rest).len() > line_max {
+    /// Answers lines for as long as one client's turn takes.
+    fn answer_in_turn(&mut self, data: &[u8], line_max: usize, out: &mut Vec<u8>) -> (usize, Stop) {
+        let conversation = &mut self.conversation;
+        let mut used = 0;
+        let mut fetched = 0;
+        let mut looked = std::mem::take(&mut self.looked);
+        conversation.session.begin_command();
+        let turn_ends_us = conversation.session.now_us() + limits::TURN_MAX.as_micros() as u64;
+        loop {
+            let rest = &data[used..];
+            if used >= fetched {
+                fetched = used + prefetch(conversation, rest);
+            }
+            let Some(length) = memchr::memchr(b'\n', &rest[looked..]).map(|at| looked + at) else {
+                // A carriage return at the end may be no part of the line.
+                if rest.strip_suffix(b"\r").unwrap_or(rest).len() > line_max {
+                    return (data.len(), refuse_too_long(line_max, out));
+                }
+                self.looked = rest.len();
+                return (used, Stop::Dry { needed: rest.len() + 1 });
+            };
+            looked = 0;
+            used += length + 1;
+            let line = rest[..length].trim_ascii();
+            if line.len() > line_max {
                 return (data.len(), refuse_too_long(line_max, out));
             }
-            return (used, Stop::Dry);
-        };
-        used += length + 1;
-        let line = rest[..length].trim_ascii();
-        if line.len() > line_max {
-            return (data.len(), refuse_too_long(line_max, out));
+            if line.is_empty() {
+                continue;
+            }
+            match conversation.answer(line, out) {
+                Answer::Done => out.push(b'\n'),
+                Answer::Later(later) => return (used, Stop::Pending(Pending::Later(later))),
+                Answer::Slow => {
+                    // The conversation found it to be UTF-8.
+                    let line = String::from_utf8_lossy(line).into_owned();
+                    return (used, Stop::Pending(Pending::Slow(line)));
+                }
+            }
+            if out.len() >= REPLIES_MAX || conversation.session.now_us() > turn_ends_us {
+                return (used, Stop::Full);
+            }
         }
-        if line.is_empty() {
-            continue;
+    }
+}
+
+impl Dialogue for Lines {
+    type Pending = Pending;
+
+    const GOODBYE: &'static [u8] = b"{\"error\":\"the server closes this connection\"}\n";
+
+    fn session(&self) -> &Session {
+        &self.conversation.session
+    }
+
+    fn into_session(self) -> Session {
+        self.conversation.session
+    }
+
+    fn answer(&mut self, data: &[u8], out: &mut Vec<u8>) -> (usize, Stop) {
+        let core = self.conversation.session.core.clone();
+        let line_max = core.limits.load().max_frame;
+        core.hub.together(|| self.answer_in_turn(data, line_max, out))
+    }
+
+    fn waits_for_others(pending: &Pending) -> bool {
+        matches!(pending, Pending::Later(later) if later.waits_for_others)
+    }
+
+    async fn finish(&mut self, pending: Pending, out: &mut Vec<u8>) {
+        match pending {
+            Pending::Later(later) => self.conversation.finish(later, out).await,
+            Pending::Slow(line) => self.conversation.answer_slowly(&line, out).await,
         }
-        match conversation.answer(line, out) {
-            Answer::Done => out.push(b'\n'),
-            Answer::Later(later) => return (used, Stop::Later(later)),
-            // The conversation found it to be UTF-8.
-            Answer::Slow => return (used, Stop::Slow(String::from_utf8_lossy(line).into_owned())),
+        out.push(b'\n');
+    }
+
+    fn answer_unfinished(&mut self, rest: &[u8], out: &mut Vec<u8>) {
+        if !rest.trim_ascii().is_empty() {
+            Envelope::bare().error(&"the last line did not end with a line feed and was not run", out);
+            out.push(b'\n');
         }
-        if out.len() >= REPLIES_MAX || conversation.session.now_us() > turn_ends_us {
-            return (used, Stop::Full);
-        }
+    }
+
+    async fn reset(core: &Core, outbox: &Outbox) -> bool {
+        reset::next(core, outbox).await
+    }
+
+    fn cause_of_close(&self) -> Cause {
+        Cause::Kicked
     }
 }
 
@@ -109,17 +162,10 @@ fn prefetch(conversation: &Conversation, data: &[u8]) -> usize {
     looked.max(1)
 }
 
+/// The connection is closed then: where the next line begins is not known.
 fn refuse_too_long(line_max: usize, out: &mut Vec<u8>) -> Stop {
     let problem = format!("a line has at most {line_max} bytes (max_frame): the connection is closed");
     Envelope::bare().error(&problem, out);
     out.push(b'\n');
-    Stop::TooLong
-}
-
-/// What was wrong with the last line of a connection that ended without an end of line.
-pub fn answer_unfinished(rest: &[u8], out: &mut Vec<u8>) {
-    if !rest.trim_ascii().is_empty() {
-        Envelope::bare().error(&"the last line did not end with a line feed and was not run", out);
-        out.push(b'\n');
-    }
+    Stop::Close
 }

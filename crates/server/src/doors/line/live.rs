@@ -16,6 +16,14 @@ use std::borrow::Cow;
 /// Words of most commands fit without an allocation.
 type Argv<'a> = SmallVec<[&'a [u8]; 8]>;
 
+/// What will be a reply.
+pub struct OwedReply {
+    /// The reply.
+    pub reply: BoxFuture<'static, Reply>,
+    /// Whether it comes when others do something, maybe in hours.
+    pub waits_for_others: bool,
+}
+
 /// Runs a command and writes its reply; or gives what will be the reply.
 pub fn run(
     session: &mut Session,
@@ -23,7 +31,7 @@ pub fn run(
     message: &Message<'_>,
     envelope: &Envelope,
     out: &mut Vec<u8>,
-) -> Result<Option<BoxFuture<'static, Reply>>, Problem> {
+) -> Result<Option<OwedReply>, Problem> {
     let item = match message.dialect {
         Dialect::Flat => None,
         Dialect::Domain => Some(message.item().map_err(|bad| bad.to_string())?),
@@ -58,17 +66,20 @@ fn execute(
     call: &Call<'_>,
     envelope: &Envelope,
     out: &mut Vec<u8>,
-) -> Result<Option<BoxFuture<'static, Reply>>, Problem> {
+) -> Result<Option<OwedReply>, Problem> {
     let start = out.len();
     envelope.begin(out);
     let value = out.len();
     let mut sink = JsonSink::new(out);
     let run = || session.core.values.execute(call, &mut sink);
-    if let Execution::Later(reply) | Execution::Waiting(Waiting { reply, .. }) =
-        SteppedClock::hold(session.now_us(), run)
-    {
+    let owed = match SteppedClock::hold(session.now_us(), run) {
+        Execution::Done => None,
+        Execution::Later(reply) => Some(OwedReply { reply, waits_for_others: false }),
+        Execution::Waiting(Waiting { reply, .. }) => Some(OwedReply { reply, waits_for_others: true }),
+    };
+    if owed.is_some() {
         out.truncate(start);
-        return Ok(Some(reply));
+        return Ok(owed);
     }
     let (error, binary_field) = (sink.take_error(), sink.saw_binary_field());
     session.end_command(call.command.id as usize, error.is_none());

@@ -2,19 +2,16 @@
 
 use super::encode::{write_string, write_value};
 use super::monitors::{write_presence_reset, write_reset};
+use crate::core::Core;
 use crate::hub::{Outbox, Owed};
-use crate::session::Session;
 use hyrax_values::{Reply, Snapshot};
 
-/// What a client is told that is disconnected by the server.
-pub const GOODBYE: &[u8] = b"{\"error\":\"the server closes this connection\"}\n";
-
 /// Queues one reset that is owed, if everything before it has been written; whether there was one.
-pub async fn next(session: &Session, outbox: &Outbox) -> bool {
+pub async fn next(core: &Core, outbox: &Outbox) -> bool {
     let Some((key, owed)) = outbox.next_owed() else { return false };
     let mut out = Vec::new();
     if !owed.subscription.has_ended() {
-        write(session, outbox, &key, &owed, &mut out).await;
+        write(core, outbox, &key, &owed, &mut out).await;
     }
     outbox.commit(&out);
     true
@@ -22,14 +19,14 @@ pub async fn next(session: &Session, outbox: &Outbox) -> bool {
 
 /// Writes the current value and members of a key whose pushes were dropped. Pushes of later changes are
 /// held back until this is committed.
-async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, out: &mut Vec<u8>) {
+async fn write(core: &Core, outbox: &Outbox, key: &[u8], owed: &Owed, out: &mut Vec<u8>) {
     let subscription = &owed.subscription;
     if owed.value {
         let mut at = None;
         let mut later = None;
         // Kept as a tree, because only the whole value shows in which form its maps can be written.
         let mut value = Reply::collect(|sink| {
-            let snapshot = session.core.values.snapshot(key, subscription.kind, sink, &mut |rev| {
+            let snapshot = core.values.snapshot(key, subscription.kind, sink, &mut |rev| {
                 outbox.place_reset(subscription, key, rev);
                 at = Some(rev);
             });
@@ -51,7 +48,7 @@ async fn write(session: &Session, outbox: &Outbox, key: &[u8], owed: &Owed, out:
         write_reset(subscription.form, key, &written, at.unwrap_or_default(), out);
     }
     if owed.presence {
-        session.core.presence.snapshot(key, &mut |erev, members| {
+        core.presence.snapshot(key, &mut |erev, members| {
             outbox.place_presence(subscription, key, erev);
             let mut names: Vec<_> = members.into_iter().map(|member| member.name).collect();
             names.sort_unstable();

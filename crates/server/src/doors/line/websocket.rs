@@ -2,9 +2,9 @@
 
 use super::conversation::{Answer, Conversation};
 use super::envelope::Envelope;
-use super::plain::cause_of_failure;
 use super::reset;
 use crate::core::Core;
+use crate::doors::carrier::cause_of_failure;
 use crate::hub::Outbox;
 use crate::net::Peer;
 use crate::session::Session;
@@ -125,7 +125,7 @@ impl Connection {
         if let Some(cause) = self.write().await {
             return Some(cause);
         }
-        while reset::next(&self.conversation.session, &self.outbox).await {
+        while reset::next(&self.conversation.session.core, &self.outbox).await {
             if let Some(cause) = self.write().await {
                 return Some(cause);
             }

@@ -63,9 +63,31 @@ impl Outbox {
             return false;
         }
         state.queue.push_back(item);
-        let idle = !state.scheduled && state.blocked_since.is_none();
-        state.scheduled |= idle;
-        idle
+        state.schedule()
+    }
+
+    /// Queues what is told as it comes and no snapshot can make up for: a client that falls behind with it
+    /// is disconnected.
+    pub fn tell(&self, bytes: bytes::Bytes) {
+        let mut state = self.state.lock();
+        if state.failure.is_some() {
+            return;
+        }
+        if state.bytes + bytes.len() > self.bytes_max.load(Ordering::Relaxed) {
+            self.fail(&mut state, Failure::Overwhelmed);
+            drop(state);
+            return self.call_attention();
+        }
+        state.bytes += bytes.len();
+        state.reply_bytes += bytes.len();
+        self.counters.queued.fetch_add(bytes.len(), Ordering::Relaxed);
+        if let Some(held) = &mut state.held {
+            held.push(Item::Reply(bytes));
+            return;
+        }
+        state.queue.push_back(Item::Reply(bytes));
+        drop(state);
+        self.flush();
     }
 
     /// Notes that pushes of these keys were lost before they came here.
@@ -80,6 +102,15 @@ impl Outbox {
 
     /// Drops every queued push, and these, for resets of their keys.
     fn fold(&self, state: &mut State, segment: &Segment, subscription: &Arc<Subscription>) {
+        self.fold_all(state);
+        if state.failure.is_none() {
+            self.owe_all(state, segment, subscription);
+            self.call_attention();
+        }
+    }
+
+    /// Drops every queued push for resets of their keys.
+    pub(super) fn fold_all(&self, state: &mut State) {
         let queued = std::mem::take(&mut state.queue);
         let held = state.held.as_mut().map(std::mem::take).unwrap_or_default();
         let partly_written = state.written > 0;
@@ -90,7 +121,8 @@ impl Outbox {
                     dropped += segment.encoded(subscription.form).len();
                     self.owe_all(state, &segment, &subscription);
                 }
-                // A reply is owed to the client whatever happens, and half a line cannot be taken back.
+                // A reply is owed to the client whatever happens, nothing makes up for a message, and half a
+                // line cannot be taken back.
                 item => state.queue.push_back(item),
             }
         }
@@ -100,7 +132,6 @@ impl Outbox {
         }
         state.bytes -= dropped;
         self.counters.queued.fetch_sub(dropped, Ordering::Relaxed);
-        self.owe_all(state, segment, subscription);
         self.call_attention();
     }
 

@@ -150,7 +150,7 @@ async fn a_plain_connection_does_not_pay_for_tls_or_http() {
     let shutdown = CancellationToken::new();
     let connections = Arc::new(super::super::connection::Connections::new(stand_in, None, shutdown));
     let (stream, _other_end) = tokio::net::UnixStream::pair().unwrap();
-    let peer = Peer { address: PeerAddress::Unix, tls: false, may_sudo: true };
+    let peer = Peer { address: PeerAddress::Unix, local: None, tls: false, may_sudo: true };
     let seat = Arc::new(connections.seats.take(1).unwrap());
     let open = crate::config::DoorSet::ALL;
     let served = super::super::connection::serve(connections, Stream::Unix(stream), peer, seat, open);

@@ -1,21 +1,34 @@
 //! Lists: pushed and popped at both ends, read and changed in the middle.
 
+mod blocking;
 mod moves;
 mod search;
 #[cfg(test)]
 mod tests;
 
-use super::Handler;
 use super::numbers::{count, integer};
+use super::{Handler, Run};
 use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::values::{End, List};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use std::ops::Range;
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
-    Some(Handler::Keyed(match name {
+    let blocking = match name {
+        Name::Blpop => &blocking::BLPOP,
+        Name::Brpop => &blocking::BRPOP,
+        Name::Blmove => &blocking::BLMOVE,
+        Name::Brpoplpush => &blocking::BRPOPLPUSH,
+        Name::Blmpop => &blocking::BLMPOP,
+        _ => return keyed(name).map(Handler::Keyed),
+    };
+    Some(Handler::Blocking(blocking))
+}
+
+fn keyed(name: Name) -> Option<Run> {
+    Some(match name {
         Name::Lpush => lpush,
         Name::Rpush => rpush,
         Name::Lpushx => lpushx,
@@ -34,13 +47,14 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Rpoplpush => moves::rpoplpush,
         Name::Lmpop => moves::lmpop,
         _ => return None,
-    }))
+    })
 }
 
 fn lpush(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let list = keys.list_or_new(argv[1])?;
     push_all(list, End::Front, &argv[2..], reply);
     keys.changed(argv[1]);
+    keys.notify(EventClass::List, "lpush", argv[1]);
     Ok(())
 }
 
@@ -48,6 +62,7 @@ fn rpush(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     let list = keys.list_or_new(argv[1])?;
     push_all(list, End::Back, &argv[2..], reply);
     keys.changed(argv[1]);
+    keys.notify(EventClass::List, "rpush", argv[1]);
     Ok(())
 }
 
@@ -69,10 +84,27 @@ fn push_if_there(
         Some(list) => {
             push_all(list, end, &argv[2..], reply);
             keys.changed(argv[1]);
+            keys.notify(EventClass::List, push_event(end), argv[1]);
         }
         None => reply.integer(0),
     }
     Ok(())
+}
+
+/// What Redis calls it when something is pushed at an end.
+fn push_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpush",
+        End::Back => "rpush",
+    }
+}
+
+/// What Redis calls it when something is taken from an end.
+fn pop_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpop",
+        End::Back => "rpop",
+    }
 }
 
 /// Pushes the elements one by one and answers the length.
@@ -119,8 +151,10 @@ fn pop(
             list.remove(end, 1);
         }
     }
-    if list.is_empty() {
-        keys.remove(argv[1]);
+    let is_empty = list.is_empty();
+    keys.notify(EventClass::List, pop_event(end), argv[1]);
+    if is_empty {
+        keys.remove_emptied(argv[1]);
     }
     keys.changed(argv[1]);
     Ok(())
@@ -159,6 +193,7 @@ fn lset(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
         return Err(Error::IndexOutOfRange);
     }
     keys.changed(argv[1]);
+    keys.notify(EventClass::List, "lset", argv[1]);
     reply.status("OK");
     Ok(())
 }
@@ -188,8 +223,10 @@ fn ltrim(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
         let indexes = indexes_in(list, first, last);
         list.remove(End::Back, list.len() - indexes.end);
         list.remove(End::Front, indexes.start);
-        if list.is_empty() {
-            keys.remove(argv[1]);
+        let is_empty = list.is_empty();
+        keys.notify(EventClass::List, "ltrim", argv[1]);
+        if is_empty {
+            keys.remove_emptied(argv[1]);
         }
         keys.changed(argv[1]);
     }

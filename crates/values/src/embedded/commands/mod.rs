@@ -12,26 +12,27 @@ mod numbers;
 mod sample;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 
+use super::Keyspace;
+use super::blocking::Blocking;
 use super::values::Value;
-use super::{Embedded, Keyspace};
 use crate::command::Name;
 use crate::{Error, Kind, ReplySink};
 
-/// Runs a command on the keys it names, locked together.
-type OnKeys = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
-
-/// Runs a command on the whole key space, which it locks part by part.
-type OnAll = fn(&Embedded, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
+/// Runs a command and writes its reply.
+pub(super) type Run = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
 
 /// How a command is run.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
-    /// On the keys it names.
-    Keyed(OnKeys),
-    /// On the whole key space.
-    Whole(OnAll),
+    /// On the keys it names, locked together.
+    Keyed(Run),
+    /// On the whole key space, which it visits shard by shard ([`Keyspace::visit`]).
+    Whole(Run),
+    /// On the keys it names, for which it waits while there is nothing to take.
+    Blocking(&'static Blocking),
 }
 
 /// The handler of a command.
@@ -42,6 +43,7 @@ pub(super) fn handler(name: Name) -> Handler {
         .or_else(|| lists::handler(name))
         .or_else(|| sets::handler(name))
         .or_else(|| sorted_sets::handler(name))
+        .or_else(|| streams::handler(name))
         .or_else(|| keys::handler(name))
         .unwrap_or(Handler::Whole(|_, argv, _| Err(crate::command::unknown(argv))))
 }

@@ -1,6 +1,7 @@
 //! Sorted sets: members by score, and their ranges.
 
 mod add;
+mod blocking;
 mod combine;
 mod look;
 mod pop;
@@ -8,12 +9,22 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-use super::Handler;
+use super::{Handler, Run};
 use crate::command::Name;
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
-    Some(Handler::Keyed(match name {
+    let blocking = match name {
+        Name::Bzpopmin => &blocking::BZPOPMIN,
+        Name::Bzpopmax => &blocking::BZPOPMAX,
+        Name::Bzmpop => &blocking::BZMPOP,
+        _ => return keyed(name).map(Handler::Keyed),
+    };
+    Some(Handler::Blocking(blocking))
+}
+
+fn keyed(name: Name) -> Option<Run> {
+    Some(match name {
         Name::Zadd => add::zadd,
         Name::Zincrby => add::zincrby,
         Name::Zrem => add::zrem,
@@ -47,5 +58,5 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Zdiffstore => combine::zdiffstore,
         Name::Zintercard => combine::zintercard,
         _ => return None,
-    }))
+    })
 }

@@ -196,7 +196,7 @@ fn a_million_expiring_keys_cost_nothing_while_none_is_due() {
     // One look for each shard is enough to see that nothing is due.
     let next = world.engine.expire(1).expect("a deadline");
     assert!(next > START_MS);
-    for shard in &world.engine.shards {
+    for shard in world.engine.shards.iter() {
         let mut looks = 1000;
         assert_eq!(shard.lock().next_expired(START_MS, &mut looks), None);
         assert_eq!(looks, 999);
@@ -204,7 +204,7 @@ fn a_million_expiring_keys_cost_nothing_while_none_is_due() {
     // Over the whole hour each timer is looked at once for each level that it sinks through, at most.
     let mut looks_taken = 0;
     for step in 1..hour / 1000 {
-        for shard in &world.engine.shards {
+        for shard in world.engine.shards.iter() {
             let mut looks = 1_000_000;
             assert_eq!(shard.lock().next_expired(START_MS + step * 1000, &mut looks), None);
             looks_taken += 1_000_000 - looks;
@@ -226,7 +226,7 @@ fn expiries_taken_back_leave_no_timers_behind() {
             world.log.take();
         }
     }
-    for shard in &world.engine.shards {
+    for shard in world.engine.shards.iter() {
         assert!(shard.lock().timers() <= 1100);
     }
 }

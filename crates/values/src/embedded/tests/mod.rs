@@ -2,6 +2,9 @@
 
 mod concurrency;
 mod expiry;
+mod transactions;
+mod waiting;
+mod watching;
 
 use super::Embedded;
 use crate::{Call, Feed, Reply, Values, command};

@@ -1,10 +1,13 @@
 //! The value of a list key: a sequence that is pushed and popped at both ends.
 
 use super::element::Element;
-use super::packed::{Packed, Strings};
+use super::packed::{Bounds, Packed, Strings};
 use crate::ReplySink;
 use std::collections::VecDeque;
 use std::ops::Range;
+
+/// How large a packed list may become.
+const PACKED: Bounds = Bounds { strings: 128, bytes: 1024 };
 
 /// A sequence of byte strings.
 #[derive(Clone, Debug, Default)]
@@ -66,10 +69,10 @@ impl List {
     /// Adds an element at an end.
     pub fn push(&mut self, end: End, element: &[u8]) {
         match (&mut self.0, end) {
-            (Form::Packed(packed), End::Front) if packed.fits(&[element]) => {
-                packed.insert(packed.offset(0), element)
+            (Form::Packed(packed), End::Front) if packed.fits(&[element], PACKED) => {
+                packed.insert(packed.offset(0), [element, &[]])
             }
-            (Form::Packed(packed), End::Back) if packed.fits(&[element]) => packed.push(element),
+            (Form::Packed(packed), End::Back) if packed.fits(&[element], PACKED) => packed.push(element),
             (_, End::Front) => self.unpack().push_front(element.into()),
             (_, End::Back) => self.unpack().push_back(element.into()),
         }
@@ -78,7 +81,9 @@ impl List {
     /// Adds an element before the one at an index, which may be the end.
     pub fn insert(&mut self, index: usize, element: &[u8]) {
         match &mut self.0 {
-            Form::Packed(packed) if packed.fits(&[element]) => packed.insert(packed.offset(index), element),
+            Form::Packed(packed) if packed.fits(&[element], PACKED) => {
+                packed.insert(packed.offset(index), [element, &[]])
+            }
             _ => self.unpack().insert(index, element.into()),
         }
     }
@@ -89,7 +94,7 @@ impl List {
             return false;
         }
         match &mut self.0 {
-            Form::Packed(packed) if packed.fits_at(packed.offset(index), element) => {
+            Form::Packed(packed) if packed.fits_at(packed.offset(index), element, PACKED) => {
                 packed.replace(packed.offset(index), element);
             }
             _ => self.unpack()[index] = element.into(),

@@ -6,27 +6,34 @@ mod list;
 mod packed;
 mod set;
 mod sorted_set;
+mod stream;
 mod string;
 
 pub use hash::Hash;
 pub use list::{End, List};
 pub use set::Set;
 pub use sorted_set::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, compare_members};
+pub use stream::{
+    BLOCK_ENTRIES_MAX, Claim, Consumer, Deliveries, Entry, Group, Id, Keep, Marks, Pending, Stream,
+};
 pub use string::Str;
 
-/// What a key holds. An aggregate in here is never empty: its key goes with its last element.
+/// What a key holds. An aggregate in here, but for a stream, is never empty: its key goes with its last
+/// element.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// A byte string.
     Str(Str),
     /// Fields and their values.
-    Hash(Box<Hash>),
+    Hash(Hash),
     /// A sequence.
-    List(Box<List>),
+    List(List),
     /// Members without order.
-    Set(Box<Set>),
+    Set(Set),
     /// Members by score.
-    SortedSet(Box<SortedSet>),
+    SortedSet(SortedSet),
+    /// Entries by id, and the groups that consume them. This one may be empty.
+    Stream(Box<Stream>),
 }
 
 impl Value {
@@ -38,13 +45,14 @@ impl Value {
             Value::List(_) => "list",
             Value::Set(_) => "set",
             Value::SortedSet(_) => "zset",
+            Value::Stream(_) => "stream",
         }
     }
 
-    /// Whether nothing is left, so that the key has to go. A string never counts as empty.
+    /// Whether nothing is left, so that the key has to go. A string or a stream never counts as empty.
     pub fn is_empty(&self) -> bool {
         match self {
-            Value::Str(_) => false,
+            Value::Str(_) | Value::Stream(_) => false,
             Value::Hash(hash) => hash.is_empty(),
             Value::List(list) => list.is_empty(),
             Value::Set(set) => set.is_empty(),
@@ -69,6 +77,7 @@ impl Value {
             Value::List(list) => list.write(reply),
             Value::Set(set) => set.write(reply),
             Value::SortedSet(sorted_set) => sorted_set.write(reply),
+            Value::Stream(stream) => stream.write(reply),
         }
     }
 }

@@ -1,15 +1,23 @@
 //! The form of small aggregates: short byte strings one after another in a single allocation.
 //!
-//! It knows nothing of fields, members or order: whoever uses it walks it from the front. Both its
-//! size and its number of strings are small enough that a walk costs about as much as one look into
-//! a hash table.
+//! It knows nothing of fields, members or order: whoever uses it walks it from the front, and decides
+//! how large it may become. A walk of some hundred strings costs about as much as a few looks into a
+//! hash table.
 
 /// The longest string that is packed: its length takes one byte.
-const STRING_BYTES_MAX: usize = u8::MAX as usize;
-/// The most strings: their number takes one byte, and all of them are walked.
-const STRINGS_MAX: usize = 128;
-/// The most bytes in all, as an insertion at the front moves them.
-const BYTES_MAX: usize = 1024;
+pub const STRING_BYTES_MAX: usize = u8::MAX as usize;
+
+/// Where the first string begins: before it stands how many there are.
+const HEAD: usize = 2;
+
+/// How large a packed aggregate may become.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Strings, as all of them are walked.
+    pub strings: u16,
+    /// Bytes, as an insertion at the front moves them.
+    pub bytes: usize,
+}
 
 /// Short byte strings in one allocation: their number, then each with its length before it.
 ///
@@ -20,31 +28,35 @@ pub struct Packed(Vec<u8>);
 impl Packed {
     /// How many strings there are.
     pub fn len(&self) -> usize {
-        self.0.first().map_or(0, |&len| usize::from(len))
+        self.0.first_chunk().map_or(0, |&len| usize::from(u16::from_le_bytes(len)))
+    }
+
+    fn set_len(&mut self, len: usize) {
+        self.0[..HEAD].copy_from_slice(&(len as u16).to_le_bytes());
     }
 
     /// Whether these strings can be added, too.
-    pub fn fits(&self, strings: &[&[u8]]) -> bool {
+    pub fn fits(&self, strings: &[&[u8]], bounds: Bounds) -> bool {
         let bytes: usize = strings.iter().map(|string| 1 + string.len()).sum();
-        self.len() + strings.len() <= STRINGS_MAX
-            && self.0.len() + bytes <= BYTES_MAX
+        self.len() + strings.len() <= usize::from(bounds.strings)
+            && self.0.len() + bytes <= bounds.bytes
             && strings.iter().all(|string| string.len() <= STRING_BYTES_MAX)
     }
 
     /// Whether a string can take the place of the one at an offset.
-    pub fn fits_at(&self, offset: usize, string: &[u8]) -> bool {
+    pub fn fits_at(&self, offset: usize, string: &[u8], bounds: Bounds) -> bool {
         let bytes = self.0.len() - self.at(offset).len() + string.len();
-        bytes <= BYTES_MAX && string.len() <= STRING_BYTES_MAX
+        bytes <= bounds.bytes && string.len() <= STRING_BYTES_MAX
     }
 
     /// The strings from the front.
     pub fn iter(&self) -> Strings<'_> {
-        Strings { rest: self.0.get(1..).unwrap_or_default(), left: self.len() }
+        Strings { rest: self.0.get(HEAD..).unwrap_or_default(), left: self.len() }
     }
 
     /// The offset of the string at an index, or the end's.
     pub fn offset(&self, index: usize) -> usize {
-        (0..index.min(self.len())).fold(1, |offset, _| self.after(offset))
+        (0..index.min(self.len())).fold(HEAD, |offset, _| self.after(offset))
     }
 
     /// The string at an offset.
@@ -57,27 +69,32 @@ impl Packed {
         offset + 1 + usize::from(self.0[offset])
     }
 
-    /// Adds a string at the end, which must fit.
+    /// Adds a string at the end.
     pub fn push(&mut self, string: &[u8]) {
-        debug_assert!(self.fits(&[string]), "whoever adds asks first");
+        debug_assert!(string.len() <= STRING_BYTES_MAX, "whoever adds asks first");
         self.make_room(1 + string.len());
         self.0.push(string.len() as u8);
         self.0.extend_from_slice(string);
-        self.0[0] += 1;
+        self.set_len(self.len() + 1);
     }
 
-    /// Adds a string before the one at an offset; it must fit.
-    pub fn insert(&mut self, offset: usize, string: &[u8]) {
-        debug_assert!(self.fits(&[string]), "whoever adds asks first");
-        self.make_room(1 + string.len());
-        let offset = offset.max(1);
-        self.0.splice(offset..offset, std::iter::once(string.len() as u8).chain(string.iter().copied()));
-        self.0[0] += 1;
+    /// Adds a string before the one at an offset, in two parts that follow each other.
+    pub fn insert(&mut self, offset: usize, [head, tail]: [&[u8]; 2]) {
+        let len = head.len() + tail.len();
+        debug_assert!(len <= STRING_BYTES_MAX, "whoever adds asks first");
+        self.make_room(1 + len);
+        let end = self.0.len();
+        self.0.resize(end + 1 + len, 0);
+        self.0.copy_within(offset..end, offset + 1 + len);
+        self.0[offset] = len as u8;
+        self.0[offset + 1..][..head.len()].copy_from_slice(head);
+        self.0[offset + 1 + head.len()..][..tail.len()].copy_from_slice(tail);
+        self.set_len(self.len() + 1);
     }
 
-    /// Puts a string in the place of the one at an offset; it must fit there.
+    /// Puts a string in the place of the one at an offset.
     pub fn replace(&mut self, offset: usize, string: &[u8]) {
-        debug_assert!(self.fits_at(offset, string), "whoever replaces asks first");
+        debug_assert!(string.len() <= STRING_BYTES_MAX, "whoever replaces asks first");
         let end = self.after(offset);
         if end - offset == 1 + string.len() {
             self.0[offset + 1..end].copy_from_slice(string);
@@ -92,21 +109,28 @@ impl Packed {
     pub fn remove(&mut self, offset: usize, strings: usize) {
         let end = (0..strings).fold(offset, |end, _| self.after(end));
         self.0.drain(offset..end);
-        self.0[0] -= strings as u8;
+        self.set_len(self.len() - strings);
         if self.0.capacity() > 64 && self.0.len() < self.0.capacity() / 2 {
-            self.0.shrink_to_fit();
+            self.0.shrink_to(rounded(self.0.len()));
         }
     }
 
-    /// Reserves memory by an eighth, as the slack of a million small aggregates adds up.
+    /// Reserves what the allocator would hand out anyway: the slack of a million small aggregates adds
+    /// up.
     fn make_room(&mut self, bytes: usize) {
         if self.0.is_empty() {
-            self.0.reserve_exact(1 + bytes);
-            self.0.push(0);
+            self.0.reserve_exact(rounded(HEAD + bytes));
+            self.0.extend_from_slice(&[0; HEAD]);
         } else if self.0.capacity() - self.0.len() < bytes {
-            self.0.reserve_exact(bytes.max(self.0.len() / 8));
+            self.0.reserve_exact(rounded(self.0.len() + bytes) - self.0.len());
         }
     }
+}
+
+/// The size that an allocator makes of this one: they cut memory into blocks of a few sizes, four
+/// between a power of two and the next.
+fn rounded(bytes: usize) -> usize {
+    bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16))
 }
 
 /// The strings of a [`Packed`] from the front.
@@ -137,16 +161,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const BOUNDS: Bounds = Bounds { strings: 300, bytes: 3000 };
+
     proptest! {
         #[test]
         fn packed_strings_are_what_a_vector_of_them_is(
-            steps in proptest::collection::vec((0..4_u8, 0..40_usize, 0..300_usize), 0..300),
+            steps in proptest::collection::vec((0..5_u8, 0..300_usize, 0..300_usize), 0..500),
+            lengths in prop::sample::select(vec![1, 10, 300]),
         ) {
             let mut packed = Packed::default();
             let mut model: Vec<Vec<u8>> = Vec::new();
             for (step, index, len) in steps {
+                let len = len % lengths;
                 let string = vec![len as u8; len];
-                let fits = packed.fits(&[&string]);
+                let fits = packed.fits(&[&string], BOUNDS);
                 let offset = packed.offset(index);
                 match step {
                     0 if fits => {
@@ -154,10 +182,10 @@ mod tests {
                         model.push(string);
                     }
                     1 if fits => {
-                        packed.insert(offset, &string);
+                        packed.insert(offset.max(HEAD), string.split_at(len / 3).into());
                         model.insert(index.min(model.len()), string);
                     }
-                    2 if index < model.len() && packed.fits_at(offset, &string) => {
+                    2 if index < model.len() && packed.fits_at(offset, &string, BOUNDS) => {
                         packed.replace(offset, &string);
                         model[index] = string;
                     }
@@ -172,6 +200,14 @@ mod tests {
                 prop_assert_eq!(packed.len(), model.len());
                 prop_assert_eq!(packed.iter().size_hint().0, model.len());
             }
+        }
+    }
+
+    #[test]
+    fn sizes_are_rounded_as_allocators_do() {
+        for (bytes, block) in [(1, 16), (16, 16), (17, 32), (100, 112), (128, 128), (129, 160), (2049, 2560)]
+        {
+            assert_eq!(rounded(bytes), block, "{bytes}");
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The value of a set key: members without order.
 
 use super::element::Element;
-use super::packed::{Packed, Strings};
-use crate::embedded::table::{Keyed, Table};
+use super::packed::{Bounds, Packed, Strings};
+use crate::embedded::table::{Entries, Keyed, Table};
 use crate::{ReplySink, key_hash};
+
+/// How large a packed set may become, all of which is walked when something is no member.
+const PACKED: Bounds = Bounds { strings: 128, bytes: 2048 };
 
 /// Members without order.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +69,7 @@ impl Set {
             if packed.iter().any(|found| found == member) {
                 return false;
             }
-            if packed.fits(&[member]) {
+            if packed.fits(&[member], PACKED) {
                 packed.push(member);
                 return true;
             }
@@ -127,7 +130,7 @@ impl Set {
     pub fn iter(&self) -> Members<'_> {
         match &self.0 {
             Form::Packed(packed) => Members(Source::Packed(packed.iter())),
-            Form::Table(table) => Members(Source::Table(table.entries().iter())),
+            Form::Table(table) => Members(Source::Table(table.iter())),
         }
     }
 
@@ -149,7 +152,7 @@ impl Set {
             Form::Packed(packed) => (Members(Source::Packed(packed.iter())), 0),
             Form::Table(table) => {
                 let (positions, next) = table.scan(cursor, count);
-                (Members(Source::Table(table.entries()[positions].iter())), next)
+                (Members(Source::Table(table.range(positions))), next)
             }
         }
     }
@@ -168,7 +171,7 @@ pub struct Members<'a>(Source<'a>);
 #[derive(Clone, Debug)]
 enum Source<'a> {
     Packed(Strings<'a>),
-    Table(std::slice::Iter<'a, Element>),
+    Table(Entries<'a, Element>),
 }
 
 impl<'a> Iterator for Members<'a> {

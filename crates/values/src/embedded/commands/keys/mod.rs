@@ -8,7 +8,7 @@ mod whole;
 use super::Handler;
 use crate::command::Name;
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
@@ -16,7 +16,7 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Copy => Handler::Keyed(copy),
         Name::Dbsize => Handler::Whole(whole::dbsize),
         Name::Del | Name::Unlink => Handler::Keyed(del),
-        Name::Exists | Name::Touch => Handler::Keyed(exists),
+        Name::Exists => Handler::Keyed(exists),
         Name::Expire => Handler::Keyed(expiry::expire),
         Name::Expireat => Handler::Keyed(expiry::expireat),
         Name::Expiretime => Handler::Keyed(expiry::expiretime),
@@ -30,6 +30,7 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Rename => Handler::Keyed(rename),
         Name::Renamenx => Handler::Keyed(renamenx),
         Name::Scan => Handler::Whole(whole::scan),
+        Name::Touch => Handler::Keyed(touch),
         Name::Ttl => Handler::Keyed(expiry::ttl),
         Name::Type => Handler::Keyed(type_name),
         _ => return None,
@@ -37,6 +38,13 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
 }
 
 fn exists(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    let present = argv[1..].iter().filter(|key| keys.inspect(key).is_some()).count();
+    reply.integer(present as i64);
+    Ok(())
+}
+
+/// As EXISTS, but a use of the keys.
+fn touch(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let present = argv[1..].iter().filter(|key| keys.read(key).is_some()).count();
     reply.integer(present as i64);
     Ok(())
@@ -48,6 +56,7 @@ fn del(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Re
         if keys.remove(key) {
             removed += 1;
             keys.changed(key);
+            keys.notify(EventClass::Generic, "del", key);
         }
     }
     reply.integer(removed);
@@ -55,7 +64,7 @@ fn del(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Re
 }
 
 fn type_name(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    reply.status(keys.read(argv[1]).map_or("none", |value| value.type_name()));
+    reply.status(keys.inspect(argv[1]).map_or("none", |value| value.type_name()));
     Ok(())
 }
 
@@ -85,9 +94,13 @@ fn renamenx(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
 /// Moves what a key holds, and when it expires, to another key.
 fn move_key(keys: &mut Keyspace<'_>, from: &[u8], to: &[u8]) {
     let Some((value, expires_at)) = keys.take(from) else { return };
+    // What was there is replaced by another key, not given another value.
+    keys.remove(to);
     keys.put(to, value, expires_at.map_or(Expiry::Never, Expiry::At));
     keys.changed(from);
     keys.changed(to);
+    keys.notify(EventClass::Generic, "rename_from", from);
+    keys.notify(EventClass::Generic, "rename_to", to);
 }
 
 fn copy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
@@ -96,6 +109,7 @@ fn copy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     if from == to {
         return Err(Error::text("ERR source and destination objects are the same"));
     }
+    keys.notice_missing(from);
     let Some(expires_at) = keys.expiry(from) else {
         reply.integer(0);
         return Ok(());
@@ -104,8 +118,10 @@ fn copy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     let copied = if free || replace { keys.peek(from).cloned() } else { None };
     reply.integer(i64::from(copied.is_some()));
     if let Some(value) = copied {
+        keys.remove(to);
         keys.put(to, value, expires_at.map_or(Expiry::Never, Expiry::At));
         keys.changed(to);
+        keys.notify(EventClass::Generic, "copy_to", to);
     }
     Ok(())
 }

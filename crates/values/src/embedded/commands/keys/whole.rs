@@ -1,48 +1,14 @@
-//! Commands over the whole key space. They lock one shard after the other: what they tell was true
-//! for each at its time.
+//! Commands over the whole key space. Outside a transaction they lock one shard after the other: what
+//! they tell was true for each at its time.
 
 use crate::embedded::commands::element_scan::cursor as read_cursor;
-use crate::embedded::shard::{Entry, Shard};
+use crate::embedded::shard::Entry;
 use crate::embedded::table::Keyed;
-use crate::embedded::{Embedded, SHARDS};
+use crate::embedded::{Keyspace, SHARDS};
 use crate::{Error, ReplySink, glob_matches, parse_integer};
-use parking_lot::{Mutex, MutexGuard};
-
-/// How many timers are looked at before others are let in between.
-const LOOKS_AT_ONCE: usize = 1024;
 
 /// How many keys a SCAN looks at unless told.
 const SCAN_COUNT: usize = 10;
-
-impl Embedded {
-    /// Locks a shard in which no key is past its time.
-    fn lock_unexpired<'a>(
-        &self,
-        shard: &'a Mutex<Shard>,
-        now: u64,
-        emitted: &mut bool,
-    ) -> MutexGuard<'a, Shard> {
-        loop {
-            let mut shard = shard.lock();
-            *emitted |= self.expire_in(&mut shard, now, LOOKS_AT_ONCE);
-            if shard.next_deadline().is_none_or(|next| next > now) {
-                return shard;
-            }
-        }
-    }
-
-    /// Calls `visit` with each shard, once the keys past their time are gone from it.
-    fn visit_shards(&self, mut visit: impl FnMut(&Shard)) {
-        let now = self.clock.now_ms();
-        let mut emitted = false;
-        for shard in &self.shards {
-            visit(&self.lock_unexpired(shard, now, &mut emitted));
-        }
-        if emitted {
-            self.feed.settle();
-        }
-    }
-}
 
 /// Keys copied one after the other, so that they can be counted before they are written.
 #[derive(Default)]
@@ -67,53 +33,58 @@ impl KeyList {
     }
 }
 
-pub(super) fn dbsize(engine: &Embedded, _: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let mut keys = 0;
-    engine.visit_shards(|shard| keys += shard.table.len());
-    reply.integer(keys as i64);
+pub(super) fn dbsize(keys: &mut Keyspace<'_>, _: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    let there: usize =
+        (0..SHARDS).map(|number| keys.visit_unexpired(number, |shard| shard.table.len())).sum();
+    reply.integer(there as i64);
     Ok(())
 }
 
-pub(super) fn keys(engine: &Embedded, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+pub(super) fn keys(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let mut found = KeyList::default();
-    engine.visit_shards(|shard| {
-        let keys = shard.table.entries().iter().map(Entry::key);
-        keys.filter(|key| glob_matches(argv[1], key)).for_each(|key| found.push(key));
-    });
+    for number in 0..SHARDS {
+        keys.visit_unexpired(number, |shard| {
+            let keys = shard.table.iter().map(Entry::key);
+            keys.filter(|key| glob_matches(argv[1], key)).for_each(|key| found.push(key));
+        });
+    }
     found.write(reply);
     Ok(())
 }
 
-pub(super) fn randomkey(engine: &Embedded, _: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let now = engine.clock.now_ms();
-    let mut emitted = false;
+pub(super) fn randomkey(
+    keys: &mut Keyspace<'_>,
+    _: &[&[u8]],
+    reply: &mut dyn ReplySink,
+) -> Result<(), Error> {
     loop {
-        let mut left = match engine.len() {
+        let mut sizes = [0; SHARDS];
+        for (number, size) in sizes.iter_mut().enumerate() {
+            *size = keys.visit(number, |keys| keys.shard(number).table.len());
+        }
+        let mut left = match sizes.iter().sum() {
             0 => {
                 reply.null();
-                break;
+                return Ok(());
             }
-            keys => fastrand::usize(..keys),
+            there => keys.random().usize(..there),
         };
         // The shard that holds the key of that number, were they all counted through.
-        let chosen = engine.shards.iter().find(|shard| {
-            let keys = shard.lock().table.len();
-            let holds = left < keys;
-            left = left.saturating_sub(keys);
+        let chosen = sizes.iter().position(|&size| {
+            let holds = left < size;
+            left = left.saturating_sub(size);
             holds
         });
         let Some(chosen) = chosen else { continue };
-        let shard = engine.lock_unexpired(chosen, now, &mut emitted);
         // When only keys past their time were there, they are gone now, so this comes to an end.
-        if !shard.table.is_empty() {
-            reply.bulk(shard.table.at(fastrand::usize(..shard.table.len())).key());
-            break;
+        let found = keys.visit_unexpired(chosen, |shard| {
+            let there = shard.table.len();
+            (there > 0).then(|| reply.bulk(shard.table.at(fastrand::usize(..there)).key()))
+        });
+        if found.is_some() {
+            return Ok(());
         }
     }
-    if emitted {
-        engine.feed.settle();
-    }
-    Ok(())
 }
 
 /// The options of SCAN.
@@ -149,22 +120,23 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
-pub(super) fn scan(engine: &Embedded, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+pub(super) fn scan(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let cursor = read_cursor(argv[1])?;
     let options = ScanOptions::parse(&argv[2..])?;
-    let now = engine.clock.now_ms();
+    let now = keys.now_ms();
     // A cursor is the number of a shard below a cursor within it.
     let (mut within, mut number) = (cursor / SHARDS as u64, cursor as usize % SHARDS);
     let mut left = options.count;
     let mut found = KeyList::default();
     while left > 0 && number < SHARDS {
-        let shard = engine.shards[number].lock();
-        let (positions, next) = shard.table.scan(within, left);
-        left -= positions.len();
-        let entries = &shard.table.entries()[positions];
-        let entries = entries.iter().filter(|entry| !entry.is_expired(now) && options.wants(entry));
-        entries.for_each(|entry| found.push(entry.key()));
-        within = next;
+        within = keys.visit(number, |keys| {
+            let shard = keys.shard(number);
+            let (positions, next) = shard.table.scan(within, left);
+            left -= positions.len();
+            let entries = shard.unexpired(positions, now).filter(|entry| options.wants(entry));
+            entries.for_each(|entry| found.push(entry.key()));
+            next
+        });
         if within == 0 {
             number += 1;
         }

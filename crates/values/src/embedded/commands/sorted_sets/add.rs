@@ -2,7 +2,7 @@
 
 use crate::embedded::Keyspace;
 use crate::embedded::values::SortedSet;
-use crate::{Error, ReplySink, parse_double};
+use crate::{Error, EventClass, ReplySink, parse_double};
 use smallvec::SmallVec;
 
 const NOT_A_NUMBER: Error = Error::text("ERR resulting score is not a number (NaN)");
@@ -132,6 +132,7 @@ fn add(
     }
     if tally.added + tally.changed > 0 {
         keys.changed(argv[1]);
+        keys.notify(EventClass::SortedSet, if options.incr { "zincr" } else { "zadd" }, argv[1]);
     }
     match (options.incr, decision) {
         (_, Decision::NotANumber) => return Err(NOT_A_NUMBER),
@@ -163,11 +164,12 @@ pub(super) fn zrem(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
         return Ok(());
     };
     let removed = argv[2..].iter().filter(|member| set.remove(member)).count();
-    let is_empty = set.is_empty();
-    if is_empty {
-        keys.remove(argv[1]);
-    }
     if removed > 0 {
+        let is_empty = set.is_empty();
+        keys.notify(EventClass::SortedSet, "zrem", argv[1]);
+        if is_empty {
+            keys.remove_emptied(argv[1]);
+        }
         keys.changed(argv[1]);
     }
     reply.integer(removed as i64);

@@ -1,7 +1,7 @@
 //! Strings as numbers.
 
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, LongDoubleError, ReplySink, add_long_double, parse_integer};
+use crate::{Error, EventClass, LongDoubleError, ReplySink, add_long_double, parse_integer};
 
 pub(super) fn incr(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     add(keys, argv[1], 1, reply)
@@ -47,6 +47,7 @@ fn add(keys: &mut Keyspace<'_>, key: &[u8], by: i64, reply: &mut dyn ReplySink) 
     };
     reply.integer(sum);
     keys.changed(key);
+    keys.notify(EventClass::String, "incrby", key);
     Ok(())
 }
 
@@ -64,5 +65,6 @@ pub(super) fn incrbyfloat(
     keys.put_string(key, sum.as_bytes(), Expiry::Keep);
     reply.bulk(sum.as_bytes());
     keys.changed_as(key, "set", &[sum.as_bytes(), b"KEEPTTL"]);
+    keys.notify(EventClass::String, "incrbyfloat", key);
     Ok(())
 }

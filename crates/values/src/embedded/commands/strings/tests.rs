@@ -12,7 +12,7 @@ pub(in crate::embedded::commands) fn put_set(check: &Check, key: &str) {
     let command = command::lookup(b"del").expect("a command");
     let call = Call { command, argv: &argv, actor: None, quiet: true };
     let mut keys = Keyspace::lock(check.engine(), &call, 1_000_000);
-    keys.put(key.as_bytes(), Value::Set(Box::default()), Expiry::Never);
+    keys.put(key.as_bytes(), Value::Set(Default::default()), Expiry::Never);
     keys.finish();
 }
 

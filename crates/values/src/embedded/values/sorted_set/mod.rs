@@ -1,10 +1,11 @@
 //! The value of a sorted set key: members by score, and by their bytes where scores are equal.
 //!
-//! A small one is a sorted vector. A large one keeps its members in a table, as every large
+//! A small one is packed, in order. A large one keeps its members in a table, as every large
 //! aggregate, and beside it their order, in which members are but positions in the table.
 
 mod order;
 mod range;
+mod small;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ use super::element::Element;
 use crate::embedded::table::{Keyed, Table};
 use crate::{ReplySink, key_hash};
 use order::{Order, Slot, ordered_bits};
+use small::Small;
+use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -30,8 +33,7 @@ pub struct SortedSet(Form);
 /// A set that outgrew the small form stays large.
 #[derive(Clone, Debug)]
 enum Form {
-    /// In order.
-    Small(Vec<Member>),
+    Small(Small),
     Large(Box<Large>),
 }
 
@@ -62,7 +64,7 @@ impl Keyed for Member {
 
 impl Default for SortedSet {
     fn default() -> Self {
-        SortedSet(Form::Small(Vec::new()))
+        SortedSet(Form::Small(Small::default()))
     }
 }
 
@@ -77,11 +79,8 @@ impl SortedSet {
     pub fn new(members: &[(&[u8], f64)]) -> Self {
         let is_small = members.len() <= SMALL_MEMBERS_MAX
             && members.iter().all(|(name, _)| name.len() <= SMALL_MEMBER_BYTES_MAX);
-        let mut set = SortedSet(if is_small {
-            Form::Small(Vec::with_capacity(members.len()))
-        } else {
-            Form::Large(Box::default())
-        });
+        let mut set =
+            SortedSet(if is_small { Form::Small(Small::default()) } else { Form::Large(Box::default()) });
         members.iter().for_each(|(name, score)| set.add(name, *score));
         set
     }
@@ -107,7 +106,7 @@ impl SortedSet {
     /// The score of a member.
     pub fn score(&self, name: &[u8]) -> Option<f64> {
         match &self.0 {
-            Form::Small(members) => find_small(members, name).map(|at| members[at].score),
+            Form::Small(members) => members.find(name).map(|found| found.score()),
             Form::Large(large) => large.members.get(name).map(|member| member.score),
         }
     }
@@ -115,7 +114,7 @@ impl SortedSet {
     /// How many members lie before this one.
     pub fn rank(&self, name: &[u8]) -> Option<usize> {
         match &self.0 {
-            Form::Small(members) => find_small(members, name),
+            Form::Small(members) => members.find(name).map(|found| found.rank()),
             Form::Large(large) => large.members.get(name).map(|member| large.rank_of(member.as_pair())),
         }
     }
@@ -124,11 +123,11 @@ impl SortedSet {
     /// it is. A score that equals the old one changes nothing. Not a number is no score.
     pub fn update(&mut self, name: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) {
         match &mut self.0 {
-            Form::Small(members) => match find_small(members, name) {
-                Some(at) => {
-                    let old = members[at].score;
+            Form::Small(members) => match members.find(name) {
+                Some(found) => {
+                    let old = found.score();
                     if let Some(score) = decide(Some(old)).filter(|&score| score != old) {
-                        move_small(members, at, without_sign_of_zero(score));
+                        members.update(&found, name, score);
                     }
                 }
                 None => {
@@ -144,18 +143,11 @@ impl SortedSet {
     /// Adds a member that is not there yet.
     fn add(&mut self, name: &[u8], score: f64) {
         if let Form::Small(members) = &mut self.0 {
-            if members.len() < SMALL_MEMBERS_MAX && name.len() <= SMALL_MEMBER_BYTES_MAX {
-                let score = without_sign_of_zero(score);
-                let at = members
-                    .partition_point(|member| compare_members(member.as_pair(), (name, score)).is_lt());
-                if members.len() == members.capacity() {
-                    // By half: most small sets stay small, and there are many of them.
-                    members.reserve_exact((members.len() / 2).max(2));
-                }
-                members.insert(at, Member { name: name.into(), score });
+            if members.fits(name) {
+                members.add(name, score);
                 return;
             }
-            let large = Large::from_small(std::mem::take(members));
+            let large = Large::from_small(members);
             self.0 = Form::Large(Box::new(large));
         }
         if let Form::Large(large) = &mut self.0 {
@@ -166,13 +158,13 @@ impl SortedSet {
     /// Removes a member; whether it was there.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         match &mut self.0 {
-            Form::Small(members) => match find_small(members, name) {
-                Some(at) => {
-                    members.remove(at);
-                    true
+            Form::Small(members) => {
+                let found = members.find(name);
+                if let Some(found) = &found {
+                    members.remove(found);
                 }
-                None => false,
-            },
+                found.is_some()
+            }
             Form::Large(large) => large.remove(name),
         }
     }
@@ -184,7 +176,7 @@ impl SortedSet {
             return;
         }
         match &mut self.0 {
-            Form::Small(members) => drop(members.drain(ranks)),
+            Form::Small(members) => members.remove_ranks(ranks),
             Form::Large(large) => ranks.clone().for_each(|_| large.remove_rank(ranks.start)),
         }
     }
@@ -193,8 +185,8 @@ impl SortedSet {
     pub fn ranks_by_score(&self, range: &ScoreRange) -> Range<usize> {
         let (start, end) = match &self.0 {
             Form::Small(members) => (
-                members.partition_point(|member| range.is_above(member.score)),
-                members.partition_point(|member| !range.is_below(member.score)),
+                members.partition_point(|(_, score)| range.is_above(score)),
+                members.partition_point(|(_, score)| !range.is_below(score)),
             ),
             Form::Large(large) => (
                 large.order.rank(|slot| range.is_above(large.at(slot).1)),
@@ -212,7 +204,7 @@ impl SortedSet {
             return 0..0;
         }
         match &self.0 {
-            Form::Small(members) => small_ranks_by_lex(members, range, in_reverse),
+            Form::Small(members) => small_ranks_by_lex(&in_place(members.iter()), range, in_reverse),
             Form::Large(large) => {
                 let start = large.order.rank(|slot| range.is_above(large.at(slot).0));
                 let end = large.order.rank(|slot| !range.is_below(large.at(slot).0));
@@ -224,7 +216,7 @@ impl SortedSet {
     /// The members of some ranks with their scores, in order.
     pub fn range(&self, ranks: Range<usize>) -> impl Iterator<Item = (&[u8], f64)> {
         let (small, large) = match &self.0 {
-            Form::Small(members) => (Some(members[ranks].iter().map(Member::as_pair)), None),
+            Form::Small(members) => (Some(members.range(ranks)), None),
             Form::Large(large) => {
                 let slots = large.order.from(ranks.start).take(ranks.len());
                 (None, Some(slots.map(|slot| large.at(slot))))
@@ -236,7 +228,7 @@ impl SortedSet {
     /// The members of some ranks with their scores, the last first.
     pub fn range_in_reverse(&self, ranks: Range<usize>) -> impl Iterator<Item = (&[u8], f64)> {
         let (small, large) = match &self.0 {
-            Form::Small(members) => (Some(members[ranks].iter().rev().map(Member::as_pair)), None),
+            Form::Small(members) => (Some(in_place(members.range(ranks)).into_iter().rev()), None),
             Form::Large(large) => {
                 let slots = large.order.before(ranks.end).take(ranks.len());
                 (None, Some(slots.map(|slot| large.at(slot))))
@@ -247,19 +239,24 @@ impl SortedSet {
 
     /// All members with their scores, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], f64)> {
-        self.entries().iter().map(Member::as_pair)
+        self.visit(0..self.len())
     }
 
     /// The member at an index below [`SortedSet::len`], in no particular order.
     pub fn nth(&self, index: usize) -> (&[u8], f64) {
-        self.entries()[index].as_pair()
+        match &self.0 {
+            Form::Small(members) => members.range(index..index + 1).next().unwrap_or_default(),
+            Form::Large(large) => large.members.at(index).as_pair(),
+        }
     }
 
-    fn entries(&self) -> &[Member] {
-        match &self.0 {
-            Form::Small(members) => members,
-            Form::Large(large) => large.members.entries(),
-        }
+    /// The members at some indexes, in no particular order.
+    fn visit(&self, indexes: Range<usize>) -> impl Iterator<Item = (&[u8], f64)> {
+        let (small, large) = match &self.0 {
+            Form::Small(members) => (Some(members.range(indexes)), None),
+            Form::Large(large) => (None, Some(large.members.range(indexes).map(Member::as_pair))),
+        };
+        small.into_iter().flatten().chain(large.into_iter().flatten())
     }
 
     /// The members that a scan of about `count` visits from `cursor` on, and the next cursor. A small
@@ -269,7 +266,7 @@ impl SortedSet {
             Form::Small(members) => (0..members.len(), 0),
             Form::Large(large) => large.members.scan(cursor, count),
         };
-        (self.entries()[visited].iter().map(Member::as_pair), next)
+        (self.visit(visited), next)
     }
 
     /// Writes all of it as a map of member to score, in order.
@@ -292,10 +289,10 @@ impl<'a> FromIterator<(&'a [u8], f64)> for SortedSet {
 }
 
 impl Large {
-    fn from_small(members: Vec<Member>) -> Self {
+    fn from_small(members: &Small) -> Self {
         let mut large = Large::default();
-        for member in members {
-            large.add(key_hash(member.key()), member.key(), member.score);
+        for (name, score) in members.iter() {
+            large.add(key_hash(name), name, score);
         }
         large
     }
@@ -363,32 +360,14 @@ impl Large {
     }
 }
 
-fn find_small(members: &[Member], name: &[u8]) -> Option<usize> {
-    members.iter().position(|member| member.key() == name)
+/// Members of a small set, to be reached from either end.
+fn in_place<'a>(members: impl Iterator<Item = (&'a [u8], f64)>) -> SmallVec<[(&'a [u8], f64); 32]> {
+    members.collect()
 }
 
-/// Redis' compact form keeps whole numbers as integers, which know but one zero.
-fn without_sign_of_zero(score: f64) -> f64 {
-    score + 0.0
-}
-
-/// Gives the member at an index another score, and with it another place.
-fn move_small(members: &mut [Member], from: usize, score: f64) {
-    members[from].score = score;
-    let member = &members[from];
-    let before = |other: &Member| compare_members(other.as_pair(), member.as_pair()).is_lt();
-    let fewer = members[..from].partition_point(before);
-    let more = members[from + 1..].partition_point(before);
-    if more > 0 {
-        members[from..=from + more].rotate_left(1);
-    } else {
-        members[fewer..=from].rotate_right(1);
-    }
-}
-
-fn small_ranks_by_lex(members: &[Member], range: &LexRange<'_>, in_reverse: bool) -> Range<usize> {
-    let is_above = |member: &Member| range.is_above(member.key());
-    let is_below = |member: &Member| range.is_below(member.key());
+fn small_ranks_by_lex(members: &[(&[u8], f64)], range: &LexRange<'_>, in_reverse: bool) -> Range<usize> {
+    let is_above = |(name, _): &(&[u8], f64)| range.is_above(name);
+    let is_below = |(name, _): &(&[u8], f64)| range.is_below(name);
     if members.last().is_none_or(is_above) || members.first().is_none_or(is_below) {
         return 0..0;
     }

@@ -1,0 +1,73 @@
+//! The table of the door's own commands.
+
+use super::{Entry, Needs, Run, Spec};
+use crate::doors::line;
+use crate::doors::resp::{client, connection, monitor, transaction};
+use hyrax_values::command::COMMANDS;
+use std::collections::HashMap;
+
+struct Row(&'static str, Run, Needs, &'static [(&'static str, Needs)]);
+
+use Needs::{Nothing, Operator};
+
+static ROWS: &[Row] = &[
+    // The connection.
+    Row("auth", connection::auth, Nothing, &[]),
+    Row(
+        "client",
+        client::run,
+        Nothing,
+        &[
+            ("kill", Operator),
+            ("list", Nothing),
+            ("pause", Operator),
+            ("unblock", Operator),
+            ("unpause", Operator),
+        ],
+    ),
+    Row("echo", connection::echo, Nothing, &[]),
+    Row("hello", connection::hello, Nothing, &[]),
+    Row("ping", connection::ping, Nothing, &[]),
+    Row("quit", connection::quit, Nothing, &[]),
+    Row("reset", connection::reset, Nothing, &[]),
+    Row("select", connection::select, Nothing, &[]),
+    // The server.
+    Row("command", super::describe::run, Nothing, &[]),
+    Row("monitor", monitor::monitor, Operator, &[]),
+    // Transactions.
+    Row("discard", transaction::discard, Nothing, &[]),
+    Row("exec", transaction::exec, Nothing, &[]),
+    Row("multi", transaction::multi, Nothing, &[]),
+    Row("unwatch", transaction::unwatch, Nothing, &[]),
+    Row("watch", transaction::watch, Nothing, &[]),
+];
+
+/// The names of the commands.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.0)
+}
+
+/// All names that metrics are kept under: the engine's commands, the line door's, and then those of the
+/// RESP door that neither has.
+pub fn metrics_names() -> Vec<&'static str> {
+    let mut all: Vec<&'static str> =
+        COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
+    for name in names() {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
+}
+
+/// The commands by their names.
+pub fn entries() -> HashMap<&'static str, Entry> {
+    let all = metrics_names();
+    let entry = |row: &Row| {
+        let number = all.iter().position(|name| *name == row.0).unwrap_or(usize::MAX);
+        let entry =
+            Entry { name: row.0, number, run: row.1, spec: Spec::of(row.0), needs: row.2, but: row.3 };
+        (row.0, entry)
+    };
+    ROWS.iter().map(entry).collect()
+}

@@ -1,0 +1,450 @@
+//! What one client says and is answered.
+//!
+//! Almost every command is one that the engine answers at once: that way is short, waits for nothing and
+//! allocates nothing. All else is found in the door's own table ([`super::commands`]).
+
+use super::commands::{self, Entry};
+use super::encode::{Protocol, RespSink, write_error};
+use super::gather::{Batch, End};
+use super::parse::{Bounds, Parser};
+use super::transaction::{NOT_IN_TRANSACTION, Queue};
+use super::waiting::Pending;
+use crate::core::Core;
+use crate::doors::carrier::{Dialogue, Stop};
+use crate::hub::Outbox;
+use crate::session::Session;
+use hyrax_types::{SteppedClock, is_reserved, limits};
+use hyrax_values::{Call, Command, Error, Execution, ReplySink, Watched, command};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Replies gathered before they are written.
+const REPLIES_MAX: usize = 64 * 1024;
+
+/// What became of a command.
+pub enum Flow {
+    /// The answer has been written.
+    Done,
+    /// It has to be waited for.
+    Pending(Pending),
+    /// The connection is to be closed.
+    Close,
+}
+
+/// Whether replies are wanted (`CLIENT REPLY`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replies {
+    /// They are.
+    #[default]
+    On,
+    /// They are not.
+    Off,
+    /// That of the next command is not.
+    SkipNext,
+}
+
+/// What a client may do, as of the beginning of its turn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rights {
+    reads: bool,
+    writes: bool,
+}
+
+/// One client's side of the RESP door.
+pub struct Conversation {
+    /// What the client owns.
+    pub session: Session,
+    /// The version of the protocol that it speaks.
+    pub protocol: Protocol,
+    /// Whether it wants replies.
+    pub replies: Replies,
+    /// Commands that wait for `EXEC`.
+    pub queue: Option<Box<Queue>>,
+    /// Keys that must not change before `EXEC`.
+    pub watched: Vec<Watched>,
+    /// Whether what it asks for is run by `EXEC`, and so must not wait.
+    pub is_executing: bool,
+    parser: Parser,
+    rights: Rights,
+    /// Nothing stands between a command and the engine: no transaction, no subscription, nobody who looks on.
+    is_plain: bool,
+}
+
+impl Conversation {
+    /// A client that has said nothing yet.
+    pub fn new(session: Session) -> Self {
+        session.card.protocol.store(Protocol::default().number().into(), Relaxed);
+        Conversation {
+            session,
+            protocol: Protocol::default(),
+            replies: Replies::default(),
+            queue: None,
+            watched: Vec::new(),
+            is_executing: false,
+            parser: Parser::default(),
+            rights: Rights::default(),
+            is_plain: false,
+        }
+    }
+
+    /// Looks anew at what the client may do, and at what stands between it and the engine.
+    fn look_around(&mut self) {
+        let authorizer = &self.session.core.authorizer;
+        let is_known = self.session.identity.may_write();
+        self.rights = Rights {
+            reads: is_known || authorizer.anyone_may_read(),
+            writes: is_known || !authorizer.is_on(),
+        };
+        self.is_plain = self.queue.is_none()
+            && self.replies == Replies::On
+            && !self.is_limited_to_subscriptions()
+            && !self.session.core.onlookers.any()
+            && !self.session.core.pause.is_on();
+    }
+
+    /// Whether the client may only change what it is subscribed to: a push in RESP2 looks like a reply.
+    fn is_limited_to_subscriptions(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.session.hears_pushes()
+    }
+
+    /// How much the client may send.
+    fn bounds(&self) -> Bounds {
+        let bulk_max = self.session.core.limits.load().proto_max_bulk_len;
+        if self.rights.reads { Bounds::up_to(bulk_max) } else { Bounds::unauthenticated(bulk_max) }
+    }
+
+    /// Answers commands for as long as one client's turn takes.
+    fn take_turn(&mut self, data: &[u8], out: &mut Vec<u8>) -> (usize, Stop<Pending>) {
+        self.session.begin_command();
+        self.look_around();
+        let turn_ends_us = self.session.now_us() + limits::TURN_MAX.as_micros() as u64;
+        let mut used = 0;
+        loop {
+            let bounds = self.bounds();
+            // What follows a login is measured by what it allowed.
+            let commands_max = if self.rights.reads { usize::MAX } else { 1 };
+            let batch = Batch::gather(&mut self.parser, &data[used..], &bounds, commands_max);
+            batch.prefetch(&*self.session.core.values);
+            let mut done = 0;
+            for (command, argv, end) in batch.commands() {
+                if let Some(stop) = self.answer_in_turn(command, argv, turn_ends_us, out) {
+                    return self.stop(used, done, end, stop);
+                }
+                done = end;
+            }
+            if let Some((argv, end)) = batch.inline() {
+                let command = command::lookup(argv[0]);
+                if let Some(stop) = self.answer_in_turn(command, &argv, turn_ends_us, out) {
+                    return self.stop(used, done, end, stop);
+                }
+            }
+            used += batch.bytes();
+            match batch.end() {
+                End::More => {}
+                End::Unfinished(needed) if needed > limits::RESP_COMMAND_BYTES_MAX => {
+                    return (data.len(), Stop::Close);
+                }
+                End::Unfinished(needed) => return (used, Stop::Dry { needed }),
+                End::Broken(broken) => {
+                    broken.write(out);
+                    return (data.len(), Stop::Close);
+                }
+            }
+        }
+    }
+
+    /// Stops before all that was read ahead has been answered: after the command that ends at `end`, or
+    /// before it if it has to come again.
+    fn stop(&mut self, used: usize, done: usize, end: usize, stop: Stop<Pending>) -> (usize, Stop<Pending>) {
+        self.parser.forget();
+        let comes_again = matches!(stop, Stop::Pending(Pending::Paused));
+        (used + if comes_again { done } else { end }, stop)
+    }
+
+    /// Answers one command; why the turn ends, if it does.
+    #[inline]
+    fn answer_in_turn(
+        &mut self,
+        command: Option<&'static Command>,
+        argv: &[&[u8]],
+        turn_ends_us: u64,
+        out: &mut Vec<u8>,
+    ) -> Option<Stop<Pending>> {
+        let flow = if self.is_plain {
+            self.answer_plainly(command, argv, out)
+        } else {
+            self.answer_with_care(command, argv, out)
+        };
+        match flow {
+            Flow::Done if out.len() >= REPLIES_MAX || self.session.now_us() > turn_ends_us => {
+                Some(Stop::Full)
+            }
+            Flow::Done => None,
+            Flow::Pending(pending) => Some(Stop::Pending(pending)),
+            Flow::Close => Some(Stop::Close),
+        }
+    }
+
+    /// Answers a command while nothing stands between the client and the engine.
+    #[inline]
+    fn answer_plainly(
+        &mut self,
+        command: Option<&'static Command>,
+        argv: &[&[u8]],
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        match command {
+            Some(command) => self.run_live(command, argv, out),
+            None => {
+                let flow = self.answer_otherwise(argv, out);
+                self.look_around();
+                flow
+            }
+        }
+    }
+
+    /// Answers a command where something may stand in between.
+    fn answer_with_care(
+        &mut self,
+        command: Option<&'static Command>,
+        argv: &[&[u8]],
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        let start = out.len();
+        let replies = self.replies;
+        let flow = self.answer_carefully(command, argv, out);
+        // The command that turns replies on is answered; the one that turns them off is not.
+        if replies == Replies::SkipNext && self.replies == Replies::SkipNext {
+            out.truncate(start);
+            if !matches!(flow, Flow::Pending(_)) {
+                self.replies = Replies::On;
+            }
+        } else if self.replies == Replies::Off {
+            out.truncate(start);
+        }
+        self.look_around();
+        flow
+    }
+
+    fn answer_carefully(
+        &mut self,
+        command: Option<&'static Command>,
+        argv: &[&[u8]],
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        let entry = if command.is_some() { None } else { commands::lookup(argv[0]) };
+        if commands::is_attack(argv[0]) {
+            return self.answer_otherwise(argv, out);
+        }
+        if let Err(error) = self.check_context(command, entry, argv) {
+            self.refuse(&error, out);
+            return Flow::Done;
+        }
+        let executes = entry.is_some_and(Entry::executes);
+        let writes = match command {
+            Some(command) => command.writes,
+            None => executes && self.queue.as_ref().is_some_and(|queue| queue.writes()),
+        };
+        let changes = writes || entry.is_some_and(Entry::may_replicate);
+        if !self.is_executing && self.session.core.pause.holds(changes) {
+            return Flow::Pending(Pending::Paused);
+        }
+        if self.queue.is_some() && !entry.is_some_and(Entry::ends_queueing) {
+            self.queue_up(command, entry, argv, out);
+            return Flow::Done;
+        }
+        self.show_to_onlookers(entry, argv);
+        match command {
+            Some(command) => self.run_live(command, argv, out),
+            None => self.answer_otherwise(argv, out),
+        }
+    }
+
+    /// Refuses what does not fit where the client is.
+    fn check_context(
+        &self,
+        command: Option<&'static Command>,
+        entry: Option<&'static Entry>,
+        argv: &[&[u8]],
+    ) -> Result<(), Error> {
+        match (command, entry) {
+            (Some(command), _) => {
+                command.check_arity(argv.len())?;
+                self.admit(command, argv)?;
+            }
+            (None, Some(entry)) => {
+                let spec = entry.check(argv)?;
+                self.admit_to(entry, spec, argv)?;
+                if self.queue.is_some() && spec.no_multi {
+                    return Err(NOT_IN_TRANSACTION);
+                }
+            }
+            (None, None) => return Err(command::unknown(argv)),
+        }
+        if self.is_limited_to_subscriptions() && !entry.is_some_and(Entry::is_for_subscribers) {
+            let name = match (command, entry) {
+                (Some(command), _) => command.name,
+                (_, Some(entry)) => entry.full_name(argv),
+                _ => "",
+            };
+            return Err(Error::Other(
+                format!(
+                    "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+                )
+                .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Runs a command of the engine.
+    fn run_live(&mut self, command: &'static Command, argv: &[&[u8]], out: &mut Vec<u8>) -> Flow {
+        let mut reply = RespSink::new(out, self.protocol);
+        let admitted = command.check_arity(argv.len()).and_then(|()| self.admit(command, argv));
+        if let Err(error) = admitted {
+            reply.error(&error);
+        } else {
+            let call = Call { command, argv, actor: None, quiet: false };
+            let run = || self.session.core.values.execute(&call, &mut reply);
+            match SteppedClock::hold(self.session.now_us(), run) {
+                Execution::Done => {}
+                Execution::Later(reply) => {
+                    return Flow::Pending(Pending::Later(command.id as usize, reply));
+                }
+                Execution::Waiting(waiting) => {
+                    let let_go = self.session.card.waits();
+                    return Flow::Pending(Pending::Waiting(command.id as usize, waiting, let_go));
+                }
+            }
+        }
+        let succeeded = reply.finish();
+        self.end_command(command.id as usize, succeeded, argv);
+        Flow::Done
+    }
+
+    /// Refuses keys that are too long or Hyrax's own, and who may not do this.
+    #[inline]
+    fn admit(&self, command: &'static Command, argv: &[&[u8]]) -> Result<(), Error> {
+        match command.only_key() {
+            Some(position) => check_key(argv[position])?,
+            None => command.keys(argv).try_for_each(|found| check_key(found.key))?,
+        }
+        let allowed = if command.writes { self.rights.writes } else { self.rights.reads };
+        if !allowed { Err(NO_AUTH) } else { Ok(()) }
+    }
+
+    /// Refuses who may not run a command of the door.
+    pub fn admit_to(&self, entry: &Entry, spec: &commands::Spec, argv: &[&[u8]]) -> Result<(), Error> {
+        let allowed = match entry.needs(argv) {
+            commands::Needs::Nothing => spec.no_auth || self.rights.reads,
+            commands::Needs::Write => self.rights.writes,
+            commands::Needs::Operator if self.session.may_administer() => true,
+            commands::Needs::Operator if self.rights.writes => {
+                return Err(commands::no_permission(entry.full_name(argv)));
+            }
+            commands::Needs::Operator => false,
+        };
+        if allowed { Ok(()) } else { Err(NO_AUTH) }
+    }
+
+    /// Answers a command that is not the engine's.
+    pub fn answer_otherwise(&mut self, argv: &[&[u8]], out: &mut Vec<u8>) -> Flow {
+        if commands::is_attack(argv[0]) {
+            tracing::warn!(
+                address = %self.session.peer.address,
+                "a client sent a line of an HTTP request: maybe a page that wants to reach this server"
+            );
+            return Flow::Close;
+        }
+        let Some(entry) = commands::lookup(argv[0]) else {
+            self.refuse(&command::unknown(argv), out);
+            return Flow::Done;
+        };
+        let start = out.len();
+        let outcome = entry
+            .check(argv)
+            .and_then(|spec| self.admit_to(entry, spec, argv))
+            .and_then(|()| (entry.run)(self, argv, out));
+        let succeeded = outcome.is_ok();
+        let flow = outcome.unwrap_or_else(|error| {
+            out.truncate(start);
+            self.refuse(&error, out);
+            Flow::Done
+        });
+        if !matches!(flow, Flow::Pending(_)) {
+            self.end_command(entry.number, succeeded, argv);
+        }
+        flow
+    }
+
+    /// Writes a refusal; a transaction in which one occurred is not executed.
+    pub fn refuse(&mut self, error: &Error, out: &mut Vec<u8>) {
+        if let Some(queue) = &mut self.queue {
+            queue.spoil();
+        }
+        let text = error.to_string();
+        self.session.core.errors.count(&text);
+        write_error(&text, out);
+    }
+
+    /// Counts a command that has been answered, and remembers it when it took long.
+    pub fn end_command(&mut self, number: usize, succeeded: bool, argv: &[&[u8]]) {
+        let took_ns = self.session.end_command(number, succeeded);
+        let slow_log = &self.session.core.slow_log;
+        if slow_log.wants(took_ns) {
+            let card = &self.session.card;
+            let name = card.name().map(Vec::from).unwrap_or_default();
+            let at_s = self.session.now_us() / 1_000_000;
+            slow_log.add(at_s, took_ns, argv, card.peer.address.to_string(), name);
+        }
+    }
+
+    /// A sink for a reply of the door's own.
+    pub fn reply<'o>(&self, out: &'o mut Vec<u8>) -> RespSink<'o> {
+        RespSink::new(out, self.protocol)
+    }
+}
+
+/// What a client is told that has to say who it is.
+pub const NO_AUTH: Error = Error::text("NOAUTH Authentication required.");
+
+/// Refuses keys that are too long, or Hyrax's own.
+#[inline]
+pub fn check_key(key: &[u8]) -> Result<(), Error> {
+    if key.len() > limits::KEY_BYTES_MAX {
+        return Err(Error::text("ERR a key has at most 65536 bytes"));
+    }
+    if is_reserved(key) {
+        return Err(Error::text("ERR this key is reserved for Hyrax itself"));
+    }
+    Ok(())
+}
+
+impl Dialogue for Conversation {
+    type Pending = Pending;
+
+    // Redis says nothing either: what the client waits for is a reply, and this is none.
+    const GOODBYE: &'static [u8] = b"";
+
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn into_session(self) -> Session {
+        self.session
+    }
+
+    fn answer(&mut self, data: &[u8], out: &mut Vec<u8>) -> (usize, Stop<Pending>) {
+        let hub = self.session.core.hub.clone();
+        hub.together(|| self.take_turn(data, out))
+    }
+
+    async fn finish(&mut self, pending: Pending, out: &mut Vec<u8>) {
+        pending.finish(self, out).await;
+    }
+
+    fn answer_unfinished(&mut self, _rest: &[u8], _out: &mut Vec<u8>) {}
+
+    async fn reset(core: &Core, outbox: &Outbox) -> bool {
+        super::reset::next(core, outbox).await
+    }
+}

@@ -1,0 +1,22 @@
+//! The RESP door: Redis' protocol, versions 2 and 3.
+//!
+//! The wire is in `parse`, `inline`, `gather` and `encode`; what a client says is answered by a
+//! `dialogue`, which gives Redis' commands on values to the engine and finds the others in `commands`, with
+//! a file for each family of them.
+
+mod client;
+mod commands;
+mod connection;
+mod dialogue;
+mod encode;
+mod gather;
+mod help;
+mod inline;
+mod monitor;
+mod parse;
+mod reset;
+mod transaction;
+mod waiting;
+
+pub use commands::metrics_names;
+pub use dialogue::Conversation;

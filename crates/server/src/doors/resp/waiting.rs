@@ -1,0 +1,98 @@
+//! What a client waits for before its next command is answered.
+
+use super::dialogue::{Conversation, Replies};
+use super::transaction::{Queue, write_later};
+use crate::LetGo;
+use futures_util::future::BoxFuture;
+use hyrax_values::{Error, Reply, Waiting};
+use tokio::sync::oneshot;
+
+const UNBLOCKED: Error = Error::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+
+/// Something of the door's own that cannot be done at once, and its place among the metrics' names.
+pub type Slow =
+    Box<dyn for<'c> FnOnce(&'c mut Conversation, &'c mut Vec<u8>) -> BoxFuture<'c, Result<(), Error>> + Send>;
+
+/// What a client waits for.
+pub enum Pending {
+    /// An engine's reply; the command's place among the metrics' names.
+    Later(usize, BoxFuture<'static, Reply>),
+    /// Something to take, or that somebody lets it go.
+    Waiting(usize, Waiting, oneshot::Receiver<LetGo>),
+    /// The replies of a transaction.
+    Transaction(Box<Queue>, BoxFuture<'static, Option<Vec<Reply>>>),
+    /// Something of the door's own.
+    Slow(usize, Slow),
+    /// The end of a pause; then the command comes again.
+    Paused,
+}
+
+impl Pending {
+    /// Waits for it and writes the answer.
+    pub async fn finish(self, conversation: &mut Conversation, out: &mut Vec<u8>) {
+        let start = out.len();
+        match self {
+            Pending::Later(number, reply) => {
+                let reply = reply.await;
+                conversation.write_late(number, &reply, out);
+            }
+            Pending::Waiting(number, waiting, let_go) => {
+                let Waiting { mut reply, nothing, end } = waiting;
+                let reply = tokio::select! {
+                    biased;
+                    reply = &mut reply => reply,
+                    Ok(how) = let_go => {
+                        // It may have taken something in this very moment, which then is its answer.
+                        end(match how {
+                            LetGo::TimedOut => nothing,
+                            LetGo::Refused => Reply::Error(UNBLOCKED),
+                        });
+                        reply.await
+                    }
+                };
+                conversation.session.card.waits_no_more();
+                conversation.write_late(number, &reply, out);
+            }
+            Pending::Transaction(queue, replies) => {
+                let replies = replies.await;
+                write_later(conversation, &queue, replies, out);
+            }
+            Pending::Slow(number, slow) => {
+                let outcome = slow(conversation, out).await;
+                if let Err(error) = &outcome {
+                    out.truncate(start);
+                    conversation.refuse(error, out);
+                }
+                conversation.session.end_command(number, outcome.is_ok());
+            }
+            Pending::Paused => {
+                let core = conversation.session.core.clone();
+                core.pause.changed().await;
+                return;
+            }
+        }
+        conversation.leave_out_unwanted(start, out);
+    }
+}
+
+impl Conversation {
+    /// Writes a reply that was waited for.
+    fn write_late(&mut self, number: usize, reply: &Reply, out: &mut Vec<u8>) {
+        let mut sink = self.reply(out);
+        reply.write(&mut sink);
+        let succeeded = sink.finish();
+        self.session.end_command(number, succeeded);
+    }
+
+    /// Takes back what a client did not want to be answered.
+    fn leave_out_unwanted(&mut self, start: usize, out: &mut Vec<u8>) {
+        match self.replies {
+            Replies::On => {}
+            Replies::Off => out.truncate(start),
+            Replies::SkipNext => {
+                out.truncate(start);
+                self.replies = Replies::On;
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+use crate::embedded::check::Check;
