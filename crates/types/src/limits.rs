@@ -76,6 +76,10 @@ pub const HTTP_HEAD_WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long an HTTP request's body may take. A body is one frame at most.
 pub const HTTP_BODY_WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// How long a command over POST may wait for something to take. Proxies and clients give a request up after
+/// a minute; one that is given up while something is taken for it loses that.
+pub const POST_WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// Requests in flight on one HTTP/2 connection. gRPC clients wait for a free stream beyond it; the
 /// number is what most servers offer.
 pub const HTTP2_STREAMS_MAX: u32 = 256;

@@ -20,7 +20,7 @@ pub use command::Command;
 pub use error::Error;
 pub use glob::glob_matches;
 pub use long_double::{LongDouble, LongDoubleError, add_long_double};
-pub use number::{format_double, parse_double, parse_integer};
+pub use number::{format_decimal, format_double, parse_double, parse_integer};
 pub use reply::{Reply, ReplySink};
 
 use futures_util::future::BoxFuture;

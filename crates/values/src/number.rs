@@ -166,6 +166,17 @@ fn format_general(value: f64) -> String {
     format!("{}e{sign}{:02}", trim_zeros(mantissa), exponent.abs())
 }
 
+/// A double written out in decimal with 17 digits after the point at most, as Redis shows coordinates.
+pub fn format_decimal(value: f64) -> String {
+    if value.is_infinite() {
+        return format_double(value);
+    }
+    match trim_zeros(&format!("{value:.17}")) {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
 fn trim_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
@@ -230,6 +241,20 @@ mod tests {
             (123456.789, "123456.789"),
         ] {
             assert_eq!(format_double(value), text);
+        }
+    }
+
+    #[test]
+    fn decimals_are_written_out() {
+        for (value, text) in [
+            (13.361389338970184, "13.36138933897018433"),
+            (1e20, "100000000000000000000"),
+            (1e-20, "0"),
+            (-1e-20, "0"),
+            (-2.5, "-2.5"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(format_decimal(value), text);
         }
     }
 }

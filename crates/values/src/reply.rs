@@ -16,6 +16,11 @@ pub trait ReplySink {
     fn integer(&mut self, value: i64);
     /// A floating-point number (a bulk in RESP2).
     fn double(&mut self, value: f64);
+    /// A floating-point number that is shown with decimals, never with an exponent, where numbers are
+    /// text ([`crate::format_decimal`]).
+    fn decimal(&mut self, value: f64) {
+        self.double(value);
+    }
     /// No value.
     fn null(&mut self);
     /// No array (distinct from [`ReplySink::null`] in RESP2 alone).
@@ -46,6 +51,8 @@ pub enum Reply {
     Integer(i64),
     /// See [`ReplySink::double`].
     Double(f64),
+    /// See [`ReplySink::decimal`].
+    Decimal(f64),
     /// See [`ReplySink::null`].
     Null,
     /// See [`ReplySink::null_array`].
@@ -79,6 +86,7 @@ impl Reply {
             Reply::Bulk(bytes) => sink.bulk(bytes),
             Reply::Integer(value) => sink.integer(*value),
             Reply::Double(value) => sink.double(*value),
+            Reply::Decimal(value) => sink.decimal(*value),
             Reply::Null => sink.null(),
             Reply::NullArray => sink.null_array(),
             Reply::Array(items) => {
@@ -172,6 +180,9 @@ impl ReplySink for Tree {
     }
     fn double(&mut self, value: f64) {
         self.close(Reply::Double(value));
+    }
+    fn decimal(&mut self, value: f64) {
+        self.close(Reply::Decimal(value));
     }
     fn null(&mut self) {
         self.close(Reply::Null);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyrax_types::{Change, SystemClock};
 use hyrax_values::embedded::Embedded;
-use hyrax_values::{Call, Execution, Feed, Reply, Values, command};
+use hyrax_values::{Call, Execution, Feed, Reply, Values, command, format_decimal};
 
 use super::target::Target;
 use crate::resp::Resp;
@@ -32,11 +32,13 @@ impl EngineTarget {
             return Resp::Error(command::unknown(argv).to_string());
         };
         let call = Call { command, argv, actor: None, quiet: false };
-        let reply = Reply::collect(|sink| {
-            let execution = self.engine.execute(&call, sink);
-            assert!(matches!(execution, Execution::Done), "the embedded engine answers at once");
+        let mut nothing = None;
+        let reply = Reply::collect(|sink| match self.engine.execute(&call, sink) {
+            Execution::Done => {}
+            Execution::Waiting(waiting) => nothing = Some(waiting.nothing),
+            Execution::Later(_) => panic!("the embedded engine answers at once"),
         });
-        resp(reply)
+        resp(nothing.unwrap_or(reply))
     }
 }
 
@@ -90,6 +92,8 @@ fn resp(reply: Reply) -> Resp {
         Reply::Bulk(bytes) => Resp::Bulk(bytes),
         Reply::Integer(number) => Resp::Integer(number),
         Reply::Double(number) => Resp::double(number),
+        // As it is read where all its decimals are written.
+        Reply::Decimal(number) => Resp::double(format_decimal(number).parse().unwrap_or(number)),
         Reply::Null | Reply::NullArray => Resp::Null,
         Reply::Array(items) => Resp::Array(all(items)),
         Reply::Set(items) => Resp::Set(all(items)),

@@ -36,10 +36,42 @@ pub enum Place {
     },
     /// As many as the number at this position says, right after it.
     Counted(usize),
-    /// The word after this keyword (the last such pair counts), looked for from a position on.
-    After(&'static str, usize),
+    /// The word after the last of these options.
+    Named(Options),
+    /// None of the words: names are made from what the call reads, by the patterns after `BY` and `GET`.
+    Patterns,
     /// The first half of the words after `STREAMS`, which stands after the options of `XREAD`.
     Streams,
+}
+
+/// Where among a call's words an option's key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The position at which options begin.
+    pub from: usize,
+    /// What the option is called; the last one counts.
+    pub names: &'static [&'static str],
+    /// Other options that take words, and how many: these are passed over.
+    pub others: &'static [(&'static str, usize)],
+}
+
+impl Options {
+    /// The position of the key.
+    fn position(self, argv: &[&[u8]]) -> Option<usize> {
+        let mut found = None;
+        let mut at = self.from;
+        while at + 1 < argv.len() {
+            let is = |name: &str| argv[at].eq_ignore_ascii_case(name.as_bytes());
+            if self.names.iter().any(|name| is(name)) {
+                found = Some(at + 1);
+                at += 1;
+            } else if let Some((_, words)) = self.others.iter().find(|(name, _)| is(name)) {
+                at += words;
+            }
+            at += 1;
+        }
+        found
+    }
 }
 
 /// A key found in a call.
@@ -74,6 +106,18 @@ impl KeySpec {
         })
     }
 
+    /// Whether the call reaches for keys of this that no word names.
+    pub fn reaches_further(self, argv: &[&[u8]]) -> bool {
+        let is_pattern = |words: &[&[u8]]| match words {
+            [option, pattern] => {
+                (option.eq_ignore_ascii_case(b"by") || option.eq_ignore_ascii_case(b"get"))
+                    && pattern.contains(&b'*')
+            }
+            _ => false,
+        };
+        matches!(self.place, Place::Patterns) && argv.windows(2).skip(2).any(is_pattern)
+    }
+
     /// First position, step, and end (exclusive).
     fn range(self, argv: &[&[u8]]) -> (usize, usize, usize) {
         match self.place {
@@ -84,12 +128,10 @@ impl KeySpec {
                 let count = usize::try_from(count).unwrap_or(0).min(argv.len());
                 (position + 1, 1, position + 1 + count)
             }
-            Place::After(keyword, from) => {
-                let found = (from..argv.len().saturating_sub(1))
-                    .rev()
-                    .find(|&position| argv[position].eq_ignore_ascii_case(keyword.as_bytes()));
-                found.map_or((0, 1, 0), |position| (position + 1, 1, position + 2))
+            Place::Named(options) => {
+                options.position(argv).map_or((0, 1, 0), |position| (position, 1, position + 1))
             }
+            Place::Patterns => (0, 1, 0),
             Place::Streams => {
                 let first = first_stream(argv).unwrap_or(argv.len());
                 let words = argv.len() - first;
@@ -125,6 +167,18 @@ mod tests {
     use super::*;
     use crate::command::lookup;
 
+    #[test]
+    fn patterns_reach_further_than_the_keys_named() {
+        let reaches = |line: &str| {
+            let argv: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            lookup(argv[0]).expect("a command").reaches_further(&argv)
+        };
+        assert!(reaches("sort a by w_*"));
+        assert!(reaches("sort_ro a desc get h_*->f"));
+        assert!(!reaches("sort a* by nosort get # store *"));
+        assert!(!reaches("get by *"));
+    }
+
     fn check(line: &str, expected: &str) {
         let argv: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let command = lookup(argv[0]).expect("a command");
@@ -152,6 +206,13 @@ mod tests {
         check("lmpop 2 a b left", "w:a w:b");
         check("lmpop 9 a b", "w:a w:b");
         check("lmpop x a b", "");
+        check("sort a by w_* get # limit 0 store store b", "r:a w:b");
+        check("sort a store b store c", "r:a w:c");
+        check("sort a by store get store", "r:a");
+        check("sort_ro a get store b", "r:a");
+        check("georadius a 1 2 3 km store b storedist c", "r:a w:c");
+        check("georadiusbymember a m 3 km count 1 store b", "r:a w:b");
+        check("geosearchstore b a fromlonlat 1 2 byradius 3 km", "w:b r:a");
         check("blpop a b 0", "w:a w:b");
         check("blmpop 0 2 a b left", "w:a w:b");
         check("blmove a b left right 0", "w:a w:b");

@@ -6,7 +6,7 @@
 mod keys;
 mod table;
 
-pub use keys::{Access, KeyAt, KeySpec, Place};
+pub use keys::{Access, KeyAt, KeySpec, Options, Place};
 pub use table::{COMMANDS, Name};
 
 use crate::Error;
@@ -47,6 +47,11 @@ impl Command {
         self.keys.iter().flat_map(move |spec| spec.find(argv))
     }
 
+    /// Whether a call looks at keys besides those among its words, any there are.
+    pub fn reaches_further(&self, argv: &[&[u8]]) -> bool {
+        self.keys.iter().any(|spec| spec.reaches_further(argv))
+    }
+
     /// The position of the key of a command that always has just one. (One with subcommands may have none.)
     pub fn only_key(&self) -> Option<usize> {
         match self.keys {
@@ -66,7 +71,7 @@ impl Command {
 }
 
 /// The longest name in the table; a longer word is no command.
-const NAME_BYTES_MAX: usize = 16;
+const NAME_BYTES_MAX: usize = 20;
 
 /// The command called `name`, in any case.
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {

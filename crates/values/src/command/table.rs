@@ -1,7 +1,7 @@
 //! The table of commands.
 
-use super::keys::Place::{At, Counted, From, Streams};
-use super::{Command, KeySpec};
+use super::keys::Place::{At, Counted, From, Named, Patterns, Streams};
+use super::{Command, KeySpec, Options};
 
 const READ_1: &[KeySpec] = &[KeySpec::read(At(1))];
 const WRITE_1: &[KeySpec] = &[KeySpec::write(At(1))];
@@ -21,6 +21,21 @@ const WRITE_COUNTED_1: &[KeySpec] = &[KeySpec::write(Counted(1))];
 const WRITE_COUNTED_2: &[KeySpec] = &[KeySpec::write(Counted(2))];
 const WRITE_ALL_BUT_LAST: &[KeySpec] = &[KeySpec::write(From { first: 1, step: 1, spare: 1 })];
 const WRITE_1_READ_COUNTED_2: &[KeySpec] = &[KeySpec::write(At(1)), KeySpec::read(Counted(2))];
+/// `SORT` with its patterns, and where it stores.
+const SORTED: &[KeySpec] = &[
+    KeySpec::read(At(1)),
+    KeySpec::read(Patterns),
+    KeySpec::write(Named(Options {
+        from: 2,
+        names: &["store"],
+        others: &[("by", 1), ("get", 1), ("limit", 2)],
+    })),
+];
+const SORTED_READ: &[KeySpec] = &[KeySpec::read(At(1)), KeySpec::read(Patterns)];
+const READ_1_STORE: &[KeySpec] = &[
+    KeySpec::read(At(1)),
+    KeySpec::write(Named(Options { from: 5, names: &["store", "storedist"], others: &[] })),
+];
 const READ_2: &[KeySpec] = &[KeySpec::read(At(2))];
 const WRITE_2: &[KeySpec] = &[KeySpec::write(At(2))];
 const READ_STREAMS: &[KeySpec] = &[KeySpec::read(Streams)];
@@ -80,6 +95,8 @@ commands! {
     Rename "rename" 3 "w" WRITE_1_WRITE_2;
     Renamenx "renamenx" 3 "wf" WRITE_1_WRITE_2;
     Scan "scan" -2 "" NO_KEYS;
+    Sort "sort" -2 "wg" SORTED;
+    SortRo "sort_ro" -2 "" SORTED_READ;
     Touch "touch" -2 "f" READ_ALL;
     Ttl "ttl" 2 "f" READ_1;
     Type "type" 2 "f" READ_1;
@@ -109,6 +126,8 @@ commands! {
     Substr "substr" 4 "" READ_1;
 
     // Bits of strings.
+    Bitfield "bitfield" -2 "wg" WRITE_1;
+    BitfieldRo "bitfield_ro" -2 "f" READ_1;
     Bitcount "bitcount" -2 "" READ_1;
     Bitop "bitop" -4 "wg" WRITE_2_READ_REST;
     Bitpos "bitpos" -3 "" READ_1;
@@ -213,6 +232,22 @@ commands! {
     Zunion "zunion" -3 "" READ_COUNTED_1;
     Zunionstore "zunionstore" -4 "wg" WRITE_1_READ_COUNTED_2;
 
+    // Places on the earth, in sorted sets.
+    Geoadd "geoadd" -5 "wg" WRITE_1;
+    Geodist "geodist" -4 "" READ_1;
+    Geohash "geohash" -2 "" READ_1;
+    Geopos "geopos" -2 "" READ_1;
+    Georadius "georadius" -6 "wg" READ_1_STORE;
+    GeoradiusRo "georadius_ro" -6 "" READ_1;
+    Georadiusbymember "georadiusbymember" -5 "wg" READ_1_STORE;
+    GeoradiusbymemberRo "georadiusbymember_ro" -5 "" READ_1;
+    Geosearch "geosearch" -7 "" READ_1;
+    Geosearchstore "geosearchstore" -8 "wg" WRITE_1_READ_2;
+
+    // HyperLogLogs, in strings. A count that was estimated is kept in them.
+    Pfadd "pfadd" -2 "wgf" WRITE_1;
+    Pfcount "pfcount" -2 "" WRITE_ALL;
+    Pfmerge "pfmerge" -2 "wg" WRITE_1_READ_REST;
     // Streams.
     Xack "xack" -4 "wf" WRITE_1;
     Xadd "xadd" -5 "wgf" WRITE_1;

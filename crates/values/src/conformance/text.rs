@@ -18,6 +18,7 @@ pub fn show(reply: &Reply) -> String {
         Reply::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Reply::Integer(value) => value.to_string(),
         Reply::Double(value) => crate::format_double(*value),
+        Reply::Decimal(value) => crate::format_decimal(*value),
         Reply::Null | Reply::NullArray => "nil".to_owned(),
         Reply::Array(items) => format!("[{}]", list(items)),
         Reply::Set(items) => format!("{{{}}}", list(items)),

@@ -88,7 +88,8 @@ impl<'a> Keyspace<'a> {
             Some(position) => Some(call.argv[position]),
             None => {
                 let mut keys = call.command.keys(call.argv);
-                keys.next().map(|found| found.key).filter(|_| keys.next().is_none())
+                let only = keys.next().map(|found| found.key).filter(|_| keys.next().is_none());
+                only.filter(|_| !call.command.reaches_further(call.argv))
             }
         };
         let held = match only {
@@ -112,7 +113,7 @@ impl<'a> Keyspace<'a> {
 
     fn lock_several(engine: &'a Embedded, call: &Call<'_>) -> HeldShards<'a> {
         // A bit for each shard: that they come in order, and each once, costs nothing.
-        let mut wanted = 0_u64;
+        let mut wanted = if call.command.reaches_further(call.argv) { ALL_SHARDS } else { 0 };
         for found in call.command.keys(call.argv) {
             wanted |= 1 << shard_number(key_hash(found.key));
         }

@@ -60,7 +60,8 @@ impl Embedded {
             wanted |= 1 << shard_number(key_hash(&watched.key));
         }
         for call in calls {
-            if matches!(self.handlers[call.command.id as usize], Handler::Whole(_)) {
+            let is_whole = matches!(self.handlers[call.command.id as usize], Handler::Whole(_));
+            if is_whole || call.command.reaches_further(call.argv) {
                 wanted = ALL_SHARDS;
             }
             for found in call.command.keys(call.argv) {

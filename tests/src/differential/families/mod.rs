@@ -4,7 +4,11 @@
 //! later is a file here, with a [`Family`] named in [`ENGINE`] when the engine answers it, or in [`DOOR`] when only
 //! a door does.
 
+mod blocking;
 mod connection;
+mod geo;
+mod hyperloglog;
+mod sorting;
 mod streams;
 mod transactions;
 
@@ -13,11 +17,19 @@ use super::random::Random;
 use super::rules::Rule;
 use crate::resp::Argv;
 
+pub use blocking::waits;
 pub use streams::without_times;
 pub use transactions::{Step, transaction};
 
 /// Families that the engine answers.
-pub const ENGINE: &[&Family] = &[&streams::FAMILY];
+pub const ENGINE: &[&Family] = &[
+    &blocking::FAMILY,
+    &geo::FAMILY,
+    &hyperloglog::FAMILY,
+    &sorting::FAMILY,
+    &sorting::BIT_FIELDS,
+    &streams::FAMILY,
+];
 
 /// Families that only a door answers.
 pub const DOOR: &[&Family] = &[&connection::FAMILY, &transactions::FAMILY];

@@ -7,6 +7,7 @@ use crate::core::Core;
 use crate::net::{Authorization, Peer};
 use crate::session::Session;
 use hyrax_recipes::Cause;
+use hyrax_types::limits;
 use std::sync::Arc;
 
 /// Answers a body. Who says by `authorization` to be somebody is that one, or is refused.
@@ -30,7 +31,7 @@ pub async fn post(core: Arc<Core>, body: &[u8], peer: Peer, authorization: Optio
     conversation.session.begin_command();
     match conversation.answer(line, &mut out) {
         Answer::Done => {}
-        Answer::Later(later) => conversation.finish(later, &mut out).await,
+        Answer::Later(later) => conversation.finish_within(later, limits::POST_WAIT_MAX, &mut out).await,
         Answer::Slow => conversation.answer_slowly(&String::from_utf8_lossy(line), &mut out).await,
     }
     conversation.session.end(Cause::Closed).await;

@@ -438,6 +438,10 @@ impl Dialogue for Conversation {
         hub.together(|| self.take_turn(data, out))
     }
 
+    fn waits_for_others(pending: &Pending) -> bool {
+        pending.waits_for_others()
+    }
+
     async fn finish(&mut self, pending: Pending, out: &mut Vec<u8>) {
         pending.finish(self, out).await;
     }

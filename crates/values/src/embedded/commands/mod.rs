@@ -5,12 +5,16 @@
 
 mod bits;
 mod element_scan;
+mod geo;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod numbers;
+mod part_sort;
 mod sample;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -45,6 +49,9 @@ pub(super) fn handler(name: Name) -> Handler {
         .or_else(|| sorted_sets::handler(name))
         .or_else(|| streams::handler(name))
         .or_else(|| keys::handler(name))
+        .or_else(|| sort::handler(name))
+        .or_else(|| hyperloglog::handler(name))
+        .or_else(|| geo::handler(name))
         .unwrap_or(Handler::Whole(|_, argv, _| Err(crate::command::unknown(argv))))
 }
 

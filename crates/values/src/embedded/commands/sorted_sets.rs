@@ -9,6 +9,9 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+pub(super) use add::{Options, add_scored};
+pub(super) use range::store;
+
 use super::{Handler, Run};
 use crate::command::Name;
 

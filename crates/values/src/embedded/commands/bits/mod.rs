@@ -1,5 +1,6 @@
 //! Strings as arrays of bits, the highest bit of the first byte first.
 
+mod field;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ use crate::{Error, EventClass, ReplySink, parse_integer};
 pub(super) fn handler(name: Name) -> Option<Handler> {
     Some(Handler::Keyed(match name {
         Name::Bitcount => bitcount,
+        Name::Bitfield => field::bitfield,
+        Name::BitfieldRo => field::bitfield_ro,
         Name::Bitop => bitop,
         Name::Bitpos => bitpos,
         Name::Getbit => getbit,
@@ -22,13 +25,18 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
     }))
 }
 
-/// The byte and the bit in it that an offset names.
-fn place(offset: &[u8]) -> Result<(usize, u8), Error> {
-    parse_integer(offset)
+/// The offset of a bit in the longest string there may be.
+fn bit_offset(offset: Option<i64>) -> Result<u64, Error> {
+    offset
         .and_then(|offset| u64::try_from(offset).ok())
         .filter(|offset| offset / 8 < STRING_BYTES_MAX)
-        .map(|offset| ((offset / 8) as usize, 0x80 >> (offset % 8)))
         .ok_or(Error::text("ERR bit offset is not an integer or out of range"))
+}
+
+/// The byte and the bit in it that an offset names.
+fn place(offset: &[u8]) -> Result<(usize, u8), Error> {
+    let offset = bit_offset(parse_integer(offset))?;
+    Ok(((offset / 8) as usize, 0x80 >> (offset % 8)))
 }
 
 fn setbit(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {

@@ -103,3 +103,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn integers_of_any_width_are_read_and_written() {
+    let check = Check::new();
+    check.check("bitfield b set u8 0 255 get i8 0 get u4 #1", "[0 -1 15]");
+    check.check("bitfield b incrby u8 0 1 get u8 0", "[0 0]");
+    check.check("bitfield b overflow sat incrby i5 100 20 incrby i5 100 20 get i5 100", "[15 15 15]");
+    check.check("bitfield b overflow fail incrby i5 100 1 set u3 0 9", "[nil nil]");
+    check.check("bitfield b set i64 3 -1 get u63 4 get i64 3", "[0 9223372036854775807 -1]");
+    check.check("bitfield b set u8 8 -1 get u8 8", "[255 255]");
+    check.check("bitfield_ro b get u8 8 get u1 #100000", "[255 0]");
+    check.check("bitfield nokey get u8 0", "[0]");
+    check.check("bitfield nokey", "[]");
+    check.check("exists nokey", "0");
+    check.check("strlen b", "14");
+}
+
+#[test]
+fn bad_fields_are_refused() {
+    let check = Check::new();
+    let width =
+        "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    for word in ["u64", "i65", "u0", "x8", "u", "u08"] {
+        check.check(&format!("bitfield b get {word} 0"), width);
+    }
+    check.check("bitfield b get u8 -1", "ERR bit offset is not an integer or out of range");
+    check.check("bitfield b get u8 #9223372036854775807", "ERR bit offset is not an integer or out of range");
+    check.check("bitfield b set u8 0 x", "ERR value is not an integer or out of range");
+    check.check("bitfield b overflow foo", "ERR Invalid OVERFLOW type specified");
+    check.check("bitfield b get u8", "ERR syntax error");
+    check.check("bitfield_ro b set u8 0 1", "ERR BITFIELD_RO only supports the GET subcommand");
+    check.check("rpush l a", "1");
+    check.check("bitfield l get u8 0", "WRONGTYPE Operation against a key holding the wrong kind of value");
+}

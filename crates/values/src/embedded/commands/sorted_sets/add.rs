@@ -9,7 +9,7 @@ const NOT_A_NUMBER: Error = Error::text("ERR resulting score is not a number (Na
 
 /// The options of `ZADD`.
 #[derive(Clone, Copy, Default)]
-struct Options {
+pub(in crate::embedded::commands) struct Options {
     /// Only new members.
     nx: bool,
     /// Only members that are there.
@@ -26,7 +26,7 @@ struct Options {
 
 impl Options {
     /// Reads the words before the first score, which are left.
-    fn parse(&mut self, words: &mut &[&[u8]]) {
+    pub(in crate::embedded::commands) fn parse(&mut self, words: &mut &[&[u8]]) {
         while let [word, rest @ ..] = words {
             let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
             let option = match word.len() {
@@ -122,25 +122,57 @@ fn add(
     let scores = pairs.iter().map(|[score, _]| parse_double(score).ok_or(Error::NotFloat));
     let scores: SmallVec<[f64; 8]> = scores.collect::<Result<_, _>>()?;
 
-    let set = if options.xx { keys.sorted_set_mut(argv[1])? } else { Some(keys.sorted_set_or_new(argv[1])?) };
-    let mut tally = Tally::default();
-    let mut decision = Decision::Nothing;
-    if let Some(set) = set {
-        for (&score, [_, member]) in scores.iter().zip(pairs) {
-            decision = put(set, member, score, options, &mut tally);
-        }
-    }
-    if tally.added + tally.changed > 0 {
+    let pairs = scores.into_iter().zip(pairs.iter().map(|[_, member]| *member));
+    let added = add_scored(keys, argv[1], options, pairs)?;
+    if added.has_changed() {
         keys.changed(argv[1]);
         keys.notify(EventClass::SortedSet, if options.incr { "zincr" } else { "zadd" }, argv[1]);
     }
-    match (options.incr, decision) {
-        (_, Decision::NotANumber) => return Err(NOT_A_NUMBER),
-        (true, Decision::Score(score)) => reply.double(score),
-        (true, Decision::Nothing) => reply.null(),
-        (false, _) => reply.integer(tally.added + if options.ch { tally.changed } else { 0 }),
+    added.write(reply)
+}
+
+/// What came of adding members.
+pub(in crate::embedded::commands) struct Added {
+    options: Options,
+    tally: Tally,
+    /// What became of the last.
+    decision: Decision,
+}
+
+impl Added {
+    /// Whether the set is another now.
+    pub(in crate::embedded::commands) fn has_changed(&self) -> bool {
+        self.tally.added + self.tally.changed > 0
     }
-    Ok(())
+
+    /// Writes what the options ask for.
+    pub(in crate::embedded::commands) fn write(&self, reply: &mut dyn ReplySink) -> Result<(), Error> {
+        let Tally { added, changed } = self.tally;
+        match (self.options.incr, self.decision) {
+            (_, Decision::NotANumber) => return Err(NOT_A_NUMBER),
+            (true, Decision::Score(score)) => reply.double(score),
+            (true, Decision::Nothing) => reply.null(),
+            (false, _) => reply.integer(added + if self.options.ch { changed } else { 0 }),
+        }
+        Ok(())
+    }
+}
+
+/// Adds members, of which there is at least one, or moves them.
+pub(in crate::embedded::commands) fn add_scored<'m>(
+    keys: &mut Keyspace<'_>,
+    key: &[u8],
+    options: Options,
+    members: impl IntoIterator<Item = (f64, &'m [u8])>,
+) -> Result<Added, Error> {
+    let set = if options.xx { keys.sorted_set_mut(key)? } else { Some(keys.sorted_set_or_new(key)?) };
+    let mut added = Added { options, tally: Tally::default(), decision: Decision::Nothing };
+    if let Some(set) = set {
+        for (score, member) in members {
+            added.decision = put(set, member, score, options, &mut added.tally);
+        }
+    }
+    Ok(added)
 }
 
 /// Does with one member what the options say.

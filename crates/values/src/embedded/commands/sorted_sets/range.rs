@@ -230,7 +230,7 @@ pub(super) fn zrangestore(
 }
 
 /// Puts a result at a key, whatever was there; an empty one takes the key away.
-pub(super) fn store(
+pub(in crate::embedded::commands) fn store(
     keys: &mut Keyspace<'_>,
     key: &[u8],
     result: SortedSet,

@@ -103,6 +103,14 @@ impl SortedSet {
         matches!(self.0, Form::Small(_))
     }
 
+    /// Gives the small form up for good.
+    pub fn outgrow_small(&mut self) {
+        if let Form::Small(members) = &mut self.0 {
+            let large = Large::from_small(members);
+            self.0 = Form::Large(Box::new(large));
+        }
+    }
+
     /// The score of a member.
     pub fn score(&self, name: &[u8]) -> Option<f64> {
         match &self.0 {
@@ -147,8 +155,7 @@ impl SortedSet {
                 members.add(name, score);
                 return;
             }
-            let large = Large::from_small(members);
-            self.0 = Form::Large(Box::new(large));
+            self.outgrow_small();
         }
         if let Form::Large(large) = &mut self.0 {
             large.add(key_hash(name), name, score);

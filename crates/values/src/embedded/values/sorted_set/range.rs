@@ -24,6 +24,14 @@ impl ScoreRange {
         Ok(ScoreRange { min: bound(min)?, max: bound(max)? })
     }
 
+    /// From the first score up to, not including, the second.
+    pub fn up_to(min: f64, max: f64) -> Self {
+        ScoreRange {
+            min: Bound { value: min, is_exclusive: false },
+            max: Bound { value: max, is_exclusive: true },
+        }
+    }
+
     /// Whether a score lies before the range.
     pub fn is_above(&self, score: f64) -> bool {
         score < self.min.value || self.min.is_exclusive && score == self.min.value
