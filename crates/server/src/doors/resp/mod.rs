@@ -14,6 +14,7 @@ mod help;
 mod inline;
 mod monitor;
 mod parse;
+mod pubsub;
 mod reset;
 mod transaction;
 mod waiting;

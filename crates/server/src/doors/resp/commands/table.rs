@@ -2,13 +2,13 @@
 
 use super::{Entry, Needs, Run, Spec};
 use crate::doors::line;
-use crate::doors::resp::{client, connection, monitor, transaction};
+use crate::doors::resp::{client, connection, monitor, pubsub, transaction};
 use hyrax_values::command::COMMANDS;
 use std::collections::HashMap;
 
 struct Row(&'static str, Run, Needs, &'static [(&'static str, Needs)]);
 
-use Needs::{Nothing, Operator};
+use Needs::{Nothing, Operator, Write};
 
 static ROWS: &[Row] = &[
     // The connection.
@@ -34,6 +34,16 @@ static ROWS: &[Row] = &[
     // The server.
     Row("command", super::describe::run, Nothing, &[]),
     Row("monitor", monitor::monitor, Operator, &[]),
+    // Channels.
+    Row("psubscribe", pubsub::psubscribe, Nothing, &[]),
+    Row("publish", pubsub::publish, Write, &[]),
+    Row("pubsub", pubsub::pubsub, Nothing, &[]),
+    Row("punsubscribe", pubsub::punsubscribe, Nothing, &[]),
+    Row("spublish", pubsub::spublish, Write, &[]),
+    Row("ssubscribe", pubsub::ssubscribe, Nothing, &[]),
+    Row("subscribe", pubsub::subscribe, Nothing, &[]),
+    Row("sunsubscribe", pubsub::sunsubscribe, Nothing, &[]),
+    Row("unsubscribe", pubsub::unsubscribe, Nothing, &[]),
     // Transactions.
     Row("discard", transaction::discard, Nothing, &[]),
     Row("exec", transaction::exec, Nothing, &[]),
