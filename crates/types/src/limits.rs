@@ -192,3 +192,7 @@ pub const WATCH_QUEUE_EVENTS_MAX: usize = 1_024;
 /// Secrets attached to one key: all of them are set in one transaction, and each is tried against a
 /// wrong one.
 pub const SECRETS_PER_KEY_MAX: usize = 32;
+
+/// Keys looked at to find one to evict (`maxmemory_samples`). More would be nearer to the truth by next to
+/// nothing, and hold up the command that needs the memory.
+pub const MAXMEMORY_SAMPLES_MAX: u32 = 64;

@@ -174,16 +174,23 @@ impl<'a> Keyspace<'a> {
         Some(&self.locate(key).1.table.at(position).value)
     }
 
-    /// The same as [`Keyspace::find`], but who only reads tells of a key that is not there.
+    /// The same as [`Keyspace::find`], but looks of those who only read are noted.
     fn find_to_read(&mut self, key: &[u8]) -> Option<(u64, usize)> {
         let found = self.find(key);
-        self.tell_missing(found.is_some(), key);
+        self.note_read(found.is_some(), key);
         found
     }
 
-    /// Tells of a key that a command which only reads has not found.
-    fn tell_missing(&mut self, found: bool, key: &[u8]) {
-        if !found && !self.call.command.writes {
+    /// Counts what a command which only reads has found, and tells of a key that it has not.
+    fn note_read(&mut self, found: bool, key: &[u8]) {
+        if self.call.command.writes {
+            return;
+        }
+        let counts = &mut self.locate(key).1.counts;
+        if found {
+            counts.hits += 1;
+        } else {
+            counts.misses += 1;
             self.notify(EventClass::Missed, "keymiss", key);
         }
     }
@@ -202,7 +209,7 @@ impl<'a> Keyspace<'a> {
     /// What a key holds, which is looked at as `TYPE` and `EXISTS` do: without its being a use.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
         let found = self.find_unused(key);
-        self.tell_missing(found.is_some(), key);
+        self.note_read(found.is_some(), key);
         let (_, position) = found?;
         Some(&self.locate(key).1.table.at(position).value)
     }
@@ -328,7 +335,7 @@ impl<'a> Keyspace<'a> {
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
         let found = self.find_unused(key);
-        self.tell_missing(found.is_some(), key);
+        self.note_read(found.is_some(), key);
         let (hash, position) = found?;
         Some(self.locate(key).1.expiry(hash, position))
     }
@@ -357,6 +364,16 @@ impl<'a> Keyspace<'a> {
         self.emit(key, command, args);
     }
 
+    /// Tells of what happened to this key (without it), where that is no change to those who watch it or
+    /// wait for it: who read a stream how far.
+    pub fn told_as(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
+        let serving = self.serving.take();
+        let (hash, shard) = self.locate(key);
+        let rev = shard.next_rev();
+        self.tell(serving.as_deref(), hash, &Change { key, rev, command, args, actor: None });
+        self.serving = serving;
+    }
+
     /// Tells in Redis' words what happened to a key, for those who asked for keyspace events.
     pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
         let feed = &self.engine.feed;
@@ -368,26 +385,43 @@ impl<'a> Keyspace<'a> {
 
     /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.
     pub fn is_heard(&mut self, key: &[u8]) -> bool {
+        let (quiet, _) = self.voice(self.serving.as_deref());
         let (hash, _) = self.locate(key);
-        !self.call.quiet && self.engine.feed.wants(hash, key)
+        !quiet && self.engine.feed.wants(hash, key)
+    }
+
+    /// Has those who wait for this key look at it, though it did not change.
+    pub fn wake(&mut self, key: &[u8]) {
+        let (hash, shard) = self.locate(key);
+        if shard.makes_ready(hash, key) {
+            self.serving.get_or_insert_default().add(key);
+        }
     }
 
     fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
         let mut serving = self.serving.take();
-        let own = (self.call.quiet, self.call.actor);
-        let (quiet, actor) = serving.as_deref().and_then(Serving::voice).unwrap_or(own);
-        let feed: &dyn Feed = &*self.engine.feed;
         let (hash, shard) = self.locate(key);
         let rev = shard.record_change(hash, key);
         let is_ready = shard.makes_ready(hash, key);
-        if !quiet && feed.wants(hash, key) {
-            feed.emit(hash, &Change { key, rev, command, args, actor });
-            self.emitted = true;
-        }
+        self.tell(serving.as_deref(), hash, &Change { key, rev, command, args, actor: None });
         if is_ready {
             serving.get_or_insert_default().add(key);
         }
         self.serving = serving;
+    }
+
+    /// In whose name changes are told: whether quietly, and who it is.
+    fn voice<'v>(&'v self, serving: Option<&'v Serving>) -> (bool, Option<&'v [u8]>) {
+        serving.and_then(Serving::voice).unwrap_or((self.call.quiet, self.call.actor))
+    }
+
+    fn tell(&mut self, serving: Option<&Serving>, hash: u64, change: &Change<'_>) {
+        let (quiet, actor) = self.voice(serving);
+        let feed: &dyn Feed = &*self.engine.feed;
+        if !quiet && feed.wants(hash, change.key) {
+            feed.emit(hash, &Change { actor, ..*change });
+            self.emitted = true;
+        }
     }
 
     /// Lets go of the locks, then lets the changes be delivered. Before, whoever waited for what was

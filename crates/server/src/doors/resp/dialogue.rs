@@ -447,6 +447,10 @@ impl Dialogue for Conversation {
         })
     }
 
+    fn waits_for_others(pending: &Pending) -> bool {
+        pending.waits_for_others()
+    }
+
     async fn finish(&mut self, pending: Pending, out: &mut Vec<u8>) {
         pending.finish(self, out).await;
     }

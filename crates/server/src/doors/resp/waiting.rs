@@ -28,6 +28,14 @@ pub enum Pending {
 }
 
 impl Pending {
+    /// Whether it may be long in coming.
+    pub fn waits_for_others(&self) -> bool {
+        match self {
+            Pending::Waiting(..) | Pending::Paused => true,
+            Pending::Later(..) | Pending::Transaction(..) | Pending::Slow(..) => false,
+        }
+    }
+
     /// Waits for it and writes the answer.
     pub async fn finish(self, conversation: &mut Conversation, out: &mut Vec<u8>) {
         let start = out.len();

@@ -127,13 +127,21 @@ impl Operation {
         changed.copy_from_slice(&window.to_be_bytes()[..changed.len()]);
     }
 
+    /// The number that a signed one is set to. So far below that 64 bits do not hold how far it is from the
+    /// greatest, Redis takes it for too great.
+    fn taken(self, value: i64, overflow: Overflow) -> i128 {
+        let (_, max) = self.width.bounds();
+        let is_too_far = self.width.bits < 64 && max - i128::from(value) > i128::from(i64::MAX);
+        if is_too_far && overflow == Overflow::Saturate { max } else { i128::from(value) }
+    }
+
     /// Does it, and answers what it finds or makes.
     fn run(self, bytes: &mut [u8]) -> Option<i128> {
         let old = self.read(bytes);
         match self.action {
             Action::Get => Some(old),
             Action::Set(value, overflow) => {
-                let value = if self.width.signed { i128::from(value) } else { i128::from(value as u64) };
+                let value = if self.width.signed { self.taken(value, overflow) } else { i128::from(value as u64) };
                 self.write(bytes, overflow.fit(value, self.width)?);
                 Some(old)
             }

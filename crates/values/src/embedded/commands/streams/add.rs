@@ -146,7 +146,7 @@ pub fn xsetid(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink
         return Err(Error::text(text));
     }
     stream.set_marks(id, entries_added, Some(max_deleted_id).filter(|&id| id != Id::MIN));
-    keys.changed(argv[1]);
+    keys.told_as(argv[1], "xsetid", &argv[2..]);
     keys.notify(EventClass::Stream, "xsetid", argv[1]);
     reply.status("OK");
     Ok(())

@@ -28,7 +28,7 @@ pub fn xack(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
     let ids = ids::all(&argv[3..])?;
     let acknowledged = ids.into_iter().filter(|&id| group.acknowledge(id).is_some()).count();
     if acknowledged > 0 {
-        keys.changed(argv[1]);
+        keys.told_as(argv[1], "xack", &argv[2..]);
     }
     reply.integer(acknowledged as i64);
     Ok(())
