@@ -15,6 +15,7 @@ mod hyrax;
 mod inline;
 mod monitor;
 mod parse;
+mod pubsub;
 mod push;
 mod reset;
 mod server;

@@ -3,7 +3,7 @@
 use super::{Entry, Needs, Run, Spec};
 use crate::doors::line;
 use crate::doors::resp::server::{config, debug, info, latency, memory, slow_log};
-use crate::doors::resp::{client, connection, hyrax, monitor, server, transaction};
+use crate::doors::resp::{client, connection, hyrax, monitor, pubsub, server, transaction};
 use hyrax_values::command::COMMANDS;
 use std::collections::HashMap;
 
@@ -47,6 +47,16 @@ static ROWS: &[Row] = &[
     Row("slowlog", slow_log::run, Nothing, &[("reset", Operator)]),
     Row("time", server::time, Nothing, &[]),
     Row("wait", server::wait, Nothing, &[]),
+    // Channels.
+    Row("psubscribe", pubsub::psubscribe, Nothing, &[]),
+    Row("publish", pubsub::publish, Write, &[]),
+    Row("pubsub", pubsub::pubsub, Nothing, &[]),
+    Row("punsubscribe", pubsub::punsubscribe, Nothing, &[]),
+    Row("spublish", pubsub::spublish, Write, &[]),
+    Row("ssubscribe", pubsub::ssubscribe, Nothing, &[]),
+    Row("subscribe", pubsub::subscribe, Nothing, &[]),
+    Row("sunsubscribe", pubsub::sunsubscribe, Nothing, &[]),
+    Row("unsubscribe", pubsub::unsubscribe, Nothing, &[]),
     // Transactions.
     Row("discard", transaction::discard, Nothing, &[]),
     Row("exec", transaction::exec, Nothing, &[]),

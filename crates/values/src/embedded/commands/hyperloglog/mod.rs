@@ -8,7 +8,7 @@ mod tests;
 use super::Handler;
 use crate::command::Name;
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use sketch::{Encoding, Registers};
 
 /// The handler of a command of this family.
@@ -48,6 +48,7 @@ fn pfadd(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     reply.integer(i64::from(has_changed));
     if has_changed {
         keys.changed(key);
+        keys.notify(EventClass::String, "pfadd", key);
     }
     Ok(())
 }
@@ -72,6 +73,7 @@ fn pfcount(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
         reply.integer(union.count());
         return Ok(());
     }
+    keys.read(argv[1]);
     let Some(value) = keys.string_mut(argv[1])? else {
         reply.integer(0);
         return Ok(());
@@ -94,6 +96,7 @@ fn pfmerge(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
     let target = argv[1];
     let mut union = Registers::default();
     for key in &argv[1..] {
+        keys.notice_missing(key);
         if let Some(value) = keys.string(key)? {
             union.merge(value.as_bytes())?;
         }
@@ -103,5 +106,6 @@ fn pfmerge(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
     keys.put_string(target, &sketch, Expiry::Keep);
     reply.status("OK");
     keys.changed(target);
+    keys.notify(EventClass::String, "pfadd", target);
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::part_sort::sort_part;
 use crate::command::Name;
 use crate::embedded::values::{End, List, Value};
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink, parse_double, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_double, parse_integer};
 use pattern::Pattern;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -116,6 +116,8 @@ fn run(
     mut options: Options<'_>,
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
+    keys.notice_missing(key);
+    keys.read(key);
     match keys.write(key) {
         Some(Value::SortedSet(set)) => set.outgrow_small(),
         // A set has no order that what is stored could keep.
@@ -238,13 +240,12 @@ fn collect(keys: &Keyspace<'_>, found: &[&[u8]], gets: &[Pattern<'_>]) -> List {
 
 fn store(keys: &mut Keyspace<'_>, target: &[u8], result: List, reply: &mut dyn ReplySink) {
     reply.integer(result.len() as i64);
-    let has_changed = if result.is_empty() {
-        keys.remove(target)
-    } else {
+    if !result.is_empty() {
         keys.put(target, Value::List(result), Expiry::Never);
-        true
-    };
-    if has_changed {
         keys.changed(target);
+        keys.notify(EventClass::List, "sortstore", target);
+    } else if keys.remove(target) {
+        keys.changed(target);
+        keys.notify(EventClass::Generic, "del", target);
     }
 }
