@@ -9,6 +9,7 @@ mod blocking;
 mod check;
 mod commands;
 mod deadlines;
+mod footprint;
 mod index;
 mod keyspace;
 mod prefetch;

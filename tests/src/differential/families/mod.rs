@@ -7,6 +7,7 @@
 mod connection;
 mod geo;
 mod hyperloglog;
+mod keyspace;
 mod sorting;
 mod streams;
 mod transactions;
@@ -20,8 +21,14 @@ pub use streams::without_times;
 pub use transactions::{Step, transaction};
 
 /// Families that the engine answers.
-pub const ENGINE: &[&Family] =
-    &[&geo::FAMILY, &hyperloglog::FAMILY, &sorting::FAMILY, &sorting::BIT_FIELDS, &streams::FAMILY];
+pub const ENGINE: &[&Family] = &[
+    &geo::FAMILY,
+    &hyperloglog::FAMILY,
+    &keyspace::FAMILY,
+    &sorting::FAMILY,
+    &sorting::BIT_FIELDS,
+    &streams::FAMILY,
+];
 
 /// Families that only a door answers.
 pub const DOOR: &[&Family] = &[&connection::FAMILY, &transactions::FAMILY];

@@ -3,6 +3,7 @@
 use super::element::Element;
 use super::packed::{Bounds, Packed, Strings};
 use crate::ReplySink;
+use crate::embedded::footprint::{Footprint, of_many};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -187,6 +188,18 @@ impl List {
     pub fn write(&self, reply: &mut dyn ReplySink) {
         reply.array(self.len());
         self.range(0..self.len()).for_each(|element| reply.bulk(element));
+    }
+}
+
+impl Footprint for List {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.0 {
+            Form::Packed(packed) => packed.heap_bytes(samples),
+            Form::Deque(deque) => {
+                let elements = deque.iter().map(|element| element.heap_bytes(samples));
+                deque.capacity() * size_of::<Element>() + of_many(deque.len(), samples, elements)
+            }
+        }
     }
 }
 

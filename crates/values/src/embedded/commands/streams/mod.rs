@@ -8,7 +8,6 @@ mod info;
 mod pending;
 mod range;
 mod read;
-mod subcommand;
 mod told;
 mod trim;
 

@@ -2,11 +2,11 @@
 
 use super::ids;
 use super::range::{write_entry, write_id, write_range};
-use super::subcommand::printed;
 use super::told::Told;
 use super::trim::count_or_all;
 use crate::command::Name;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::{c_text, printed};
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Stream};
 use crate::{Error, ReplySink};
@@ -89,7 +89,7 @@ pub fn xread(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink)
     let mut after = Vec::with_capacity(words.keys.len());
     for (key, id) in words.streams() {
         let stream = keys.stream(key)?;
-        after.push(match ids::c_text(id) {
+        after.push(match c_text(id) {
             b"$" => stream.map(|stream| stream.marks().last_id).unwrap_or_default(),
             b">" => {
                 return Err(Error::text(
@@ -177,7 +177,7 @@ fn parse_asked(keys: &mut Keyspace<'_>, key: &[u8], group: &[u8], id: &[u8]) -> 
         );
         return Err(Error::Other(text.into()));
     }
-    match ids::c_text(id) {
+    match c_text(id) {
         b"$" => Err(Error::text(
             "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
              consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just \
