@@ -28,8 +28,8 @@ pub const FAMILY: Family = Family {
 fn rule(name: &[u8], command: &[Vec<u8>]) -> Option<Rule> {
     let subcommand = command.get(1).map(|word| word.to_ascii_uppercase()).unwrap_or_default();
     match (name, subcommand.as_slice()) {
-        // How large a key is, and when it was used last, is the server's business.
-        (b"MEMORY", b"USAGE") | (b"OBJECT", b"IDLETIME") => Some(Rule::Shape),
+        // How large a key is, when it was used last, and what shares it, is the server's business.
+        (b"MEMORY", b"USAGE") | (b"OBJECT", b"IDLETIME" | b"REFCOUNT") => Some(Rule::Shape),
         _ => None,
     }
 }
