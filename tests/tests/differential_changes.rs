@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::{EngineTarget, Generator, Pair, Random, Target, Vocabulary};
+use hyrax_tests::differential::{EngineTarget, Generator, Pair, Random, Target, Vocabulary, waits};
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Argv, Resp, RespClient, show, words};
 use hyrax_types::Change;
@@ -51,7 +51,13 @@ impl Feed for Recorder {
 /// Plays commands on Redis and answers which keys changed. Keys past their time go at once, as Redis would let
 /// them go some time.
 fn changed_in_redis(redis: &mut RespClient, command: &Argv) -> BTreeSet<Vec<u8>> {
-    redis.pipeline(&[command.clone(), words("SCAN 0 COUNT 1000000")]);
+    if waits(command) {
+        // In a transaction nothing waits.
+        redis.pipeline(&[words("MULTI"), command.clone(), words("EXEC")]);
+    } else {
+        redis.run(command);
+    }
+    redis.run(&words("SCAN 0 COUNT 1000000"));
     // Invalidations follow the replies, and come before the reply to what is asked then.
     redis.run(&words("PING"));
     let mut changed = BTreeSet::new();
@@ -116,6 +122,7 @@ fn show_keys(keys: &BTreeSet<Vec<u8>>) -> String {
 fn replay(copy: &mut EngineTarget, call: &Argv, told: Vec<Told>) {
     let name = String::from_utf8_lossy(&call[0]).to_lowercase();
     let mut is_call_replayed = false;
+    let mut is_move_replayed = false;
     for Told { key, command, args } in told {
         if command == "expired" {
             copy.run(&[b"DEL".to_vec(), key]);
@@ -125,6 +132,11 @@ fn replay(copy: &mut EngineTarget, call: &Argv, told: Vec<Told>) {
                 copy.run(call);
             }
             is_call_replayed = true;
+        } else if waits(call) && (command == "lmove" || command == "rpoplpush") {
+            if !is_move_replayed {
+                copy.run(&[vec![command.into_bytes()], args].concat());
+            }
+            is_move_replayed = true;
         } else {
             copy.run(&[vec![command.into_bytes(), key], args].concat());
         }

@@ -8,6 +8,7 @@ mod connection;
 mod demo;
 mod feed;
 mod logging;
+mod memory;
 mod notice;
 mod open_files;
 mod reply;

@@ -16,6 +16,7 @@ use hyrax_coordination::{
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
 use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
+use hyrax_values::{Memory, Unmeasured, Values};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -63,8 +64,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the engines and listens, but accepts nobody yet. Must be called inside a runtime.
+    /// Starts the engines and listens, but accepts nobody yet. Must be called inside a runtime. Memory is
+    /// not measured, so that `maxmemory` does nothing.
     pub async fn bind(config: Config) -> Result<Server, StartError> {
+        Server::bind_measured(config, Arc::new(Unmeasured)).await
+    }
+
+    /// As [`Server::bind`], in a process whose memory somebody measures.
+    pub async fn bind_measured(config: Config, memory: Arc<dyn Memory>) -> Result<Server, StartError> {
         let tls = match (&config.tls.cert, &config.tls.key) {
             (Some(certificate), Some(key)) => Some(TlsServer::load(certificate, key)?),
             _ => None,
@@ -74,7 +81,8 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Metrics::new(&resp::metrics_names());
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
-        let values = Arc::new(EmbeddedValues::new(Arc::new(SteppedClock), hub.clone()));
+        let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
+        values.limit_memory(config.limits.memory());
         let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
@@ -229,6 +237,10 @@ impl PresenceListener for Told {
 impl Doors for Core {
     async fn line(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
         line::serve(self, stream, read_ahead, peer).await;
+    }
+
+    async fn resp(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
+        resp::serve(self, stream, read_ahead, peer).await;
     }
 
     async fn websocket(self: Arc<Self>, socket: WebSocket, peer: Peer) {

@@ -1,11 +1,11 @@
-//! A connection and what it owns: its identity, its monitors, its EKG entries.
+//! A connection and what it owns: its identity, its monitors, its channels, its EKG entries.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
 use crate::auth::Identity;
 use crate::card::Card;
 use crate::core::Core;
-use crate::hub::{Form, Monitor, Outbox, Scope, Subscription};
+use crate::hub::{Form, MessageForm, Monitor, Outbox, Scope, Subscriber, Subscription};
 use crate::net::Peer;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
@@ -50,6 +50,8 @@ pub struct Session {
     everything: Option<Monitor>,
     /// Bytes of the keys and prefixes that it monitors.
     monitored_bytes: usize,
+    /// Its channels and patterns, once it has subscribed to any.
+    subscriber: Option<Box<Subscriber>>,
     has_presence: bool,
     /// When the command that is being run began, in nanoseconds since the epoch.
     begun_ns: u64,
@@ -84,6 +86,7 @@ impl Session {
             prefixes: Vec::new(),
             everything: None,
             monitored_bytes: 0,
+            subscriber: None,
             has_presence: false,
             begun_ns: 0,
         }
@@ -314,6 +317,25 @@ impl Session {
         self.monitored_bytes = 0;
     }
 
+    /// Its subscriptions to channels, told in this form if there are none yet.
+    pub fn subscriber(&mut self, form: &'static dyn MessageForm) -> Result<&mut Subscriber, Refusal> {
+        if self.subscriber.is_none() {
+            let subscriber = Subscriber::new(self.core.hub.channels().clone(), self.outbox()?.clone(), form);
+            self.subscriber = Some(Box::new(subscriber));
+        }
+        self.subscriber.as_deref_mut().ok_or(Refusal::NoConnection)
+    }
+
+    /// Its subscriptions to channels, if it ever had any.
+    pub fn subscriptions(&mut self) -> Option<&mut Subscriber> {
+        self.subscriber.as_deref_mut()
+    }
+
+    /// Ends its subscriptions to channels.
+    pub fn unsubscribe_all(&mut self) {
+        self.subscriber = None;
+    }
+
     /// Notes that it may own EKG entries.
     pub fn owns_presence(&mut self) {
         self.has_presence = true;
@@ -327,6 +349,7 @@ impl Session {
         }
         self.core.onlookers.remove(self.id);
         self.stop_all();
+        self.unsubscribe_all();
         if self.has_presence
             && let Err(error) = self.core.presence.release(self.id, cause).await
         {

@@ -76,6 +76,10 @@ pub const HTTP_HEAD_WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long an HTTP request's body may take. A body is one frame at most.
 pub const HTTP_BODY_WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// How long a command over POST may wait for something to take. Proxies and clients give a request up after
+/// a minute; one that is given up while something is taken for it loses that.
+pub const POST_WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// Requests in flight on one HTTP/2 connection. gRPC clients wait for a free stream beyond it; the
 /// number is what most servers offer.
 pub const HTTP2_STREAMS_MAX: u32 = 256;
@@ -100,6 +104,13 @@ pub const MONITORED_KEY_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
 
 /// A monitored prefix. A change is looked up once for each length of a prefix that is monitored.
 pub const PREFIX_BYTES_MAX: usize = 1024;
+
+/// Bytes of the channels and patterns that one session subscribed to, for the same reason.
+pub const SUBSCRIBED_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
+
+/// A pattern of channels' names. Everything published is compared with each of them, in up to as many steps
+/// as the product of both lengths.
+pub const PATTERN_BYTES_MAX: usize = 1024;
 
 /// Keys that one session watches for a transaction. Each of them is locked together with the
 /// transaction's own; real ones watch a handful.
@@ -181,3 +192,7 @@ pub const WATCH_QUEUE_EVENTS_MAX: usize = 1_024;
 /// Secrets attached to one key: all of them are set in one transaction, and each is tried against a
 /// wrong one.
 pub const SECRETS_PER_KEY_MAX: usize = 32;
+
+/// Keys looked at to find one to evict (`maxmemory_samples`). More would be nearer to the truth by next to
+/// nothing, and hold up the command that needs the memory.
+pub const MAXMEMORY_SAMPLES_MAX: u32 = 64;

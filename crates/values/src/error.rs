@@ -40,6 +40,9 @@ pub enum Error {
         /// The first arguments, quoted, as Redis lists them.
         args: String,
     },
+    /// Memory is full, and nothing can go.
+    #[error("OOM command not allowed when used memory > 'maxmemory'.")]
+    OutOfMemory,
     /// Any other refusal, whole text with its code.
     #[error("{0}")]
     Other(Cow<'static, str>),

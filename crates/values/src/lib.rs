@@ -11,6 +11,7 @@ pub mod embedded;
 mod error;
 mod glob;
 mod long_double;
+mod memory;
 #[cfg(any(test, feature = "conformance"))]
 pub mod model;
 mod number;
@@ -20,6 +21,7 @@ pub use command::Command;
 pub use error::Error;
 pub use glob::glob_matches;
 pub use long_double::{LongDouble, LongDoubleError, add_long_double};
+pub use memory::{BadEvictionPolicy, EvictionPolicy, Memory, MemoryLimit, Statistics, Unmeasured};
 pub use number::{format_decimal, format_double, parse_double, parse_integer};
 pub use reply::{Reply, ReplySink};
 
@@ -195,6 +197,33 @@ pub trait Values: Send + Sync + 'static {
 
     /// How many keys there are, where that costs nothing to know.
     fn len_hint(&self) -> Option<usize>;
+
+    /// Sets how much memory may be used (`CONFIG SET maxmemory`, `maxmemory-policy`,
+    /// `maxmemory-samples`). It holds from the next command on; what is too much already is evicted in
+    /// the background.
+    fn limit_memory(&self, limit: MemoryLimit) {
+        let _ = limit;
+    }
+
+    /// How much memory may be used (`CONFIG GET`).
+    fn memory_limit(&self) -> MemoryLimit {
+        MemoryLimit::default()
+    }
+
+    /// Whether a command that grows would be refused now, after what can go has gone.
+    /// [`Values::execute`] asks itself. A door asks before it queues a command of a transaction, whichever
+    /// it is, and before it runs a transaction with a command that grows: [`Values::transaction`] does not.
+    fn is_out_of_memory(&self) -> bool {
+        false
+    }
+
+    /// What has been counted (`INFO`).
+    fn statistics(&self) -> Statistics {
+        Statistics::default()
+    }
+
+    /// Counts expired and evicted keys, hits and misses from zero again (`CONFIG RESETSTAT`).
+    fn reset_statistics(&self) {}
 }
 
 /// Where an engine tells what changed.

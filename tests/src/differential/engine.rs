@@ -32,11 +32,13 @@ impl EngineTarget {
             return Resp::Error(command::unknown(argv).to_string());
         };
         let call = Call { command, argv, actor: None, quiet: false };
-        let reply = Reply::collect(|sink| {
-            let execution = self.engine.execute(&call, sink);
-            assert!(matches!(execution, Execution::Done), "the embedded engine answers at once");
+        let mut nothing = None;
+        let reply = Reply::collect(|sink| match self.engine.execute(&call, sink) {
+            Execution::Done => {}
+            Execution::Waiting(waiting) => nothing = Some(waiting.nothing),
+            Execution::Later(_) => panic!("the embedded engine answers at once"),
         });
-        resp(reply)
+        resp(nothing.unwrap_or(reply))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::commands::{GROUPS, Weighted};
 use super::families::{self, Step, transaction};
 use super::random::Random;
-use super::rules::{is_plain, rule_of};
+use super::rules::{Rule, is_plain, rule_of};
 use super::syntax::Syntax;
 use super::target::Protocol;
 use super::words::{BAD_EXPIRIES, BAD_NUMBERS, Kind, Words};
@@ -103,7 +103,8 @@ impl Generator {
     fn queued(&mut self) -> Argv {
         loop {
             let command = self.single();
-            if is_plain(rule_of(&command, Protocol::Resp3)) && !ends_transaction(&command[0]) {
+            let rule = rule_of(&command, Protocol::Resp3);
+            if (is_plain(rule) || rule == Rule::AtOnce) && !ends_transaction(&command[0]) {
                 return command;
             }
         }

@@ -49,8 +49,8 @@ impl<'a> Pair<'a> {
     pub fn play(&mut self, commands: &[Argv]) -> Result<(), Difference> {
         let mut pipeline = Vec::new();
         for (at, command) in commands.iter().enumerate() {
-            let is_plain = is_plain(self.rule_of(command));
-            if is_plain {
+            let rule = self.rule_of(command);
+            if is_plain(rule) || rule == Rule::AtOnce && self.transaction.is_open {
                 pipeline.push(at);
             } else if !self.transaction.is_open {
                 self.play_plain(commands, &std::mem::take(&mut pipeline))?;
@@ -196,8 +196,9 @@ impl<'a> Pair<'a> {
     /// Whether `key` is a sorted set with a score next to zero: reading that out of its compact form leaves an
     /// error number behind.
     fn has_tiny_score(&mut self, key: &[u8]) -> bool {
-        let count =
-            |min: &str, max: &str| [b"ZCOUNT", key, min.as_bytes(), max.as_bytes()].map(<[u8]>::to_vec).to_vec();
+        let count = |min: &str, max: &str| {
+            [b"ZCOUNT", key, min.as_bytes(), max.as_bytes()].map(<[u8]>::to_vec).to_vec()
+        };
         let counts = self.reference.look(&[count("-1e-300", "1e-300"), count("0", "0")]);
         counts[0] != counts[1]
     }

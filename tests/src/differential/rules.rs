@@ -38,6 +38,8 @@ pub enum Rule {
     Scan(usize),
     /// A count of all keys.
     KeyCount,
+    /// The same reply, asked for where nobody waits.
+    AtOnce,
     /// A range by member, of the key at this place: defined only where all scores are the same.
     Lex(usize),
     /// The result of sorting, which may be defined only where the key holds a list.

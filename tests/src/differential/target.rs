@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::families::waits;
 use crate::peers::Redis;
 use crate::resp::{Argv, Resp, RespClient, words};
 
@@ -89,8 +90,16 @@ impl Target for RedisTarget {
     }
 
     fn run(&mut self, command: &[Vec<u8>]) -> Resp {
-        let mut replies = self.run_all(&[command.to_vec()]);
-        replies.swap_remove(0)
+        if !waits(command) {
+            return self.run_all(&[command.to_vec()]).swap_remove(0);
+        }
+        // In a transaction nothing waits.
+        let mut replies = self.run_all(&[words("MULTI"), command.to_vec(), words("EXEC")]);
+        self.wire.drain(..if replies[1].is_error() { 1 } else { 2 });
+        match (replies.pop(), replies.pop()) {
+            (Some(Resp::Array(mut replies)), _) if replies.len() == 1 => replies.swap_remove(0),
+            (_, queued) => queued.expect("each command is answered"),
+        }
     }
 
     fn run_all(&mut self, commands: &[Argv]) -> Vec<Resp> {

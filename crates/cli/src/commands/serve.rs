@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use hyrax_server::Server;
 use hyrax_server::config::{Config, Door, ListenAddress, Settings, Sources, meant_variable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -57,7 +56,7 @@ async fn serve(sources: Sources, config: Config, log: LogControl) -> Result<()> 
     if config.auth_enabled() && config.allow_legacy_secrets {
         tracing::warn!("secrets that never expire are accepted; allow_legacy_secrets = false ends that");
     }
-    let server = Server::bind(config.clone()).await?;
+    let server = server::bind(config.clone()).await?;
     let ready = ready_text(&config, &server.addresses());
     // Nobody may be reading, which is no reason not to serve.
     let _ = io::stdout().lock().write_all(ready.as_bytes());

@@ -104,6 +104,11 @@ pub(super) fn write_bytes<S: Serializer>(bytes: &usize, serializer: S) -> Result
     ByteSize(*bytes).serialize(serializer)
 }
 
+/// For `serialize_with`: a value by the name it prints.
+pub(super) fn write_name<T: fmt::Display, S: Serializer>(named: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(named)
+}
+
 /// For `serialize_with`: a length of time, written with its unit.
 pub(super) fn write_span<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     Span(*duration).serialize(serializer)

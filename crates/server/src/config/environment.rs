@@ -18,7 +18,7 @@ enum Form {
 }
 
 /// Each variable (without `HYRAX_`) with the table and the name of its setting.
-const VARIABLES: [(&str, &str, &str, Form); 22] = [
+const VARIABLES: [(&str, &str, &str, Form); 25] = [
     ("LISTEN", "", "listen", Form::List),
     ("SECRET", "", "secrets", Form::List),
     ("OPERATOR", "", "operators", Form::List),
@@ -36,6 +36,9 @@ const VARIABLES: [(&str, &str, &str, Form); 22] = [
     ("MONITORS_PER_SESSION", "limits", "monitors_per_session", Form::Number),
     ("EKGS_PER_SESSION", "limits", "ekgs_per_session", Form::Number),
     ("PROTO_MAX_BULK_LEN", "limits", "proto_max_bulk_len", Form::Text),
+    ("MAXMEMORY", "limits", "maxmemory", Form::Text),
+    ("MAXMEMORY_POLICY", "limits", "maxmemory_policy", Form::Text),
+    ("MAXMEMORY_SAMPLES", "limits", "maxmemory_samples", Form::Number),
     ("HALF_OPEN", "limits", "half_open", Form::Text),
     ("DRAIN", "limits", "drain", Form::Text),
     ("NODE_LEASE", "limits", "node_lease", Form::Text),

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyrax_types::limits;
+use hyrax_values::{EvictionPolicy, MemoryLimit};
 use serde::Serialize;
 
 pub use amount::{BadSize, BadSpan, ByteSize, Span};
@@ -98,6 +99,14 @@ pub struct Limits {
     /// Bytes of one word of a command over RESP.
     #[serde(serialize_with = "amount::write_bytes")]
     pub proto_max_bulk_len: usize,
+    /// Bytes of memory that may be in use before keys are evicted or commands refused; 0 is no limit.
+    #[serde(serialize_with = "amount::write_bytes")]
+    pub maxmemory: usize,
+    /// Which keys are evicted. Default: none, commands that need memory are refused.
+    #[serde(serialize_with = "amount::write_name")]
+    pub maxmemory_policy: EvictionPolicy,
+    /// Keys looked at to find one to evict.
+    pub maxmemory_samples: u32,
     /// How long a client that vanished without a word may go unnoticed.
     #[serde(serialize_with = "amount::write_span")]
     pub half_open: Duration,
@@ -146,9 +155,23 @@ impl Default for Limits {
             monitors_per_session: limits::MONITORS_PER_SESSION_MAX,
             ekgs_per_session: limits::EKGS_PER_SESSION_MAX,
             proto_max_bulk_len: limits::RESP_BULK_BYTES_MAX,
+            maxmemory: 0,
+            maxmemory_policy: EvictionPolicy::default(),
+            maxmemory_samples: MemoryLimit::default().samples,
             half_open: limits::HALF_OPEN_MAX,
             drain: limits::DRAIN_MAX,
             node_lease: limits::NODE_LEASE,
+        }
+    }
+}
+
+impl Limits {
+    /// How much memory may be used, as an engine of values is told.
+    pub fn memory(&self) -> MemoryLimit {
+        MemoryLimit {
+            bytes: self.maxmemory as u64,
+            policy: self.maxmemory_policy,
+            samples: self.maxmemory_samples,
         }
     }
 }

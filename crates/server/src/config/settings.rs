@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Deserialize;
+use hyrax_values::EvictionPolicy;
+use serde::{Deserialize, Deserializer};
 
 use super::secret::read_list;
 use super::{ByteSize, Cidr, Config, Listener, LogFormat, LogLevel, Operator, Secret, Span};
@@ -93,6 +94,17 @@ pub struct LimitSettings {
     /// Longest word of a command over RESP [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     pub proto_max_bulk_len: Option<ByteSize>,
+    /// Memory that may be in use before keys are evicted or commands refused; 0 is no limit [default: 0]
+    #[arg(long, value_name = "SIZE")]
+    pub maxmemory: Option<ByteSize>,
+    /// What happens beyond: noeviction, allkeys-lru, allkeys-random, volatile-lru, volatile-random or
+    /// volatile-ttl [default: noeviction]
+    #[serde(deserialize_with = "read_policy")]
+    #[arg(long, value_name = "POLICY")]
+    pub maxmemory_policy: Option<EvictionPolicy>,
+    /// Keys looked at to find one to evict, 1 to 64 [default: 5]
+    #[arg(long, value_name = "N")]
+    pub maxmemory_samples: Option<u32>,
     /// How long a client that vanished without a word may go unnoticed [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub half_open: Option<Span>,
@@ -122,6 +134,12 @@ impl Settings {
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
+}
+
+/// Reads the name of an eviction policy.
+fn read_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EvictionPolicy>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    name.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 /// Overwrites a value where a source names it.
@@ -174,6 +192,9 @@ impl Config {
             monitors_per_session,
             ekgs_per_session,
             proto_max_bulk_len,
+            maxmemory,
+            maxmemory_policy,
+            maxmemory_samples,
             half_open,
             drain,
             node_lease,
@@ -185,6 +206,9 @@ impl Config {
         set(&mut limits.monitors_per_session, monitors_per_session);
         set(&mut limits.ekgs_per_session, ekgs_per_session);
         set(&mut limits.proto_max_bulk_len, proto_max_bulk_len.map(|size| size.0));
+        set(&mut limits.maxmemory, maxmemory.map(|size| size.0));
+        set(&mut limits.maxmemory_policy, maxmemory_policy);
+        set(&mut limits.maxmemory_samples, maxmemory_samples);
         set(&mut limits.half_open, half_open.map(|span| span.0));
         set(&mut limits.drain, drain.map(|span| span.0));
         set(&mut limits.node_lease, node_lease.map(|span| span.0));

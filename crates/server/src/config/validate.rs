@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{ByteSize, Config, ListenAddress, Span};
+use hyrax_types::limits::MAXMEMORY_SAMPLES_MAX;
 
 /// Smallest frame that still holds the commands a client needs to talk at all.
 const FRAME_BYTES_MIN: usize = 1024;
@@ -200,6 +201,15 @@ impl Config {
             let (value, least) = ("0".to_owned(), "1".to_owned());
             problems.push(Problem::TooSmall { setting: "max_connections", value, least });
         }
+        let samples = limits.maxmemory_samples;
+        if samples == 0 {
+            let (value, least) = ("0".to_owned(), "1".to_owned());
+            problems.push(Problem::TooSmall { setting: "maxmemory_samples", value, least });
+        }
+        if samples > MAXMEMORY_SAMPLES_MAX {
+            let (value, most) = (samples.to_string(), MAXMEMORY_SAMPLES_MAX.to_string());
+            problems.push(Problem::TooLarge { setting: "maxmemory_samples", value, most });
+        }
         for (setting, value) in [("half_open", limits.half_open), ("node_lease", limits.node_lease)] {
             if value < TIMEOUT_MIN {
                 let (value, least) = (Span(value).to_string(), Span(TIMEOUT_MIN).to_string());
@@ -289,15 +299,25 @@ mod tests {
         config.limits.queue_bytes = 0;
         config.limits.max_connections = 0;
         config.limits.half_open = Duration::ZERO;
+        config.limits.maxmemory_samples = 0;
         config.limits.node_lease = Duration::from_millis(10);
         check(
             &config,
-            &["max_frame is 10", "queue_bytes is 0", "max_connections", "half_open", "node_lease is 10ms"],
+            &[
+                "max_frame is 10",
+                "queue_bytes is 0",
+                "max_connections",
+                "maxmemory_samples is 0",
+                "half_open",
+                "node_lease is 10ms",
+            ],
         );
         config = Config::default();
         config.limits.max_frame = 8 << 30;
         config.limits.queue_bytes = 8 << 30;
-        check(&config, &["at most 1GiB"]);
+        config.limits.maxmemory_samples = 65;
+        check(&config, &["at most 1GiB", "maxmemory_samples is 65, but must be at most 64"]);
+        config.limits.maxmemory_samples = 64;
         config.limits.max_frame = 1 << 20;
         config.limits.queue_bytes = 1 << 10;
         check(&config, &["queue_bytes is 1KiB, but must be at least 1MiB"]);

@@ -5,15 +5,21 @@
 //! outboxes and writes to their sockets, with one write for everything pending to a client. The hub
 //! knows no wire format and no engine.
 
+mod channels;
 mod event;
 mod flusher;
+mod keyspace_events;
 mod outbox;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod topic;
 
+pub use channels::{
+    Channels, Confirm, MESSAGE_FORMS, Message, MessageForm, Messages, Space, SubscribeError, Subscriber,
+};
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
+pub use keyspace_events::EventClasses;
 pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
@@ -22,7 +28,8 @@ use crate::metrics::Metrics;
 use flusher::Flusher;
 use hashbrown::HashTable;
 use hyrax_types::{Change, limits};
-use hyrax_values::{Feed, key_hash};
+use hyrax_values::{EventClass, Feed, key_hash};
+use keyspace_events::KeyspaceEvents;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
 use std::cell::Cell;
@@ -108,12 +115,16 @@ pub struct Hub {
     flushers: Box<[Flusher]>,
     idle: Mutex<Lingering>,
     monitors: AtomicUsize,
+    channels: Arc<Channels>,
+    keyspace_events: KeyspaceEvents,
     counters: Arc<Counters>,
 }
 
 impl Hub {
-    /// A hub with a number of flushers, each of which somebody must [run](Hub::run_flusher).
+    /// A hub with a number of flushers of monitors, and one of channels. Somebody must
+    /// [run](Hub::run_flusher) each of them.
     pub fn new(flushers: usize, metrics: Arc<Metrics>) -> Arc<Self> {
+        let counters = Counters::new(metrics);
         Arc::new(Hub {
             registries: (0..REGISTRIES).map(|_| Registry::default()).collect(),
             wide: RwLock::default(),
@@ -121,18 +132,53 @@ impl Hub {
             flushers: (0..flushers.max(1)).map(|_| Flusher::default()).collect(),
             idle: Mutex::default(),
             monitors: AtomicUsize::new(0),
-            counters: Counters::new(metrics),
+            channels: Channels::new(counters.clone()),
+            keyspace_events: KeyspaceEvents::default(),
+            counters,
         })
     }
 
     /// How many flushers there are.
     pub fn flushers(&self) -> usize {
-        self.flushers.len()
+        self.flushers.len() + 1
     }
 
     /// Delivers what belongs to one flusher, for ever.
     pub async fn run_flusher(&self, number: usize) {
-        self.flushers[number].run().await;
+        match self.flushers.get(number) {
+            Some(flusher) => flusher.run().await,
+            None => self.channels.run().await,
+        }
+    }
+
+    /// Channels, for those who subscribe to them.
+    pub fn channels(&self) -> &Arc<Channels> {
+        &self.channels
+    }
+
+    /// Publishes to a channel; how many subscribers it reaches, one who is there twice counted twice. All
+    /// of them are told before anything else that happens after this.
+    pub fn publish(&self, channel: &[u8], payload: &[u8]) -> usize {
+        let receivers = self.channels.publish(Space::Channels, channel, payload);
+        self.settle();
+        receivers
+    }
+
+    /// Publishes to a shard channel, which patterns do not see.
+    pub fn publish_to_shard(&self, channel: &[u8], payload: &[u8]) -> usize {
+        let receivers = self.channels.publish(Space::ShardChannels, channel, payload);
+        self.settle();
+        receivers
+    }
+
+    /// Which keyspace events are published.
+    pub fn keyspace_events(&self) -> EventClasses {
+        self.keyspace_events.get()
+    }
+
+    /// Publishes these keyspace events from now on.
+    pub fn set_keyspace_events(&self, classes: EventClasses) {
+        self.keyspace_events.set(classes);
     }
 
     /// Where all outboxes are counted together.
@@ -358,9 +404,18 @@ impl Feed for Hub {
         }
     }
 
+    fn notifies(&self, class: EventClass) -> bool {
+        self.keyspace_events.get().contains(class)
+    }
+
+    fn notify(&self, _class: EventClass, event: &'static str, key: &[u8]) {
+        self.keyspace_events.get().publish(&self.channels, event, key);
+    }
+
     fn settle(&self) {
         if !DELIVERS_TOGETHER.get() {
             self.flushers.iter().for_each(Flusher::wake);
+            self.channels.wake();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::text::{in_order, show, words};
 use super::{Recorded, TestEngine};
-use crate::{Call, Execution, Kind, Reply, Snapshot, command};
+use crate::{Call, Calls, Execution, Kind, Reply, Snapshot, Transaction, Watched, command};
 use hyrax_types::Revision;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,35 @@ pub(super) struct Driver(pub Box<dyn TestEngine>);
 pub(super) type State = BTreeMap<Vec<u8>, (Reply, i64)>;
 
 impl Driver {
+    /// Begins a call that may have to wait. What it answers at once is not kept.
+    pub fn begin(&self, argv: &[&[u8]]) -> Execution {
+        let command = command::lookup(argv[0]).expect("a command");
+        let call = Call { command, argv, actor: None, quiet: false };
+        let mut execution = Execution::Done;
+        Reply::collect(|sink| execution = self.0.values().execute(&call, sink));
+        execution
+    }
+
+    /// Runs calls as one step; nothing, if a watched key has changed.
+    pub fn transaction(&self, watched: &[Watched], calls: &[Vec<&[u8]>]) -> Option<Vec<Reply>> {
+        let calls: Vec<Call<'_>> = calls
+            .iter()
+            .map(|argv| {
+                let command = command::lookup(argv[0]).expect("a command");
+                Call { command, argv, actor: None, quiet: false }
+            })
+            .collect();
+        let mut replies = Vec::new();
+        let mut body = |run: &mut dyn Calls| {
+            replies.extend((0..calls.len()).map(|call| Reply::collect(|sink| run.run(call, sink))));
+        };
+        match self.0.values().transaction(watched, &calls, &mut body) {
+            Transaction::Done => Some(replies),
+            Transaction::Aborted => None,
+            Transaction::Later(replies) => self.0.wait_for_transaction(replies),
+        }
+    }
+
     /// Runs a call; its changes stay with the recorder.
     pub fn execute(&self, argv: &[&[u8]], actor: Option<&[u8]>, quiet: bool) -> Reply {
         let Some(command) = command::lookup(argv[0]) else { return Reply::Error(command::unknown(argv)) };

@@ -8,7 +8,9 @@
 //! - [`expiry`]: a key past its time is never seen, and told once, before any later change of it;
 //! - [`oracle`]: random commands answer, change and tell what the reference model does;
 //! - [`replicas`]: what was told, run on an empty engine, leads to the same state;
-//! - [`snapshots`]: a value and its revision are taken in one step, whoever writes meanwhile.
+//! - [`snapshots`]: a value and its revision are taken in one step, whoever writes meanwhile;
+//! - [`transactions`]: calls that run as one step, or not at all if a watched key has changed;
+//! - [`waiting`]: commands that wait are served in order, by the step that has something for them.
 //!
 //! Nothing here knows what an engine is made of. Time is moved where the engine has a clock that a
 //! test can move; elsewhere the tests wait, and random commands let none pass.
@@ -25,6 +27,8 @@ pub mod snapshots;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod transactions;
+pub mod waiting;
 
 pub use recorder::{Recorded, Recorder};
 pub use text::show;
@@ -63,6 +67,11 @@ pub trait TestEngine: Send + Sync {
         block_on(reply)
     }
 
+    /// Waits for a transaction.
+    fn wait_for_transaction(&self, replies: BoxFuture<'static, Option<Vec<Reply>>>) -> Option<Vec<Reply>> {
+        block_on(replies)
+    }
+
     /// Waits for a snapshot.
     fn wait_for_snapshot(&self, snapshot: BoxFuture<'static, (Reply, Revision)>) -> (Reply, Revision) {
         block_on(snapshot)
@@ -80,6 +89,8 @@ pub fn run(make: Make<'_>) {
     oracle::run(make);
     replicas::run(make);
     snapshots::run(make);
+    transactions::run(make);
+    waiting::run(make);
 }
 
 /// Runs a property over random inputs. How many is proptest's usual setting (`PROPTEST_CASES`).

@@ -62,3 +62,13 @@ fn what_is_told_leads_to_the_same_state() {
 fn a_snapshot_is_one_step() {
     snapshots::run(&make);
 }
+
+#[test]
+fn transactions_are_one_step() {
+    transactions::run(&make);
+}
+
+#[test]
+fn commands_wait_their_turn() {
+    waiting::run(&make);
+}

@@ -6,7 +6,7 @@ use super::shard::{Entry, Expiry, LastUse, Shard};
 use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
 use super::whole::Removed;
 use super::{Embedded, SHARDS, shard_number};
-use crate::{Call, Error, Feed, key_hash};
+use crate::{Call, Error, EventClass, Feed, key_hash};
 use hyrax_types::Change;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -174,13 +174,47 @@ impl<'a> Keyspace<'a> {
 
     /// What a key holds.
     pub fn read(&mut self, key: &[u8]) -> Option<&Value> {
-        let (_, position) = self.find(key)?;
+        let (_, position) = self.find_to_read(key)?;
         Some(&self.locate(key).1.table.at(position).value)
     }
 
-    /// What a key holds, which is looked at as `TYPE`, `TTL` and `OBJECT` do: without its being a use.
+    /// The same as [`Keyspace::find`], but looks of those who only read are noted.
+    fn find_to_read(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let found = self.find(key);
+        self.note_read(found.is_some(), key);
+        found
+    }
+
+    /// Counts what a command which only reads has found, and tells of a key that it has not.
+    fn note_read(&mut self, found: bool, key: &[u8]) {
+        if self.call.command.writes {
+            return;
+        }
+        let counts = &mut self.locate(key).1.counts;
+        if found {
+            counts.hits += 1;
+        } else {
+            counts.misses += 1;
+            self.notify(EventClass::Missed, "keymiss", key);
+        }
+    }
+
+    /// Tells it when a key is not there that a command, which writes others, reads. Those that only read
+    /// need not ask for it.
+    pub fn notice_missing(&mut self, key: &[u8]) {
+        if self.call.command.writes
+            && self.engine.feed.notifies(EventClass::Missed)
+            && self.find(key).is_none()
+        {
+            self.notify(EventClass::Missed, "keymiss", key);
+        }
+    }
+
+    /// What a key holds, which is looked at as `TYPE` and `EXISTS` do: without its being a use.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Value> {
-        let (_, position) = self.find_unused(key)?;
+        let found = self.find_unused(key);
+        self.note_read(found.is_some(), key);
+        let (_, position) = found?;
         Some(&self.locate(key).1.table.at(position).value)
     }
 
@@ -228,13 +262,22 @@ impl<'a> Keyspace<'a> {
 
     fn get_or_insert(&mut self, key: &[u8], make: impl FnOnce() -> Value) -> &mut Value {
         let now = LastUse::at(self.now_ms);
-        let found = self.find(key);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => position,
             None => shard.insert(hash, key, make(), now),
         };
         &mut shard.table.at_mut(position).value
+    }
+
+    /// The same as [`Keyspace::find`] for a key that is made where it is not there.
+    fn find_or_tell_new(&mut self, key: &[u8]) -> Option<(u64, usize)> {
+        let found = self.find(key);
+        if found.is_none() {
+            self.notify(EventClass::New, "new", key);
+        }
+        found
     }
 
     typed!(Str, Str, string, string_mut, string_or_new);
@@ -247,7 +290,7 @@ impl<'a> Keyspace<'a> {
     /// Puts a value at a key, whatever was there.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) {
         let now = LastUse::at(self.now_ms);
-        let found = self.find(key);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
@@ -262,7 +305,7 @@ impl<'a> Keyspace<'a> {
     /// Puts a string at a key, whatever was there, into the same memory where it fits.
     pub fn put_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
         let now = LastUse::at(self.now_ms);
-        let found = self.find(key);
+        let found = self.find_or_tell_new(key);
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
@@ -290,16 +333,24 @@ impl<'a> Keyspace<'a> {
         self.take(key).is_some()
     }
 
-    /// Takes a key away whose aggregate has lost its last element.
+    /// Takes a key away whose aggregate has lost its last element, and says so. What took it is told before.
     pub fn remove_if_empty(&mut self, key: &[u8]) {
-        if self.read(key).is_some_and(Value::is_empty) {
-            self.remove(key);
+        if self.write(key).is_some_and(|value| value.is_empty()) {
+            self.remove_emptied(key);
         }
+    }
+
+    /// Takes a key away whose aggregate is known to have lost its last element, and says so.
+    pub fn remove_emptied(&mut self, key: &[u8]) {
+        self.remove(key);
+        self.notify(EventClass::Generic, "del", key);
     }
 
     /// When a key expires: `None` without the key, `Some(None)` when it never does.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Option<u64>> {
-        let (hash, position) = self.find_unused(key)?;
+        let found = self.find_unused(key);
+        self.note_read(found.is_some(), key);
+        let (hash, position) = found?;
         Some(self.locate(key).1.expiry(hash, position))
     }
 
@@ -327,28 +378,64 @@ impl<'a> Keyspace<'a> {
         self.emit(key, command, args);
     }
 
+    /// Tells of what happened to this key (without it), where that is no change to those who watch it or
+    /// wait for it: who read a stream how far.
+    pub fn told_as(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
+        let serving = self.serving.take();
+        let (hash, shard) = self.locate(key);
+        let rev = shard.next_rev();
+        self.tell(serving.as_deref(), hash, &Change { key, rev, command, args, actor: None });
+        self.serving = serving;
+    }
+
+    /// Tells in Redis' words what happened to a key, for those who asked for keyspace events.
+    pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        let feed = &self.engine.feed;
+        if feed.notifies(class) {
+            feed.notify(class, event, key);
+            self.emitted = true;
+        }
+    }
+
     /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.
     pub fn is_heard(&mut self, key: &[u8]) -> bool {
+        let (quiet, _) = self.voice(self.serving.as_deref());
         let (hash, _) = self.locate(key);
-        !self.call.quiet && self.engine.feed.wants(hash, key)
+        !quiet && self.engine.feed.wants(hash, key)
+    }
+
+    /// Has those who wait for this key look at it, though it did not change.
+    pub fn wake(&mut self, key: &[u8]) {
+        let (hash, shard) = self.locate(key);
+        if shard.makes_ready(hash, key) {
+            self.serving.get_or_insert_default().add(key);
+        }
     }
 
     fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
         let mut serving = self.serving.take();
-        let own = (self.call.quiet, self.call.actor);
-        let (quiet, actor) = serving.as_deref().and_then(Serving::voice).unwrap_or(own);
-        let feed: &dyn Feed = &*self.engine.feed;
         let (hash, shard) = self.locate(key);
         let rev = shard.record_change(hash, key);
         let is_ready = shard.makes_ready(hash, key);
-        if !quiet && feed.wants(hash, key) {
-            feed.emit(hash, &Change { key, rev, command, args, actor });
-            self.emitted = true;
-        }
+        self.tell(serving.as_deref(), hash, &Change { key, rev, command, args, actor: None });
         if is_ready {
             serving.get_or_insert_default().add(key);
         }
         self.serving = serving;
+    }
+
+    /// In whose name changes are told: whether quietly, and who it is.
+    fn voice<'v>(&'v self, serving: Option<&'v Serving>) -> (bool, Option<&'v [u8]>) {
+        serving.and_then(Serving::voice).unwrap_or((self.call.quiet, self.call.actor))
+    }
+
+    fn tell(&mut self, serving: Option<&Serving>, hash: u64, change: &Change<'_>) {
+        let (quiet, actor) = self.voice(serving);
+        let feed: &dyn Feed = &*self.engine.feed;
+        if !quiet && feed.wants(hash, change.key) {
+            feed.emit(hash, &Change { actor, ..*change });
+            self.emitted = true;
+        }
     }
 
     /// Lets go of the locks, then lets the changes be delivered. Before, whoever waited for what was

@@ -9,6 +9,7 @@ mod blocking;
 mod check;
 mod commands;
 mod deadlines;
+mod eviction;
 mod footprint;
 mod index;
 mod keyspace;
@@ -28,10 +29,12 @@ pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{
-    Call, Calls, Execution, Feed, Kind, ReplySink, Snapshot, Transaction, Values, Watched, key_hash,
+    Call, Calls, EventClass, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics,
+    Transaction, Unmeasured, Values, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
+use eviction::Room;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
 use shard::Shard;
@@ -62,6 +65,7 @@ pub struct Embedded {
     feed: Arc<dyn Feed>,
     handlers: Vec<Handler>,
     waiting: Arc<WaitingRoom>,
+    room: Room,
 }
 
 /// Shared with whoever has something registered in them.
@@ -73,12 +77,18 @@ fn shard_number(hash: u64) -> usize {
 }
 
 impl Embedded {
-    /// An empty key space whose revisions start at the clock's time.
+    /// An empty key space whose revisions start at the clock's time. Its memory is not measured, so a
+    /// limit to it does nothing.
     pub fn new(clock: Arc<dyn Clock>, feed: Arc<dyn Feed>) -> Self {
+        Embedded::with_memory(clock, feed, Arc::new(Unmeasured))
+    }
+
+    /// As [`Embedded::new`], in memory that somebody measures.
+    pub fn with_memory(clock: Arc<dyn Clock>, feed: Arc<dyn Feed>, memory: Arc<dyn Memory>) -> Self {
         let start = Revision(clock.now_us());
         let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(clock.now_ms(), start)))).collect();
         let handlers = COMMANDS.iter().map(|command| commands::handler(command.id)).collect();
-        Embedded { shards, clock, feed, handlers, waiting: Arc::default() }
+        Embedded { shards, clock, feed, handlers, waiting: Arc::default(), room: Room::new(memory) }
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
@@ -96,13 +106,15 @@ impl Embedded {
     }
 
     /// Removes keys whose time is over and tells their monitors, and answers commands that have waited
-    /// for their time, looking at no more than `looks` timers in each shard. Answers when to come again,
-    /// in milliseconds since the epoch, or `None` while nothing is to expire.
+    /// for their time, looking at no more than `looks` timers in each shard; and evicts what is too much
+    /// for the memory. Answers when to come again, in milliseconds since the epoch, or `None` while
+    /// nothing is to expire.
     pub fn expire(&self, looks: usize) -> Option<u64> {
         let now = self.clock.now_ms();
         let next = self.expire_keys(now, looks);
         self.serve_left_behind(now);
-        next.into_iter().chain(self.waiting.end_overdue(now, looks)).min()
+        let at_once = self.evict_in_background().then_some(now);
+        next.into_iter().chain(self.waiting.end_overdue(now, looks)).chain(at_once).min()
     }
 
     fn expire_keys(&self, now: u64, looks: usize) -> Option<u64> {
@@ -137,6 +149,7 @@ impl Embedded {
     /// is named, and a quiet command does not silence it.
     fn remove_expired(&self, shard: &mut Shard, hash: u64, position: usize) -> bool {
         let removed = shard.remove_at(hash, position);
+        shard.counts.expired += 1;
         let key = removed.key();
         let rev = shard.record_change(hash, key);
         if shard.makes_ready(hash, key) {
@@ -146,13 +159,23 @@ impl Embedded {
         if wanted {
             self.feed.emit(hash, &Change { key, rev, command: "expired", args: &[], actor: None });
         }
-        wanted
+        let notified = self.feed.notifies(EventClass::Expired);
+        if notified {
+            self.feed.notify(EventClass::Expired, "expired", key);
+        }
+        wanted || notified
     }
 }
 
 impl Values for Embedded {
     fn execute(&self, call: &Call<'_>, reply: &mut dyn ReplySink) -> Execution {
         if let Err(error) = call.command.check_arity(call.argv.len()) {
+            reply.error(&error);
+            return Execution::Done;
+        }
+        if call.command.grows
+            && let Err(error) = self.check_memory()
+        {
             reply.error(&error);
             return Execution::Done;
         }
@@ -228,5 +251,31 @@ impl Values for Embedded {
 
     fn len_hint(&self) -> Option<usize> {
         Some(self.len())
+    }
+
+    fn limit_memory(&self, limit: MemoryLimit) {
+        self.room.set_limit(limit);
+    }
+
+    fn memory_limit(&self) -> MemoryLimit {
+        self.room.limit()
+    }
+
+    fn is_out_of_memory(&self) -> bool {
+        self.check_memory().is_err()
+    }
+
+    fn statistics(&self) -> Statistics {
+        let mut sum = Statistics { used_bytes: self.room.used(), ..Statistics::default() };
+        for shard in self.shards.iter() {
+            shard.lock().add_to(&mut sum);
+        }
+        sum
+    }
+
+    fn reset_statistics(&self) {
+        for shard in self.shards.iter() {
+            shard.lock().counts = shard::Counts::default();
+        }
     }
 }

@@ -2,13 +2,13 @@
 //! that orders their changes. Pure state: time is an argument.
 
 use super::blocking::{Awaited, Waiters};
-use super::deadlines::Deadlines;
+use super::deadlines::{Deadline, Deadlines};
 use super::footprint::Footprint;
 use super::table::{Keyed, Table};
 use super::values::Value;
 use super::watch::Watches;
 use super::wheel::{Timer, Wheel};
-use crate::key_hash;
+use crate::{Statistics, key_hash};
 use hyrax_types::Revision;
 use std::ops::Range;
 
@@ -37,6 +37,11 @@ impl LastUse {
     /// The clock at a time in milliseconds since the epoch.
     pub fn at(now_ms: u64) -> Self {
         LastUse((now_ms / (1000 / USE_TICKS_PER_S)) as u32)
+    }
+
+    /// The clock's reading.
+    pub fn ticks(self) -> u64 {
+        u64::from(self.0)
     }
 
     /// How long ago that was, in milliseconds.
@@ -161,6 +166,16 @@ pub(super) struct Shard {
     pub watches: Watches,
     /// Commands that wait for keys here.
     pub waiters: Waiters,
+    pub counts: Counts,
+}
+
+/// What is counted of the keys of a shard.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub expired: u64,
+    pub evicted: u64,
+    pub hits: u64,
+    pub misses: u64,
 }
 
 impl Shard {
@@ -172,6 +187,7 @@ impl Shard {
             rev,
             watches: Watches::default(),
             waiters: Waiters::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -180,9 +196,15 @@ impl Shard {
         self.rev
     }
 
+    /// The revision of what is told next.
+    pub fn next_rev(&mut self) -> Revision {
+        self.rev = self.rev.next();
+        self.rev
+    }
+
     /// Notes a change of a key, told or not, and gives its revision.
     pub fn record_change(&mut self, hash: u64, key: &[u8]) -> Revision {
-        self.rev = self.rev.next();
+        self.next_rev();
         self.watches.touch(hash, key, self.rev);
         self.rev
     }
@@ -209,7 +231,7 @@ impl Shard {
         let last = self.table.len() - 1;
         let entry = self.table.remove_at(hash, position);
         if position != last && self.table.at(position).expires() {
-            let hash = key_hash(self.table.at(position).key());
+            let hash = self.hash_at(position);
             self.deadlines.move_position(hash, last, position);
         }
         Removed { entry, expires_at }
@@ -242,6 +264,26 @@ impl Shard {
     /// Whether the time of the key at a position is over.
     pub fn is_expired(&self, hash: u64, position: usize, now: u64) -> bool {
         self.expiry(hash, position).is_some_and(|at| at <= now)
+    }
+
+    /// The keys that expire.
+    pub fn deadlines(&self) -> &[Deadline] {
+        self.deadlines.all()
+    }
+
+    /// The hash of the key at a position.
+    pub fn hash_at(&self, position: usize) -> u64 {
+        key_hash(self.table.at(position).key())
+    }
+
+    /// Adds what is counted here to a sum.
+    pub fn add_to(&self, sum: &mut Statistics) {
+        sum.keys += self.table.len() as u64;
+        sum.expiring += self.deadlines.len() as u64;
+        sum.expired += self.counts.expired;
+        sum.evicted += self.counts.evicted;
+        sum.hits += self.counts.hits;
+        sum.misses += self.counts.misses;
     }
 
     /// Keys at these positions whose time is not over.
@@ -292,7 +334,7 @@ impl Shard {
         self.wheel = Wheel::new(now);
         self.deadlines.set_all_timers_anew();
         for deadline in self.deadlines.all() {
-            let hash = key_hash(self.table.at(deadline.position as usize).key());
+            let hash = self.hash_at(deadline.position as usize);
             self.wheel.insert(Timer { hash, deadline: deadline.at });
         }
     }

@@ -41,7 +41,10 @@ pub const FAMILY: Family = Family {
              ( BYRADIUS <radius> <unit> | BYBOX <radius> <radius> <unit> ) \
              [ COUNT <count> [ ANY ] ] [ ASC | DESC ] [ WITHCOORD ] [ WITHDIST ] [ WITHHASH ] )",
         ),
-        (1, "GEOSEARCH <place> { FROMMEMBER <member> | FROMLONLAT 1 1 | BYRADIUS 1 KM | BYBOX 1 2 KM | ANY }"),
+        (
+            1,
+            "GEOSEARCH <place> { FROMMEMBER <member> | FROMLONLAT 1 1 | BYRADIUS 1 KM | BYBOX 1 2 KM | ANY }",
+        ),
         (
             4,
             "GEOSEARCHSTORE <place> <place> %( ( FROMMEMBER <member> | FROMLONLAT <longitude> <latitude> ) \

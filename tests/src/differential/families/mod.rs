@@ -4,6 +4,7 @@
 //! later is a file here, with a [`Family`] named in [`ENGINE`] when the engine answers it, or in [`DOOR`] when only
 //! a door does.
 
+mod blocking;
 mod connection;
 mod geo;
 mod hyperloglog;
@@ -17,11 +18,13 @@ use super::random::Random;
 use super::rules::Rule;
 use crate::resp::Argv;
 
+pub use blocking::waits;
 pub use streams::without_times;
 pub use transactions::{Step, transaction};
 
 /// Families that the engine answers.
 pub const ENGINE: &[&Family] = &[
+    &blocking::FAMILY,
     &geo::FAMILY,
     &hyperloglog::FAMILY,
     &keyspace::FAMILY,

@@ -35,7 +35,10 @@ pub const FAMILY: Family = Family {
 /// Bit fields.
 pub const BIT_FIELDS: Family = Family {
     commands: &[
-        (4, "BITFIELD <string> { ( GET <width> <field-offset> | SET <width> <field-offset> <field-value> ) }"),
+        (
+            4,
+            "BITFIELD <string> { ( GET <width> <field-offset> | SET <width> <field-offset> <field-value> ) }",
+        ),
         (
             6,
             "BITFIELD <string> { [ OVERFLOW ( WRAP | SAT | FAIL ) ] \
@@ -59,7 +62,8 @@ fn word(name: &str, random: &mut Random) -> Option<Vec<u8>> {
         "weight-key" => format!("w_{}", random.between(0, 9)),
         "weight-hash" => format!("wh_{}", random.between(0, 9)),
         "pattern-key" => (*random.pick(&[
-            "w_*", "w_*", "wh_*->f", "wh_*->f", "wh_*->", "*", "nosort", "#", "w_*->f", "wh_*", "w_1", "*_*", "",
+            "w_*", "w_*", "wh_*->f", "wh_*->f", "wh_*->", "*", "nosort", "#", "w_*->f", "wh_*", "w_1", "*_*",
+            "",
         ]))
         .to_owned(),
         "width" => match random.below(15) {
@@ -73,7 +77,9 @@ fn word(name: &str, random: &mut Random) -> Option<Vec<u8>> {
             _ => random.between(0, 150).to_string(),
         },
         "field-value" => match random.below(6) {
-            0 => (*random.pick(&["9223372036854775807", "-9223372036854775808", "abc", "", "1.5"])).to_owned(),
+            0 => {
+                (*random.pick(&["9223372036854775807", "-9223372036854775808", "abc", "", "1.5"])).to_owned()
+            }
             1 | 2 => random.between(-1_000_000, 1_000_000).to_string(),
             _ => random.between(-20, 20).to_string(),
         },

@@ -124,7 +124,7 @@ async fn server() -> Server {
 }
 
 fn peer() -> Peer {
-    Peer { address: PeerAddress::Unix, tls: false, may_sudo: true }
+    Peer { address: PeerAddress::Unix, local: None, tls: false, may_sudo: true }
 }
 
 async fn plain() -> Client<TcpStream> {

@@ -6,16 +6,16 @@
 use super::encode::JsonSink;
 use super::envelope::Envelope;
 use super::json::{JsonKind, Reader};
+use super::live::OwedReply;
 use super::message::{BadMessage, Message, read_message};
 use super::verbs::{self, Verb};
 use super::{admin, live, monitors, presence};
 use crate::session::{Refusal, Session};
-use futures_util::future::BoxFuture;
 use hyrax_types::limits;
-use hyrax_values::{Command, Reply, ReplySink, command};
+use hyrax_values::{Command, Reply, ReplySink, Waiting, command};
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why a command was refused.
 pub type Problem = Cow<'static, str>;
@@ -33,9 +33,15 @@ pub enum Answer {
 /// A reply that an engine still owes.
 pub struct Later {
     envelope: Envelope,
-    reply: BoxFuture<'static, Reply>,
-    /// Whether it comes when others do something, maybe in hours.
-    pub waits_for_others: bool,
+    command: &'static Command,
+    owed: OwedReply,
+}
+
+impl Later {
+    /// Whether the reply comes when others do something, maybe in hours.
+    pub fn waits_for_others(&self) -> bool {
+        matches!(self.owed, OwedReply::Waits(_))
+    }
 }
 
 /// One client's side of the line door.
@@ -81,9 +87,7 @@ impl Conversation {
         let envelope = Envelope::of(message);
         match live::run(&mut self.session, command, message, &envelope, out) {
             Ok(None) => Answer::Done,
-            Ok(Some(owed)) => {
-                Answer::Later(Later { envelope, reply: owed.reply, waits_for_others: owed.waits_for_others })
-            }
+            Ok(Some(owed)) => Answer::Later(Later { envelope, command, owed }),
             Err(problem) => {
                 envelope.error(&problem, out);
                 Answer::Done
@@ -93,8 +97,35 @@ impl Conversation {
 
     /// Waits for an engine's reply and writes it.
     pub async fn finish(&mut self, later: Later, out: &mut Vec<u8>) {
-        let reply = later.reply.await;
-        write_reply(&later.envelope, out, |sink| reply.write(sink));
+        let reply = match later.owed {
+            OwedReply::Soon(reply) => reply.await,
+            OwedReply::Waits(waiting) => waiting.reply.await,
+        };
+        self.write_late(&later.envelope, later.command, &reply, out);
+    }
+
+    /// Waits for an engine's reply and writes it; a command that waits for others is answered that there was
+    /// nothing once it has waited so long.
+    pub async fn finish_within(&mut self, later: Later, patience: Duration, out: &mut Vec<u8>) {
+        let reply = match later.owed {
+            OwedReply::Soon(reply) => reply.await,
+            OwedReply::Waits(Waiting { mut reply, nothing, end }) => {
+                match tokio::time::timeout(patience, &mut reply).await {
+                    Ok(reply) => reply,
+                    Err(_) => {
+                        // It may take something in this very moment: that is what it answers then.
+                        end(nothing);
+                        reply.await
+                    }
+                }
+            }
+        };
+        self.write_late(&later.envelope, later.command, &reply, out);
+    }
+
+    fn write_late(&mut self, envelope: &Envelope, command: &Command, reply: &Reply, out: &mut Vec<u8>) {
+        let succeeded = write_reply(envelope, out, |sink| reply.write(sink));
+        self.session.end_command(command.id as usize, succeeded);
     }
 
     /// Answers a line, however long it takes.
@@ -143,7 +174,8 @@ impl Conversation {
         if let Some(command) = command::lookup(message.name.as_bytes()) {
             self.session.begin_command();
             if let Answer::Later(later) = self.answer_live(command, message, out) {
-                self.finish(later, out).await;
+                // A package is answered as a whole: nothing in it waits.
+                self.finish_within(later, Duration::ZERO, out).await;
             }
             return;
         }

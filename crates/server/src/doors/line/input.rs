@@ -106,7 +106,7 @@ impl Dialogue for Lines {
     }
 
     fn waits_for_others(pending: &Pending) -> bool {
-        matches!(pending, Pending::Later(later) if later.waits_for_others)
+        matches!(pending, Pending::Later(later) if later.waits_for_others())
     }
 
     async fn finish(&mut self, pending: Pending, out: &mut Vec<u8>) {

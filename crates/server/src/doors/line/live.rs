@@ -17,11 +17,11 @@ use std::borrow::Cow;
 type Argv<'a> = SmallVec<[&'a [u8]; 8]>;
 
 /// What will be a reply.
-pub struct OwedReply {
-    /// The reply.
-    pub reply: BoxFuture<'static, Reply>,
-    /// Whether it comes when others do something, maybe in hours.
-    pub waits_for_others: bool,
+pub enum OwedReply {
+    /// It comes as soon as the engine has it.
+    Soon(BoxFuture<'static, Reply>),
+    /// It comes when others do something, maybe in hours.
+    Waits(Waiting),
 }
 
 /// Runs a command and writes its reply; or gives what will be the reply.
@@ -74,8 +74,8 @@ fn execute(
     let run = || session.core.values.execute(call, &mut sink);
     let owed = match SteppedClock::hold(session.now_us(), run) {
         Execution::Done => None,
-        Execution::Later(reply) => Some(OwedReply { reply, waits_for_others: false }),
-        Execution::Waiting(Waiting { reply, .. }) => Some(OwedReply { reply, waits_for_others: true }),
+        Execution::Later(reply) => Some(OwedReply::Soon(reply)),
+        Execution::Waiting(waiting) => Some(OwedReply::Waits(waiting)),
     };
     if owed.is_some() {
         out.truncate(start);

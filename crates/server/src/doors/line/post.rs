@@ -7,6 +7,7 @@ use crate::core::Core;
 use crate::net::{Authorization, Peer};
 use crate::session::Session;
 use hyrax_recipes::Cause;
+use hyrax_types::limits;
 use std::sync::Arc;
 
 /// Answers a body. Who says by `authorization` to be somebody is that one, or is refused.
@@ -30,7 +31,7 @@ pub async fn post(core: Arc<Core>, body: &[u8], peer: Peer, authorization: Optio
     conversation.session.begin_command();
     match conversation.answer(line, &mut out) {
         Answer::Done => {}
-        Answer::Later(later) => conversation.finish(later, &mut out).await,
+        Answer::Later(later) => conversation.finish_within(later, limits::POST_WAIT_MAX, &mut out).await,
         Answer::Slow => conversation.answer_slowly(&String::from_utf8_lossy(line), &mut out).await,
     }
     conversation.session.end(Cause::Closed).await;
@@ -47,5 +48,26 @@ fn identity(core: &Core, authorization: Option<Authorization>) -> Option<Identit
         // No door of this version hands out tokens.
         Some(Authorization::Bearer(_)) if core.authorizer.is_on() => None,
         _ => Some(Identity::Anonymous),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::net::PeerAddress;
+    use crate::server::Server;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_waits_for_ever_is_answered_in_time() {
+        let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
+        let server = Server::bind(config).await.unwrap();
+        let peer = Peer { address: PeerAddress::Unix, local: None, tls: false, may_sudo: true };
+        let began = Instant::now();
+        let body = br#"{"cmd":"blpop","key":"jobs","args":[0]}"#;
+        let answer = post(server.core().clone(), body, peer, None).await;
+        assert_eq!(String::from_utf8(answer).unwrap(), "{\"return\":null}\n");
+        assert_eq!(began.elapsed().as_secs(), limits::POST_WAIT_MAX.as_secs());
     }
 }

@@ -55,7 +55,12 @@ pub fn select(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>
         Some(index) if i32::try_from(index).is_ok() => {
             return Err(Error::text("ERR DB index is out of range"));
         }
-        _ => return Err(Error::NotInteger),
+        Some(_) => {
+            return Err(Error::text(
+                "ERR value is out of range, value must between -2147483648 and 2147483647",
+            ));
+        }
+        None => return Err(Error::NotInteger),
     }
     Ok(Flow::Done)
 }

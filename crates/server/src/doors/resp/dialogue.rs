@@ -9,6 +9,7 @@ use super::gather::{Batch, End};
 use super::parse::{Bounds, Parser};
 use super::transaction::{NOT_IN_TRANSACTION, Queue};
 use super::waiting::Pending;
+use crate::core::Core;
 use crate::doors::carrier::{Dialogue, Stop};
 use crate::hub::Outbox;
 use crate::session::Session;
@@ -437,13 +438,17 @@ impl Dialogue for Conversation {
         hub.together(|| self.take_turn(data, out))
     }
 
+    fn waits_for_others(pending: &Pending) -> bool {
+        pending.waits_for_others()
+    }
+
     async fn finish(&mut self, pending: Pending, out: &mut Vec<u8>) {
         pending.finish(self, out).await;
     }
 
     fn answer_unfinished(&mut self, _rest: &[u8], _out: &mut Vec<u8>) {}
 
-    async fn reset(&mut self, outbox: &Outbox) -> bool {
-        super::reset::next(&self.session, outbox).await
+    async fn reset(core: &Core, outbox: &Outbox) -> bool {
+        super::reset::next(core, outbox).await
     }
 }

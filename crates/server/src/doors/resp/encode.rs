@@ -130,6 +130,13 @@ impl<'a> RespSink<'a> {
         }
     }
 
+    /// An array of `len` arrays of two begins.
+    fn arrays_of_two(&mut self, len: usize) {
+        self.begin_in_pairs();
+        write_length(b'*', len, self.out);
+        self.open_container(2 * len, true);
+    }
+
     fn begin_in_pairs(&mut self) {
         if self.open.last().is_some_and(|open| open.is_pairs && open.left % 2 == 0) {
             write_length(b'*', 2, self.out);
@@ -278,12 +285,11 @@ impl ReplySink for RespSink<'_> {
     }
 
     fn pairs(&mut self, len: usize) {
-        if !self.is_resp3() {
-            return self.array(2 * len);
-        }
-        self.begin_in_pairs();
-        write_length(b'*', len, self.out);
-        self.open_container(2 * len, true);
+        if self.is_resp3() { self.arrays_of_two(len) } else { self.array(2 * len) }
+    }
+
+    fn map_or_pairs(&mut self, len: usize) {
+        if self.is_resp3() { self.map(len) } else { self.arrays_of_two(len) }
     }
 
     fn error(&mut self, error: &Error) {
@@ -354,6 +360,13 @@ mod tests {
             "*4 $1 k *4 $1 a $1 1 $1 b *2 $1 c $-1 *0 :7 ",
             "*4 $1 k *2 *2 $1 a ,1 *2 $1 b *2 $1 c _ *0 :7 ",
         );
+    }
+
+    #[test]
+    fn what_is_read_of_streams_is_a_map_in_resp3_and_arrays_of_two_in_resp2() {
+        let read =
+            vec![(bulk("s"), Reply::Array(vec![])), (bulk("t"), Reply::Array(vec![Reply::Integer(1)]))];
+        check(&Reply::MapOrPairs(read), "*2 *2 $1 s *0 *2 $1 t *1 :1 ", "%2 $1 s *0 $1 t *1 :1 ");
     }
 
     #[test]

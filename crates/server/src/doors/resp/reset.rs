@@ -1,10 +1,10 @@
 //! Tells a client that fell behind what its keys now hold.
 
+use crate::core::Core;
 use crate::hub::{Outbox, Owed};
-use crate::session::Session;
 
 /// Queues one reset that is owed, if everything before it has been written; whether there was one.
-pub async fn next(_session: &Session, outbox: &Outbox) -> bool {
+pub async fn next(_core: &Core, outbox: &Outbox) -> bool {
     let Some((_key, Owed { .. })) = outbox.next_owed() else { return false };
     outbox.commit(&[]);
     true

@@ -28,6 +28,14 @@ pub enum Pending {
 }
 
 impl Pending {
+    /// Whether it may be long in coming.
+    pub fn waits_for_others(&self) -> bool {
+        match self {
+            Pending::Waiting(..) | Pending::Paused => true,
+            Pending::Later(..) | Pending::Transaction(..) | Pending::Slow(..) => false,
+        }
+    }
+
     /// Waits for it and writes the answer.
     pub async fn finish(self, conversation: &mut Conversation, out: &mut Vec<u8>) {
         let start = out.len();
@@ -37,14 +45,18 @@ impl Pending {
                 conversation.write_late(number, &reply, out);
             }
             Pending::Waiting(number, waiting, let_go) => {
-                let Waiting { reply, nothing } = waiting;
+                let Waiting { mut reply, nothing, end } = waiting;
                 let reply = tokio::select! {
                     biased;
-                    reply = reply => reply,
-                    Ok(how) = let_go => match how {
-                        LetGo::TimedOut => nothing,
-                        LetGo::Refused => Reply::Error(UNBLOCKED),
-                    },
+                    reply = &mut reply => reply,
+                    Ok(how) = let_go => {
+                        // It may have taken something in this very moment, which then is its answer.
+                        end(match how {
+                            LetGo::TimedOut => nothing,
+                            LetGo::Refused => Reply::Error(UNBLOCKED),
+                        });
+                        reply.await
+                    }
                 };
                 conversation.session.card.waits_no_more();
                 conversation.write_late(number, &reply, out);

@@ -4,9 +4,11 @@
 //! queue is bounded in bytes: when it overflows, the pushes in it fold into the keys they were of,
 //! and the session sends each key's current value once the client reads again.
 
+mod messages;
 mod pushes;
 mod writing;
 
+use super::channels::Messages;
 use super::event::Segment;
 use super::subscription::Subscription;
 use crate::metrics::Metrics;
@@ -31,6 +33,7 @@ pub trait Socket: Send + Sync + 'static {
 enum Item {
     Reply(Bytes),
     Pushes(Arc<Segment>, Arc<Subscription>),
+    Messages(Arc<Messages>),
 }
 
 impl Item {
@@ -38,6 +41,16 @@ impl Item {
         match self {
             Item::Reply(bytes) => bytes,
             Item::Pushes(segment, subscription) => segment.encoded(subscription.form),
+            Item::Messages(messages) => &messages.bytes,
+        }
+    }
+
+    /// How many things a client is told by it, that it did not ask for one by one.
+    fn pushes(&self) -> usize {
+        match self {
+            Item::Reply(_) => 0,
+            Item::Pushes(segment, _) => segment.events().len(),
+            Item::Messages(messages) => messages.count,
         }
     }
 }
@@ -57,7 +70,7 @@ pub struct Owed {
 pub enum Failure {
     /// The connection broke or was closed.
     Broken,
-    /// It fell behind on more keys than are kept track of.
+    /// It fell behind on more keys than are kept track of, or on messages, which nothing makes up for.
     Overwhelmed,
     /// The server wants it gone.
     Kicked,
@@ -104,7 +117,19 @@ pub struct Counters {
     pub queued: AtomicUsize,
 }
 
+/// What was done in a row, to be counted together.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub pushes: usize,
+    pub bytes_sent: usize,
+}
+
 impl Counters {
+    pub(super) fn count(&self, tally: &Tally) {
+        self.metrics.pushes(tally.pushes as u64, 0, 0);
+        self.metrics.sent(tally.bytes_sent as u64);
+    }
+
     /// Counts from nothing waiting.
     pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Counters { metrics, queued: AtomicUsize::new(0) })
@@ -142,11 +167,7 @@ impl Outbox {
 
     fn fail(&self, state: &mut State, failure: Failure) {
         state.failure = Some(failure);
-        let count = |item: &Item| match item {
-            Item::Reply(_) => 0,
-            Item::Pushes(segment, _) => segment.events().len(),
-        };
-        let pushes: usize = state.queue.iter().map(count).sum();
+        let pushes: usize = state.queue.iter().map(Item::pushes).sum();
         self.counters.metrics.pushes(0, 0, pushes as u64);
         self.counters.queued.fetch_sub(state.bytes, Ordering::Relaxed);
         state.queue = VecDeque::new();

@@ -63,9 +63,7 @@ impl Outbox {
             return false;
         }
         state.queue.push_back(item);
-        let idle = !state.scheduled && state.blocked_since.is_none();
-        state.scheduled |= idle;
-        idle
+        state.schedule()
     }
 
     /// Queues what is told as it comes and no snapshot can make up for: a client that falls behind with it
@@ -104,6 +102,15 @@ impl Outbox {
 
     /// Drops every queued push, and these, for resets of their keys.
     fn fold(&self, state: &mut State, segment: &Segment, subscription: &Arc<Subscription>) {
+        self.fold_all(state);
+        if state.failure.is_none() {
+            self.owe_all(state, segment, subscription);
+            self.call_attention();
+        }
+    }
+
+    /// Drops every queued push for resets of their keys.
+    pub(super) fn fold_all(&self, state: &mut State) {
         let queued = std::mem::take(&mut state.queue);
         let held = state.held.as_mut().map(std::mem::take).unwrap_or_default();
         let partly_written = state.written > 0;
@@ -114,7 +121,8 @@ impl Outbox {
                     dropped += segment.encoded(subscription.form).len();
                     self.owe_all(state, &segment, &subscription);
                 }
-                // A reply is owed to the client whatever happens, and half a line cannot be taken back.
+                // A reply is owed to the client whatever happens, nothing makes up for a message, and half a
+                // line cannot be taken back.
                 item => state.queue.push_back(item),
             }
         }
@@ -124,7 +132,6 @@ impl Outbox {
         }
         state.bytes -= dropped;
         self.counters.queued.fetch_sub(dropped, Ordering::Relaxed);
-        self.owe_all(state, segment, subscription);
         self.call_attention();
     }
 

@@ -33,13 +33,8 @@ impl Outbox {
                 }
             }
         }
-        if !rest.is_empty() {
-            state.bytes += rest.len();
-            state.reply_bytes += rest.len();
-            self.counters.queued.fetch_add(rest.len(), Ordering::Relaxed);
-            state.queue.push_back(Item::Reply(Bytes::copy_from_slice(rest)));
-        }
-        state.queue.extend(held.into_iter().flatten());
+        state.held = held;
+        self.place_replies(&mut state, rest);
         let pending = !state.queue.is_empty();
         drop(state);
         if pending {

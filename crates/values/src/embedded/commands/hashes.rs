@@ -10,7 +10,7 @@ use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::values::Hash;
 use crate::long_double::{LongDouble, LongDoubleError, add_long_double};
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
@@ -57,6 +57,7 @@ fn set_fields(keys: &mut Keyspace<'_>, argv: &[&[u8]], name: &'static str) -> Re
     let hash = keys.hash_or_new(argv[1])?;
     let created = fields.iter().filter(|[field, value]| hash.set(field, value)).count();
     keys.changed(argv[1]);
+    keys.notify(EventClass::Hash, "hset", argv[1]);
     Ok(created as i64)
 }
 
@@ -66,6 +67,7 @@ fn hsetnx(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     if is_new {
         hash.set(argv[2], argv[3]);
         keys.changed(argv[1]);
+        keys.notify(EventClass::Hash, "hset", argv[1]);
     }
     reply.integer(i64::from(is_new));
     Ok(())
@@ -133,10 +135,12 @@ fn hdel(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     let mut removed = 0;
     if let Some(hash) = keys.hash_mut(argv[1])? {
         removed = argv[2..].iter().filter(|field| hash.remove(field)).count();
-        if hash.is_empty() {
-            keys.remove(argv[1]);
-        }
         if removed > 0 {
+            let is_empty = hash.is_empty();
+            keys.notify(EventClass::Hash, "hdel", argv[1]);
+            if is_empty {
+                keys.remove_emptied(argv[1]);
+            }
             keys.changed(argv[1]);
         }
     }
@@ -155,6 +159,7 @@ fn hincrby(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
     let sum = current.checked_add(increment).ok_or(Error::Overflow)?;
     hash.set(argv[2], itoa::Buffer::new().format(sum).as_bytes());
     keys.changed(argv[1]);
+    keys.notify(EventClass::Hash, "hincrby", argv[1]);
     reply.integer(sum);
     Ok(())
 }
@@ -172,6 +177,7 @@ fn hincrbyfloat(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySi
     })?;
     keys.hash_or_new(argv[1])?.set(argv[2], sum.as_bytes());
     keys.changed_as(argv[1], "hset", &[argv[2], sum.as_bytes()]);
+    keys.notify(EventClass::Hash, "hincrbyfloat", argv[1]);
     reply.bulk(sum.as_bytes());
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::{Handler, Run};
 use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::values::{End, List};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use std::ops::Range;
 
 /// The handler of a command of this family.
@@ -54,6 +54,7 @@ fn lpush(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     let list = keys.list_or_new(argv[1])?;
     push_all(list, End::Front, &argv[2..], reply);
     keys.changed(argv[1]);
+    keys.notify(EventClass::List, "lpush", argv[1]);
     Ok(())
 }
 
@@ -61,6 +62,7 @@ fn rpush(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     let list = keys.list_or_new(argv[1])?;
     push_all(list, End::Back, &argv[2..], reply);
     keys.changed(argv[1]);
+    keys.notify(EventClass::List, "rpush", argv[1]);
     Ok(())
 }
 
@@ -82,10 +84,27 @@ fn push_if_there(
         Some(list) => {
             push_all(list, end, &argv[2..], reply);
             keys.changed(argv[1]);
+            keys.notify(EventClass::List, push_event(end), argv[1]);
         }
         None => reply.integer(0),
     }
     Ok(())
+}
+
+/// What Redis calls it when something is pushed at an end.
+fn push_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpush",
+        End::Back => "rpush",
+    }
+}
+
+/// What Redis calls it when something is taken from an end.
+fn pop_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpop",
+        End::Back => "rpop",
+    }
 }
 
 /// Pushes the elements one by one and answers the length.
@@ -132,8 +151,10 @@ fn pop(
             list.remove(end, 1);
         }
     }
-    if list.is_empty() {
-        keys.remove(argv[1]);
+    let is_empty = list.is_empty();
+    keys.notify(EventClass::List, pop_event(end), argv[1]);
+    if is_empty {
+        keys.remove_emptied(argv[1]);
     }
     keys.changed(argv[1]);
     Ok(())
@@ -172,6 +193,7 @@ fn lset(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
         return Err(Error::IndexOutOfRange);
     }
     keys.changed(argv[1]);
+    keys.notify(EventClass::List, "lset", argv[1]);
     reply.status("OK");
     Ok(())
 }
@@ -201,8 +223,10 @@ fn ltrim(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
         let indexes = indexes_in(list, first, last);
         list.remove(End::Back, list.len() - indexes.end);
         list.remove(End::Front, indexes.start);
-        if list.is_empty() {
-            keys.remove(argv[1]);
+        let is_empty = list.is_empty();
+        keys.notify(EventClass::List, "ltrim", argv[1]);
+        if is_empty {
+            keys.remove_emptied(argv[1]);
         }
         keys.changed(argv[1]);
     }

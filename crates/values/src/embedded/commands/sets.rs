@@ -10,7 +10,7 @@ use super::element_scan::{self, ElementScan};
 use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::values::Set;
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
@@ -41,6 +41,7 @@ fn sadd(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     let added = argv[2..].iter().filter(|member| set.add(member)).count();
     if added > 0 {
         keys.changed(argv[1]);
+        keys.notify(EventClass::Set, "sadd", argv[1]);
     }
     reply.integer(added as i64);
     Ok(())
@@ -50,10 +51,12 @@ fn srem(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     let mut removed = 0;
     if let Some(set) = keys.set_mut(argv[1])? {
         removed = argv[2..].iter().filter(|member| set.remove(member)).count();
-        if set.is_empty() {
-            keys.remove(argv[1]);
-        }
         if removed > 0 {
+            let is_empty = set.is_empty();
+            keys.notify(EventClass::Set, "srem", argv[1]);
+            if is_empty {
+                keys.remove_emptied(argv[1]);
+            }
             keys.changed(argv[1]);
         }
     }
@@ -103,10 +106,12 @@ fn smove(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
         if let Some(set) = keys.set_mut(source)? {
             set.remove(member);
         }
+        keys.notify(EventClass::Set, "srem", source);
         keys.remove_if_empty(source);
         keys.changed(source);
         if keys.set_or_new(destination)?.add(member) {
             keys.changed(destination);
+            keys.notify(EventClass::Set, "sadd", destination);
         }
     }
     reply.integer(i64::from(is_member));

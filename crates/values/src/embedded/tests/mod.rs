@@ -1,6 +1,7 @@
 //! What must hold over all commands: expiry, and the order of changes among threads.
 
 mod concurrency;
+mod eviction;
 mod expiry;
 mod transactions;
 mod waiting;

@@ -9,7 +9,7 @@ use super::strings::{STRING_BYTES_MAX, range};
 use crate::command::Name;
 use crate::embedded::values::{Origin, Str, Value};
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
@@ -56,6 +56,7 @@ fn setbit(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     reply.integer(i64::from(was_on));
     if lengthened || was_on != on {
         keys.changed(key);
+        keys.notify(EventClass::String, "setbit", key);
     }
     Ok(())
 }
@@ -219,6 +220,7 @@ fn bitop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     }
     let mut length = 0;
     for source in &argv[3..] {
+        keys.notice_missing(source);
         length = length.max(keys.string(source)?.map_or(0, Str::len));
     }
     let mut result = Vec::with_capacity(length);
@@ -234,8 +236,10 @@ fn bitop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
         result.set_origin(Origin::Edited);
         keys.put(target, Value::Str(result), Expiry::Never);
         keys.changed(target);
+        keys.notify(EventClass::String, "set", target);
     } else if keys.remove(target) {
         keys.changed(target);
+        keys.notify(EventClass::Generic, "del", target);
     }
     Ok(())
 }

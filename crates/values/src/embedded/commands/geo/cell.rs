@@ -63,10 +63,8 @@ impl Position {
     pub fn geohash(self) -> [u8; 11] {
         const LETTERS: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
         let latitudes = Span { min: -90.0, max: 90.0 };
-        let bits = interleave(
-            latitudes.part(self.latitude, STEPS_MAX),
-            LONGITUDES.part(self.longitude, STEPS_MAX),
-        );
+        let bits =
+            interleave(latitudes.part(self.latitude, STEPS_MAX), LONGITUDES.part(self.longitude, STEPS_MAX));
         let mut letters = [LETTERS[0]; 11];
         // There are bits for ten letters and a bit; Redis has the eleventh zero.
         for (at, letter) in letters[..10].iter_mut().enumerate() {
@@ -179,10 +177,8 @@ mod tests {
     fn a_position_is_within_its_cell_at_every_step() {
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..2_000 {
-            let position = Position {
-                longitude: random.f64() * 360.0 - 180.0,
-                latitude: random.f64() * 170.0 - 85.0,
-            };
+            let position =
+                Position { longitude: random.f64() * 360.0 - 180.0, latitude: random.f64() * 170.0 - 85.0 };
             for steps in 1..=STEPS_MAX {
                 let (longitudes, latitudes) = Cell::around(position, steps).spans();
                 assert!(longitudes.contains(position.longitude) && latitudes.contains(position.latitude));

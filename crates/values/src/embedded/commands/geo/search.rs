@@ -254,10 +254,7 @@ fn c_order(one: f64, other: f64) -> std::cmp::Ordering {
 
 fn parse_count(word: &[u8]) -> Result<usize, Error> {
     let count = parse_integer(word).ok_or(Error::NotInteger)?;
-    usize::try_from(count)
-        .ok()
-        .filter(|&count| count > 0)
-        .ok_or(Error::text("ERR COUNT must be > 0"))
+    usize::try_from(count).ok().filter(|&count| count > 0).ok_or(Error::text("ERR COUNT must be > 0"))
 }
 
 /// A place that is near enough.
@@ -292,7 +289,9 @@ fn answer(
     };
     let members: Vec<_> = found.iter().map(|found| (found.member, score(found))).collect();
     let result = SortedSet::new(&members);
-    store(keys, target, result, reply);
+    let searches = argv[0].eq_ignore_ascii_case(b"geosearchstore");
+    let event = if searches { "geosearchstore" } else { "georadiusstore" };
+    store(keys, target, result, event, reply);
     Ok(())
 }
 

@@ -81,7 +81,9 @@ impl Shape {
                 if away > radius * self.unit_meters { None } else { Some(away) }
             }
             Outline::Box { width, height } => {
-                if latitude_distance(position.latitude, self.center.latitude) > height * self.unit_meters / 2.0 {
+                if latitude_distance(position.latitude, self.center.latitude)
+                    > height * self.unit_meters / 2.0
+                {
                     return None;
                 }
                 let beside = Position { latitude: position.latitude, ..self.center };

@@ -71,7 +71,8 @@ fn what_is_found_is_stored() {
 fn options_that_do_not_fit_are_refused() {
     let check = sicily();
     let line = "georadius sicily 15 37 200 km store d withdist";
-    let text = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    let text =
+        "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     check.check(line, text);
     check.check("georadius_ro sicily 15 37 200 km store d", "ERR syntax error");
     check.check("georadius sicily 15 37 -1 km", "ERR radius cannot be negative");
@@ -83,5 +84,8 @@ fn options_that_do_not_fit_are_refused() {
     let text = "ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH";
     check.check("GEOSEARCH sicily fromlonlat 1 1 asc asc asc", text);
     check.check("geosearch sicily fromlonlat 1 1 frommember x byradius 1 m", "ERR syntax error");
-    check.check("geosearch sicily frommember x byradius 1 m any", "ERR could not decode requested zset member");
+    check.check(
+        "geosearch sicily frommember x byradius 1 m any",
+        "ERR could not decode requested zset member",
+    );
 }

@@ -56,7 +56,8 @@ pub fn empty() -> Vec<u8> {
 
 /// The count that was kept, if it still holds.
 pub fn known_count(bytes: &[u8]) -> Option<i64> {
-    let count = bytes[COUNT_AT..HEADER_BYTES].iter().rev().fold(0, |count, &byte| count << 8 | i64::from(byte));
+    let count =
+        bytes[COUNT_AT..HEADER_BYTES].iter().rev().fold(0, |count, &byte| count << 8 | i64::from(byte));
     (count >= 0).then_some(count)
 }
 

@@ -1,7 +1,7 @@
 //! When keys expire.
 
 use crate::embedded::Keyspace;
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 
 pub(super) fn expire(
     keys: &mut Keyspace<'_>,
@@ -109,10 +109,12 @@ fn expire_at(
         Ok(at) if at > keys.now_ms() => {
             keys.set_expiry(key, Some(at));
             keys.changed(key);
+            keys.notify(EventClass::Generic, "expire", key);
         }
         _ => {
             keys.remove(key);
             keys.changed_as(key, "del", &[]);
+            keys.notify(EventClass::Generic, "del", key);
         }
     }
     Ok(())
@@ -128,6 +130,7 @@ pub(super) fn persist(
     if expires {
         keys.set_expiry(argv[1], None);
         keys.changed(argv[1]);
+        keys.notify(EventClass::Generic, "persist", argv[1]);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ mod whole;
 use super::Handler;
 use crate::command::Name;
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use flush::{NO_SUCH_DATABASE, database};
 
 /// The handler of a command of this family.
@@ -64,6 +64,7 @@ fn del(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Re
         if keys.remove(key) {
             removed += 1;
             keys.changed(key);
+            keys.notify(EventClass::Generic, "del", key);
         }
     }
     reply.integer(removed);
@@ -101,9 +102,13 @@ fn renamenx(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
 /// Moves what a key holds, and when it expires, to another key.
 fn move_key(keys: &mut Keyspace<'_>, from: &[u8], to: &[u8]) {
     let Some((value, expires_at)) = keys.take(from) else { return };
+    // What was there is replaced by another key, not given another value.
+    keys.remove(to);
     keys.put(to, value, expires_at.map_or(Expiry::Never, Expiry::At));
     keys.changed(from);
     keys.changed(to);
+    keys.notify(EventClass::Generic, "rename_from", from);
+    keys.notify(EventClass::Generic, "rename_to", to);
 }
 
 fn copy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
@@ -112,6 +117,7 @@ fn copy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     if from == to {
         return Err(Error::text("ERR source and destination objects are the same"));
     }
+    keys.notice_missing(from);
     let Some(expires_at) = keys.expiry(from) else {
         reply.integer(0);
         return Ok(());
@@ -120,8 +126,10 @@ fn copy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     let copied = if free || replace { keys.peek(from).cloned() } else { None };
     reply.integer(i64::from(copied.is_some()));
     if let Some(value) = copied {
+        keys.remove(to);
         keys.put(to, value, expires_at.map_or(Expiry::Never, Expiry::At));
         keys.changed(to);
+        keys.notify(EventClass::Generic, "copy_to", to);
     }
     Ok(())
 }

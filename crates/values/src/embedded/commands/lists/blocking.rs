@@ -1,10 +1,11 @@
 //! The list commands that wait while there is no element.
 
 use super::moves::{ManyFrom, end, move_one};
+use super::pop_event;
 use crate::embedded::Keyspace;
 use crate::embedded::blocking::{Awaited, Blocking, Served, Wait, always, seconds};
 use crate::embedded::values::End;
-use crate::{Error, Reply, ReplySink};
+use crate::{Error, EventClass, Reply, ReplySink};
 
 /// `BLPOP key… timeout`.
 pub(super) static BLPOP: Blocking = Blocking {
@@ -95,10 +96,12 @@ fn pop_one(keys: &mut Keyspace<'_>, key: &[u8], end: End, reply: &mut dyn ReplyS
     reply.bulk(key);
     list.peek(end).into_iter().for_each(|element| reply.bulk(element));
     list.remove(end, 1);
-    if list.is_empty() {
-        keys.remove(key);
+    let is_empty = list.is_empty();
+    keys.notify(EventClass::List, pop_event(end), key);
+    if is_empty {
+        keys.remove_emptied(key);
     }
-    keys.changed_as(key, if end == End::Front { "lpop" } else { "rpop" }, &[]);
+    keys.changed_as(key, pop_event(end), &[]);
     Ok(true)
 }
 

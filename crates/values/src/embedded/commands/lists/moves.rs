@@ -1,10 +1,10 @@
 //! The list commands that take from the one or the other of several lists.
 
-use super::pop_many;
+use super::{pop_event, pop_many, push_event};
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{integer_from, key_count, saturated};
 use crate::embedded::values::End;
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use std::ops::Range;
 
 pub(super) fn end(word: &[u8]) -> Result<End, Error> {
@@ -57,6 +57,8 @@ pub(super) fn move_one(
         list.remove(from, 1);
     }
     keys.list_or_new(destination)?.push(to, &element);
+    keys.notify(EventClass::List, push_event(to), destination);
+    keys.notify(EventClass::List, pop_event(from), source);
     keys.remove_if_empty(source);
     keys.changed_as(source, command, &argv[1..]);
     if destination != source {
@@ -109,10 +111,12 @@ impl ManyFrom {
         reply.array(2);
         reply.bulk(key);
         pop_many(list, self.from, count, reply);
-        if list.is_empty() {
-            keys.remove(key);
+        let is_empty = list.is_empty();
+        let command = pop_event(self.from);
+        keys.notify(EventClass::List, command, key);
+        if is_empty {
+            keys.remove_emptied(key);
         }
-        let command = if self.from == End::Front { "lpop" } else { "rpop" };
         keys.changed_as(key, command, &[itoa::Buffer::new().format(count).as_bytes()]);
         Ok(true)
     }

@@ -3,7 +3,7 @@
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{integer, integer_from, saturated};
 use crate::embedded::values::{End, List};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 /// `LINSERT key BEFORE|AFTER pivot element`.
 pub(super) fn linsert(
@@ -28,6 +28,7 @@ pub(super) fn linsert(
     list.insert(pivot + distance, argv[4]);
     reply.integer(list.len() as i64);
     keys.changed(argv[1]);
+    keys.notify(EventClass::List, "linsert", argv[1]);
     Ok(())
 }
 
@@ -41,10 +42,12 @@ pub(super) fn lrem(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let most = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
     let spared = if count < 0 { occurrences(list, argv[3]).saturating_sub(most) } else { 0 };
     let removed = list.remove_equal(argv[3], spared, most);
-    if list.is_empty() {
-        keys.remove(argv[1]);
-    }
     if removed > 0 {
+        let is_empty = list.is_empty();
+        keys.notify(EventClass::List, "lrem", argv[1]);
+        if is_empty {
+            keys.remove_emptied(argv[1]);
+        }
         keys.changed(argv[1]);
     }
     reply.integer(removed as i64);

@@ -3,7 +3,7 @@
 use crate::embedded::commands::numbers::{integer_from, key_count, saturated};
 use crate::embedded::values::{Set, Value};
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use hashbrown::HashSet;
 
 /// Members by reference.
@@ -38,7 +38,7 @@ pub(super) fn sinterstore(
     argv: &[&[u8]],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
-    store(keys, argv, |sets| intersection(sets, usize::MAX), reply)
+    store(keys, argv, "sinterstore", |sets| intersection(sets, usize::MAX), reply)
 }
 
 /// `SUNIONSTORE destination key…`
@@ -47,7 +47,7 @@ pub(super) fn sunionstore(
     argv: &[&[u8]],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
-    store(keys, argv, union, reply)
+    store(keys, argv, "sunionstore", union, reply)
 }
 
 /// `SDIFFSTORE destination key…`
@@ -56,7 +56,7 @@ pub(super) fn sdiffstore(
     argv: &[&[u8]],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
-    store(keys, argv, difference, reply)
+    store(keys, argv, "sdiffstore", difference, reply)
 }
 
 /// `SINTERCARD numkeys key… [LIMIT limit]`
@@ -92,6 +92,7 @@ fn parse_limit(words: &[&[u8]]) -> Result<usize, Error> {
 /// The sets at the keys, absent ones as `None`. A key of another type is refused wherever it stands.
 fn load<'k>(keys: &'k mut Keyspace<'_>, names: &[&[u8]]) -> Result<Vec<Option<&'k Set>>, Error> {
     for name in names {
+        keys.notice_missing(name);
         keys.set(name)?;
     }
     let keys = &*keys;
@@ -126,20 +127,20 @@ fn answer(
 fn store(
     keys: &mut Keyspace<'_>,
     argv: &[&[u8]],
+    event: &'static str,
     combine: impl for<'s> Fn(&[Option<&'s Set>]) -> Vec<&'s [u8]>,
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let destination = argv[1];
     let result: Set = combine(&load(keys, &argv[2..])?).into_iter().collect();
     let members = result.len();
-    let changed = if result.is_empty() {
-        keys.remove(destination)
-    } else {
+    if !result.is_empty() {
         keys.put(destination, Value::Set(result), Expiry::Never);
-        true
-    };
-    if changed {
         keys.changed(destination);
+        keys.notify(EventClass::Set, event, destination);
+    } else if keys.remove(destination) {
+        keys.changed(destination);
+        keys.notify(EventClass::Generic, "del", destination);
     }
     reply.integer(members as i64);
     Ok(())

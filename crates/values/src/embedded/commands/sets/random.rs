@@ -4,7 +4,7 @@ use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{count, signed_count};
 use crate::embedded::commands::sample;
 use crate::embedded::values::Set;
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 /// `SRANDMEMBER key [count]`.
 pub(super) fn srandmember(
@@ -58,8 +58,10 @@ fn spop_one(keys: &mut Keyspace<'_>, key: &[u8], reply: &mut dyn ReplySink) -> R
         return Ok(());
     };
     let member = set.take_at(random.usize(..set.len()));
-    if set.is_empty() {
-        keys.remove(key);
+    let is_empty = set.is_empty();
+    keys.notify(EventClass::Set, "spop", key);
+    if is_empty {
+        keys.remove_emptied(key);
     }
     keys.changed_as(key, "srem", &[member.as_bytes()]);
     reply.bulk(member.as_bytes());
@@ -81,11 +83,13 @@ fn spop_many(
         let taken: Vec<_> = (0..count).map(|_| set.take_at(random.usize(..set.len()))).collect();
         let members: Vec<&[u8]> = taken.iter().map(|member| member.as_bytes()).collect();
         keys.changed_as(key, "srem", &members);
+        keys.notify(EventClass::Set, "spop", key);
         reply.set(members.len());
         members.into_iter().for_each(|member| reply.bulk(member));
     } else {
         let set = std::mem::take(set);
-        keys.remove(key);
+        keys.notify(EventClass::Set, "spop", key);
+        keys.remove_emptied(key);
         let members: Vec<&[u8]> = set.iter().collect();
         keys.changed_as(key, "srem", &members);
         set.write(reply);

@@ -174,8 +174,9 @@ fn item<'k>(keys: &'k Keyspace<'_>, element: &'k [u8], options: &Options<'_>) ->
         None => Some(element),
     };
     let score = match by {
-        Some(number) if !options.alpha => score(number)
-            .ok_or(Error::text("ERR One or more scores can't be converted into double"))?,
+        Some(number) if !options.alpha => {
+            score(number).ok_or(Error::text("ERR One or more scores can't be converted into double"))?
+        }
         _ => 0.0,
     };
     Ok(Item { element, score, text: if options.alpha { by } else { None } })

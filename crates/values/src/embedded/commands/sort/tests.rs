@@ -36,7 +36,10 @@ fn other_keys_tell_the_order_and_the_answer() {
     check.check("sort l by w_* desc limit 0 2", "[1 2]");
     check.check("sort l by nosort", "[3 1 2]");
     check.check("sort l by nosort desc limit 1 1", "[1]");
-    check.check("sort l by w_* get # get t_* get h_*->f get none", "[3 nil three nil 2 y nil nil 1 x one nil]");
+    check.check(
+        "sort l by w_* get # get t_* get h_*->f get none",
+        "[3 nil three nil 2 y nil nil 1 x one nil]",
+    );
     check.check("sort l by h_*->f alpha get #", "[2 1 3]");
     check.check("sort l get w_*->f", "[nil nil nil]");
     check.check("sort l get h_*", "[nil nil nil]");

@@ -2,7 +2,7 @@
 
 use crate::embedded::Keyspace;
 use crate::embedded::values::SortedSet;
-use crate::{Error, ReplySink, parse_double};
+use crate::{Error, EventClass, ReplySink, parse_double};
 use smallvec::SmallVec;
 
 const NOT_A_NUMBER: Error = Error::text("ERR resulting score is not a number (NaN)");
@@ -126,6 +126,7 @@ fn add(
     let added = add_scored(keys, argv[1], options, pairs)?;
     if added.has_changed() {
         keys.changed(argv[1]);
+        keys.notify(EventClass::SortedSet, if options.incr { "zincr" } else { "zadd" }, argv[1]);
     }
     added.write(reply)
 }
@@ -195,11 +196,12 @@ pub(super) fn zrem(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
         return Ok(());
     };
     let removed = argv[2..].iter().filter(|member| set.remove(member)).count();
-    let is_empty = set.is_empty();
-    if is_empty {
-        keys.remove(argv[1]);
-    }
     if removed > 0 {
+        let is_empty = set.is_empty();
+        keys.notify(EventClass::SortedSet, "zrem", argv[1]);
+        if is_empty {
+            keys.remove_emptied(argv[1]);
+        }
         keys.changed(argv[1]);
     }
     reply.integer(removed as i64);

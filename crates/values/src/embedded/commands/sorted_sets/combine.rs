@@ -121,6 +121,7 @@ impl<'a> Combination<'a> {
         }
         let (keys, options) = words[1..].split_at_checked(saturated(key_count)).ok_or(Error::Syntax)?;
         for key in keys {
+            keyspace.notice_missing(key);
             match keyspace.read(key) {
                 None | Some(Value::Set(_) | Value::SortedSet(_)) => {}
                 Some(_) => return Err(Error::WrongType),
@@ -258,7 +259,7 @@ fn read(
 fn read_and_store(
     keys: &mut Keyspace<'_>,
     argv: &[&[u8]],
-    (name, operation): (&str, Operation),
+    (name, operation): (&'static str, Operation),
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let combination = Combination::parse(keys, name, &argv[2..])?;
@@ -266,7 +267,7 @@ fn read_and_store(
     let mut members = combine(combination.inputs(keys), operation, &options);
     members.sort_unstable_by(|&a, &b| compare_members(a, b));
     let result = SortedSet::new(&members);
-    store(keys, argv[1], result, reply);
+    store(keys, argv[1], result, name, reply);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{count, integer_from, key_count, saturated};
 use crate::embedded::values::SortedSet;
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use std::ops::Range;
 
 /// The end at which members are taken.
@@ -78,6 +78,7 @@ fn pop(keys: &mut Keyspace<'_>, argv: &[&[u8]], end: End, reply: &mut dyn ReplyS
     });
     if !ranks.is_empty() {
         set.remove_ranks(ranks);
+        keys.notify(EventClass::SortedSet, end.command(), argv[1]);
         keys.remove_if_empty(argv[1]);
         keys.changed(argv[1]);
     }
@@ -100,6 +101,7 @@ pub(super) fn pop_one(
         reply.double(score);
     });
     set.remove_ranks(ranks);
+    keys.notify(EventClass::SortedSet, end.command(), key);
     keys.remove_if_empty(key);
     keys.changed_as(key, end.command(), &[]);
     Ok(true)
@@ -161,6 +163,7 @@ impl ManyFrom {
         });
         let popped = ranks.len();
         set.remove_ranks(ranks);
+        keys.notify(EventClass::SortedSet, self.end.command(), key);
         keys.remove_if_empty(key);
         keys.changed_as(key, self.end.command(), &[itoa::Buffer::new().format(popped).as_bytes()]);
         Ok(true)

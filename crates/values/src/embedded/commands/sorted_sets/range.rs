@@ -4,7 +4,7 @@ use super::look::write_members;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, Value};
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use std::ops::Range;
 
 /// What a range counts by.
@@ -220,11 +220,12 @@ pub(super) fn zrangestore(
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let query = Query::parse(&argv[3..], Settled { is_stored: true, ..Settled::default() })?;
+    keys.notice_missing(argv[2]);
     let found = match keys.sorted_set(argv[2])? {
         Some(set) => query.select(set),
         None => SortedSet::default(),
     };
-    store(keys, argv[1], found, reply);
+    store(keys, argv[1], found, "zrangestore", reply);
     Ok(())
 }
 
@@ -233,17 +234,17 @@ pub(in crate::embedded::commands) fn store(
     keys: &mut Keyspace<'_>,
     key: &[u8],
     result: SortedSet,
+    event: &'static str,
     reply: &mut dyn ReplySink,
 ) {
     reply.integer(result.len() as i64);
-    let has_changed = if result.is_empty() {
-        keys.remove(key)
-    } else {
+    if !result.is_empty() {
         keys.put(key, Value::SortedSet(result), Expiry::Never);
-        true
-    };
-    if has_changed {
         keys.changed(key);
+        keys.notify(EventClass::SortedSet, event, key);
+    } else if keys.remove(key) {
+        keys.changed(key);
+        keys.notify(EventClass::Generic, "del", key);
     }
 }
 
@@ -281,6 +282,12 @@ fn remove(keys: &mut Keyspace<'_>, argv: &[&[u8]], by: By, reply: &mut dyn Reply
     reply.integer(ranks.len() as i64);
     if !ranks.is_empty() {
         set.remove_ranks(ranks);
+        let event = match by {
+            By::Rank => "zremrangebyrank",
+            By::Score => "zremrangebyscore",
+            By::Lex => "zremrangebylex",
+        };
+        keys.notify(EventClass::SortedSet, event, argv[1]);
         keys.remove_if_empty(argv[1]);
         keys.changed(argv[1]);
     }

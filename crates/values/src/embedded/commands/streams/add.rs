@@ -7,7 +7,7 @@ use crate::embedded::Keyspace;
 use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Marks};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 /// The most bytes of an entry's fields and values: a node of Redis holds no more.
 const ENTRY_BYTES_MAX: usize = 1 << 30;
@@ -70,11 +70,13 @@ pub fn xadd(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
     }
     let stream = keys.stream_or_new(argv[1])?;
     stream.append(id, fields);
-    if let Some(trim) = &add.trim {
-        trim.apply(stream);
-    }
+    let trimmed = add.trim.as_ref().map_or(0, |trim| trim.apply(stream));
     let exact = add.trim.as_ref().and_then(|trim| trim.as_exact(stream));
     tell(keys, argv, &add, id, exact);
+    keys.notify(EventClass::Stream, "xadd", argv[1]);
+    if trimmed > 0 {
+        keys.notify(EventClass::Stream, "xtrim", argv[1]);
+    }
     id.with_text(|id| reply.bulk(id));
     Ok(())
 }
@@ -145,7 +147,8 @@ pub fn xsetid(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink
         return Err(Error::text(text));
     }
     stream.set_marks(id, entries_added, Some(max_deleted_id).filter(|&id| id != Id::MIN));
-    keys.changed(argv[1]);
+    keys.told_as(argv[1], "xsetid", &argv[2..]);
+    keys.notify(EventClass::Stream, "xsetid", argv[1]);
     reply.status("OK");
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::embedded::Keyspace;
 use crate::embedded::commands::c_text::printed;
 use crate::embedded::commands::numbers::{integer, integer_from, saturated};
 use crate::embedded::values::{Claim, Deliveries, Id, Stream};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 /// The most that XAUTOCLAIM may be asked to claim.
 const COUNT_MAX: i64 = i64::MAX / 16;
@@ -49,6 +49,9 @@ impl Outcome {
 
     /// Tells what was claimed, a command for each number of deliveries, and what is pending no longer.
     fn tell(&self, keys: &mut Keyspace<'_>, told: Told<'_>, delivered_at: u64) -> Result<(), Error> {
+        if self.makes_consumer {
+            keys.notify(EventClass::Stream, "xgroup-createconsumer", told.key);
+        }
         let Some(group) = keys.stream(told.key)?.and_then(|stream| stream.group(told.group)) else {
             return Ok(());
         };
@@ -135,6 +138,7 @@ fn number(word: &[u8], refusal: &'static str) -> Result<i64, Error> {
 
 pub fn xclaim(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let now = keys.now_ms();
+    keys.notice_missing(argv[1]);
     let group = keys.stream(argv[1])?.and_then(|stream| stream.group(argv[2]));
     let before = group.ok_or_else(|| no_key_or_group(argv[1], argv[2]))?.last_id;
     let min_idle = number(argv[4], "ERR Invalid min-idle-time argument for XCLAIM")?.max(0);
@@ -173,6 +177,7 @@ pub fn xclaim(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink
 }
 
 pub fn xautoclaim(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    keys.notice_missing(argv[1]);
     let min_idle = number(argv[4], "ERR Invalid min-idle-time argument for XAUTOCLAIM")?.max(0);
     let start = ids::start(argv[5])?;
     let (count, only_ids) = parse_autoclaim_options(&argv[6..])?;

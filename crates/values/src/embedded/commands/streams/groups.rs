@@ -6,7 +6,7 @@ use crate::embedded::commands::c_text::{c_text, printed};
 use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Group, Stream};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 type Run = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
 
@@ -85,8 +85,14 @@ fn create(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     if stream.is_some_and(|stream| stream.group(argv[3]).is_some()) {
         return Err(Error::text("BUSYGROUP Consumer Group name already exists"));
     }
+    let makes_stream = stream.is_none();
     keys.stream_or_new(argv[2])?.create_group(argv[3], Group::new(id, options.entries_read));
-    keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    if makes_stream {
+        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    } else {
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
+    }
+    keys.notify(EventClass::Stream, "xgroup-create", argv[2]);
     reply.status("OK");
     Ok(())
 }
@@ -104,7 +110,8 @@ fn set_id(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     let group = find(keys, argv)?;
     group.last_id = id;
     group.entries_read = options.entries_read;
-    keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    keys.told_as(argv[2], "xgroup", &argv[1..]);
+    keys.notify(EventClass::Stream, "xgroup-setid", argv[2]);
     reply.status("OK");
     Ok(())
 }
@@ -113,7 +120,10 @@ fn destroy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
     let stream: &mut Stream = keys.stream_mut(argv[2])?.ok_or(NO_STREAM)?;
     let was_there = stream.destroy_group(argv[3]);
     if was_there {
-        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
+        // Whoever waits for new entries as one of the group waits in vain.
+        keys.wake(argv[2]);
+        keys.notify(EventClass::Stream, "xgroup-destroy", argv[2]);
     }
     reply.integer(i64::from(was_there));
     Ok(())
@@ -123,7 +133,8 @@ fn create_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let now = keys.now_ms();
     let is_new = find(keys, argv)?.create_consumer(argv[4], now);
     if is_new {
-        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
+        keys.notify(EventClass::Stream, "xgroup-createconsumer", argv[2]);
     }
     reply.integer(i64::from(is_new));
     Ok(())
@@ -132,7 +143,8 @@ fn create_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
 fn delete_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let pending = find(keys, argv)?.delete_consumer(argv[4]);
     if pending.is_some() {
-        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
+        keys.notify(EventClass::Stream, "xgroup-delconsumer", argv[2]);
     }
     reply.integer(pending.unwrap_or(0) as i64);
     Ok(())

@@ -20,6 +20,7 @@ fn idle(pending: &Pending, now: u64) -> i64 {
 }
 
 pub fn xack(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    keys.notice_missing(argv[1]);
     let Some(group) = keys.stream_mut(argv[1])?.and_then(|stream| stream.group_mut(argv[2])) else {
         reply.integer(0);
         return Ok(());
@@ -27,7 +28,7 @@ pub fn xack(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
     let ids = ids::all(&argv[3..])?;
     let acknowledged = ids.into_iter().filter(|&id| group.acknowledge(id).is_some()).count();
     if acknowledged > 0 {
-        keys.changed(argv[1]);
+        keys.told_as(argv[1], "xack", &argv[2..]);
     }
     reply.integer(acknowledged as i64);
     Ok(())

@@ -6,7 +6,7 @@ use crate::embedded::Keyspace;
 use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::{integer, saturated};
 use crate::embedded::values::{BLOCK_ENTRIES_MAX, Id, Keep, Stream};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 
 /// How many entries a trim by whole blocks deletes unless told.
 const LIMIT: u64 = 100 * BLOCK_ENTRIES_MAX;
@@ -122,6 +122,7 @@ pub fn xtrim(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink)
             Some(words) => keys.changed_as(argv[1], "xtrim", &words.each_ref().map(Vec::as_slice)),
             None => keys.changed(argv[1]),
         }
+        keys.notify(EventClass::Stream, "xtrim", argv[1]);
     }
     reply.integer(deleted as i64);
     Ok(())
@@ -136,6 +137,7 @@ pub fn xdel(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
     let deleted = ids.into_iter().filter(|&id| stream.delete(id)).count();
     if deleted > 0 {
         keys.changed(argv[1]);
+        keys.notify(EventClass::Stream, "xdel", argv[1]);
     }
     reply.integer(deleted as i64);
     Ok(())

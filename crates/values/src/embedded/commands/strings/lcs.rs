@@ -41,6 +41,10 @@ impl Options {
 }
 
 pub(super) fn lcs(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    // Peeking does not notice that a key is not there, or past its time.
+    for key in &argv[1..3] {
+        keys.read(key);
+    }
     let string = |key| match keys.peek(key) {
         None => Ok(&b""[..]),
         Some(Value::Str(value)) => Ok(value.as_bytes()),

@@ -14,7 +14,7 @@ pub(super) use parts::range;
 use super::Handler;
 use crate::command::Name;
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink};
+use crate::{Error, EventClass, ReplySink};
 use hashbrown::HashSet;
 
 /// The longest string there may be: the default of Redis' `proto-max-bulk-len`.
@@ -50,6 +50,7 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
 
 /// Writes the string of a key, or null.
 fn get(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
+    keys.notice_missing(argv[1]);
     match keys.string(argv[1])? {
         Some(value) => reply.bulk(value.as_bytes()),
         None => reply.null(),
@@ -61,6 +62,7 @@ fn getset(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     get(keys, argv, reply)?;
     keys.put_string(argv[1], argv[2], Expiry::Never);
     keys.changed(argv[1]);
+    keys.notify(EventClass::String, "set", argv[1]);
     Ok(())
 }
 
@@ -68,6 +70,7 @@ fn getdel(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     get(keys, argv, reply)?;
     if keys.remove(argv[1]) {
         keys.changed_as(argv[1], "del", &[]);
+        keys.notify(EventClass::Generic, "del", argv[1]);
     }
     Ok(())
 }
@@ -105,6 +108,7 @@ fn put_all(keys: &mut Keyspace<'_>, pairs: &[&[u8]], command: &'static str) -> R
     let (pairs, []) = pairs.as_chunks::<2>() else { return Err(Error::Arity(command)) };
     for [key, value] in pairs {
         keys.put_string(key, value, Expiry::Never);
+        keys.notify(EventClass::String, "set", key);
     }
     distinct_keys(pairs).for_each(|key| keys.changed(key));
     Ok(())

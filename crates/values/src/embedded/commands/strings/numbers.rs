@@ -2,7 +2,7 @@
 
 use crate::embedded::values::Origin;
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, LongDoubleError, ReplySink, add_long_double, parse_integer};
+use crate::{Error, EventClass, LongDoubleError, ReplySink, add_long_double, parse_integer};
 
 pub(super) fn incr(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     add(keys, argv[1], 1, reply)
@@ -48,6 +48,7 @@ fn add(keys: &mut Keyspace<'_>, key: &[u8], by: i64, reply: &mut dyn ReplySink) 
     };
     reply.integer(sum);
     keys.changed(key);
+    keys.notify(EventClass::String, "incrby", key);
     Ok(())
 }
 
@@ -66,5 +67,6 @@ pub(super) fn incrbyfloat(
     keys.string_or_new(key)?.set_origin(Origin::Printed);
     reply.bulk(sum.as_bytes());
     keys.changed_as(key, "set", &[sum.as_bytes(), b"KEEPTTL"]);
+    keys.notify(EventClass::String, "incrbyfloat", key);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::check_length;
 use crate::embedded::Keyspace;
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 
 pub(super) fn append(
     keys: &mut Keyspace<'_>,
@@ -16,6 +16,7 @@ pub(super) fn append(
     if length == 0 { value.assign(more) } else { value.append(more) }
     reply.integer((length + more.len()) as i64);
     keys.changed(key);
+    keys.notify(EventClass::String, "append", key);
     Ok(())
 }
 
@@ -77,5 +78,6 @@ pub(super) fn setrange(
     value.as_bytes_mut()[from..to].copy_from_slice(part);
     reply.integer(value.len() as i64);
     keys.changed(key);
+    keys.notify(EventClass::String, "setrange", key);
     Ok(())
 }

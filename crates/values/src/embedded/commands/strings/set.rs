@@ -1,7 +1,7 @@
 //! SET and GETEX, which share their options, and SET's older forms.
 
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 
 /// How an option gives the time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,7 @@ pub(super) fn set(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Reply
         keys.put_string(key, argv[2], Expiry::Never);
         reply.status("OK");
         keys.changed(key);
+        keys.notify(EventClass::String, "set", key);
         return Ok(());
     }
     let options = Options::parse(&argv[3..], Dialect::Set)?;
@@ -118,6 +119,10 @@ pub(super) fn set(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Reply
         reply.status("OK");
     }
     keys.changed(key);
+    keys.notify(EventClass::String, "set", key);
+    if options.time.is_some() {
+        keys.notify(EventClass::Generic, "expire", key);
+    }
     Ok(())
 }
 
@@ -129,6 +134,7 @@ pub(super) fn setnx(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Rep
     keys.put_string(argv[1], argv[2], Expiry::Never);
     reply.integer(1);
     keys.changed(argv[1]);
+    keys.notify(EventClass::String, "set", argv[1]);
     Ok(())
 }
 
@@ -156,12 +162,15 @@ fn set_for(
     keys.put_string(argv[1], argv[3], Expiry::At(at));
     reply.status("OK");
     keys.changed(argv[1]);
+    keys.notify(EventClass::String, "set", argv[1]);
+    keys.notify(EventClass::Generic, "expire", argv[1]);
     Ok(())
 }
 
 pub(super) fn getex(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let key = argv[1];
     let options = Options::parse(&argv[2..], Dialect::GetEx)?;
+    keys.notice_missing(key);
     if keys.string(key)?.is_none() {
         reply.null();
         return Ok(());
@@ -173,13 +182,16 @@ pub(super) fn getex(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Rep
         if at <= now {
             keys.remove(key);
             keys.changed_as(key, "del", &[]);
+            keys.notify(EventClass::Generic, "del", key);
         } else {
             keys.set_expiry(key, Some(at));
             keys.changed_as(key, "pexpireat", &[itoa::Buffer::new().format(at).as_bytes()]);
+            keys.notify(EventClass::Generic, "expire", key);
         }
     } else if options.persist && keys.expiry(key).flatten().is_some() {
         keys.set_expiry(key, None);
         keys.changed_as(key, "persist", &[]);
+        keys.notify(EventClass::Generic, "persist", key);
     }
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! The value of a list key: a sequence that is pushed and popped at both ends.
 
-use super::element::Element;
+mod node;
+mod nodes;
+
+pub use node::End;
+
 use super::packed::{Bounds, Packed, Strings};
 use crate::ReplySink;
-use crate::embedded::footprint::{Footprint, of_many};
-use std::collections::VecDeque;
+use crate::embedded::footprint::Footprint;
+use nodes::Nodes;
 use std::ops::Range;
 
 /// How large a packed list may become.
@@ -14,21 +18,11 @@ const PACKED: Bounds = Bounds { strings: 128, bytes: 1024 };
 #[derive(Clone, Debug, Default)]
 pub struct List(Form);
 
-/// A small list is packed; one that outgrew that stays a deque, in which short elements lie inline
-/// and any index is one step away.
+/// A small list is packed; one that outgrew that stays a sequence of nodes.
 #[derive(Clone, Debug)]
 enum Form {
     Packed(Packed),
-    Deque(VecDeque<Element>),
-}
-
-/// An end of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The left one.
-    Front,
-    /// The right one.
-    Back,
+    Nodes(Box<Nodes>),
 }
 
 impl Default for Form {
@@ -37,12 +31,21 @@ impl Default for Form {
     }
 }
 
+impl Footprint for List {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.0 {
+            Form::Packed(packed) => packed.heap_bytes(samples),
+            Form::Nodes(nodes) => size_of::<Nodes>() + nodes.heap_bytes(samples),
+        }
+    }
+}
+
 impl List {
     /// How many elements there are.
     pub fn len(&self) -> usize {
         match &self.0 {
             Form::Packed(packed) => packed.len(),
-            Form::Deque(deque) => deque.len(),
+            Form::Nodes(nodes) => nodes.len(),
         }
     }
 
@@ -55,15 +58,17 @@ impl List {
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         match &self.0 {
             Form::Packed(packed) => packed.iter().nth(index),
-            Form::Deque(deque) => deque.get(index).map(Element::as_bytes),
+            Form::Nodes(nodes) if index < nodes.len() => nodes.range(index..index + 1).next(),
+            Form::Nodes(_) => None,
         }
     }
 
     /// The element at an end.
     pub fn peek(&self, end: End) -> Option<&[u8]> {
-        match end {
-            End::Front => self.get(0),
-            End::Back => self.get(self.len().checked_sub(1)?),
+        match (&self.0, end) {
+            (Form::Nodes(nodes), end) => nodes.peek(end),
+            (Form::Packed(_), End::Front) => self.get(0),
+            (Form::Packed(_), End::Back) => self.get(self.len().checked_sub(1)?),
         }
     }
 
@@ -74,8 +79,7 @@ impl List {
                 packed.insert(packed.offset(0), [element, &[]])
             }
             (Form::Packed(packed), End::Back) if packed.fits(&[element], PACKED) => packed.push(element),
-            (_, End::Front) => self.unpack().push_front(element.into()),
-            (_, End::Back) => self.unpack().push_back(element.into()),
+            (_, end) => self.unpack().push(end, element),
         }
     }
 
@@ -85,7 +89,7 @@ impl List {
             Form::Packed(packed) if packed.fits(&[element], PACKED) => {
                 packed.insert(packed.offset(index), [element, &[]])
             }
-            _ => self.unpack().insert(index, element.into()),
+            _ => self.unpack().insert(index, element),
         }
     }
 
@@ -98,18 +102,20 @@ impl List {
             Form::Packed(packed) if packed.fits_at(packed.offset(index), element, PACKED) => {
                 packed.replace(packed.offset(index), element);
             }
-            _ => self.unpack()[index] = element.into(),
+            _ => self.unpack().set(index, element),
         }
         true
     }
 
-    /// The deque, made from what was packed.
-    fn unpack(&mut self) -> &mut VecDeque<Element> {
+    /// The nodes, made from what was packed.
+    fn unpack(&mut self) -> &mut Nodes {
         if let Form::Packed(packed) = &self.0 {
-            self.0 = Form::Deque(packed.iter().map(Element::from).collect());
+            let mut nodes = Nodes::default();
+            packed.iter().for_each(|element| nodes.push(End::Back, element));
+            self.0 = Form::Nodes(Box::new(nodes));
         }
         match &mut self.0 {
-            Form::Deque(deque) => deque,
+            Form::Nodes(nodes) => nodes,
             Form::Packed(_) => unreachable!("it was unpacked just above"),
         }
     }
@@ -123,14 +129,7 @@ impl List {
                 packed.remove(packed.offset(first), count);
             }
             Form::Packed(_) => {}
-            Form::Deque(deque) => {
-                match (end, count) {
-                    (End::Front, 1) => drop(deque.pop_front()),
-                    (End::Front, _) => drop(deque.drain(..count)),
-                    (End::Back, _) => deque.truncate(deque.len() - count),
-                }
-                shrink(deque);
-            }
+            Form::Nodes(nodes) => nodes.remove(end, count),
         }
     }
 
@@ -151,10 +150,7 @@ impl List {
                 packed.iter().filter(|found| stays(found)).for_each(|found| kept.push(found));
                 *packed = kept;
             }
-            Form::Deque(deque) => {
-                deque.retain(|found| stays(found.as_bytes()));
-                shrink(deque);
-            }
+            Form::Nodes(nodes) => nodes.retain(stays),
         }
         before - self.len()
     }
@@ -168,7 +164,7 @@ impl List {
                 strings.by_ref().take(indexes.start).for_each(drop);
                 Source::Packed(strings)
             }
-            Form::Deque(deque) => Source::Deque(deque.range(indexes)),
+            Form::Nodes(nodes) => Source::Nodes(nodes.range(indexes)),
         };
         Elements { source, left: count }
     }
@@ -180,7 +176,7 @@ impl List {
             (Form::Packed(packed), End::Back) => {
                 Box::new(packed.iter().collect::<Vec<_>>().into_iter().rev())
             }
-            (Form::Deque(deque), End::Back) => Box::new(deque.iter().rev().map(Element::as_bytes)),
+            (Form::Nodes(nodes), End::Back) => Box::new(nodes.iter_back()),
         }
     }
 
@@ -188,25 +184,6 @@ impl List {
     pub fn write(&self, reply: &mut dyn ReplySink) {
         reply.array(self.len());
         self.range(0..self.len()).for_each(|element| reply.bulk(element));
-    }
-}
-
-impl Footprint for List {
-    fn heap_bytes(&self, samples: usize) -> usize {
-        match &self.0 {
-            Form::Packed(packed) => packed.heap_bytes(samples),
-            Form::Deque(deque) => {
-                let elements = deque.iter().map(|element| element.heap_bytes(samples));
-                deque.capacity() * size_of::<Element>() + of_many(deque.len(), samples, elements)
-            }
-        }
-    }
-}
-
-/// Gives memory back once three quarters of it are idle.
-fn shrink(deque: &mut VecDeque<Element>) {
-    if deque.capacity() > 64 && deque.len() < deque.capacity() / 4 {
-        deque.shrink_to(deque.len() * 2);
     }
 }
 
@@ -220,7 +197,7 @@ pub struct Elements<'a> {
 #[derive(Clone, Debug)]
 enum Source<'a> {
     Packed(Strings<'a>),
-    Deque(std::collections::vec_deque::Iter<'a, Element>),
+    Nodes(nodes::Elements<'a>),
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -230,7 +207,7 @@ impl<'a> Iterator for Elements<'a> {
         self.left = self.left.checked_sub(1)?;
         match &mut self.source {
             Source::Packed(strings) => strings.next(),
-            Source::Deque(elements) => elements.next().map(Element::as_bytes),
+            Source::Nodes(elements) => elements.next(),
         }
     }
 }
@@ -239,16 +216,21 @@ impl<'a> Iterator for Elements<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::VecDeque;
 
     proptest! {
         #[test]
         fn a_list_holds_what_a_deque_of_vectors_holds(
-            steps in proptest::collection::vec((0..8_u8, 0..200_usize, 0..60_usize), 0..500),
+            // Lists that stay packed, and such whose elements fill nodes or do not fit into one.
+            lengths in prop::sample::select(vec![3, 60, 400]),
+            grown in prop::sample::select(vec![0, 200, 700]),
+            steps in proptest::collection::vec((0..8_u8, 0..2000_usize, 0..600_usize), 0..400),
         ) {
             let mut list = List::default();
             let mut model: VecDeque<Vec<u8>> = VecDeque::new();
-            for (step, index, len) in steps {
-                let element = vec![b'e'; len];
+            let grow = (0..grown).map(|number| (number as u8 % 4, 0, number));
+            for (step, index, len) in grow.chain(steps) {
+                let element = vec![b'e'; len % lengths];
                 let within = index % (model.len() + 1);
                 match step {
                     0 | 1 => {
@@ -268,7 +250,7 @@ mod tests {
                         model[within] = element;
                     }
                     6 => {
-                        let most = len.min(3);
+                        let most = if index % 50 == 0 { len } else { len.min(3) };
                         list.remove(if index % 2 == 0 { End::Front } else { End::Back }, most);
                         for _ in 0..most {
                             if index % 2 == 0 { model.pop_front() } else { model.pop_back() };
@@ -285,11 +267,15 @@ mod tests {
                 }
                 prop_assert_eq!(list.len(), model.len());
                 prop_assert_eq!(list.peek(End::Back), model.back().map(|last| &last[..]));
+                prop_assert_eq!(list.peek(End::Front), model.front().map(|first| &first[..]));
+                prop_assert_eq!(list.get(within), model.get(within).map(|found| &found[..]));
             }
             prop_assert!(list.iter_from(End::Front).eq(model.iter().map(|element| &element[..])));
             prop_assert!(list.iter_from(End::Back).eq(model.iter().rev().map(|element| &element[..])));
-            let half = model.len() / 2;
-            prop_assert!(list.range(half..model.len()).eq(model.range(half..).map(|element| &element[..])));
+            for start in (0..model.len()).step_by(97) {
+                let range = list.range(start..model.len());
+                prop_assert!(range.eq(model.range(start..).map(|element| &element[..])));
+            }
         }
     }
 }

@@ -1,0 +1,179 @@
+//! One session's subscriptions to channels and patterns.
+
+use super::Channels;
+use super::audience::Audience;
+use super::message::{MessageForm, Space};
+use crate::hub::outbox::Outbox;
+use bytes::Bytes;
+use hashbrown::DefaultHashBuilder;
+use hyrax_types::limits;
+use indexmap::IndexMap;
+use std::sync::Arc;
+
+/// Writes a confirmation: of which name, and how many subscriptions there are then.
+pub type Confirm<'a> = dyn FnMut(&[u8], usize, &mut Vec<u8>) + 'a;
+
+type ByName = IndexMap<Bytes, Arc<Audience>, DefaultHashBuilder>;
+
+/// A session was refused a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// It has as many as it may have.
+    #[error("too many subscriptions: this client may have {0}")]
+    TooMany(usize),
+    /// What it subscribed to has too long names together.
+    #[error(
+        "the names that this client subscribed to may have {} bytes together",
+        limits::SUBSCRIBED_BYTES_PER_SESSION_MAX
+    )]
+    TooLongTogether,
+    /// One name is too long.
+    #[error(
+        "a name to subscribe to may have {} bytes, a pattern {}",
+        limits::KEY_BYTES_MAX,
+        limits::PATTERN_BYTES_MAX
+    )]
+    TooLong,
+}
+
+/// What one session subscribed to, and how it is told.
+///
+/// Dropped, it is subscribed to nothing.
+pub struct Subscriber {
+    channels: Arc<Channels>,
+    outbox: Arc<Outbox>,
+    form: &'static dyn MessageForm,
+    subscribed: [ByName; 3],
+    bytes: usize,
+}
+
+impl Subscriber {
+    /// A session that is told by way of `outbox` in this form, and has not subscribed to anything yet.
+    pub fn new(channels: Arc<Channels>, outbox: Arc<Outbox>, form: &'static dyn MessageForm) -> Self {
+        Subscriber { channels, outbox, form, subscribed: Default::default(), bytes: 0 }
+    }
+
+    /// How many channels and patterns it subscribed to.
+    pub fn len(&self) -> usize {
+        self.of(Space::Channels).len() + self.of(Space::Patterns).len()
+    }
+
+    /// How many shard channels it subscribed to.
+    pub fn shard_channels(&self) -> usize {
+        self.of(Space::ShardChannels).len()
+    }
+
+    /// How many patterns it subscribed to.
+    pub fn patterns(&self) -> usize {
+        self.of(Space::Patterns).len()
+    }
+
+    /// Whether it is subscribed to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.subscribed.iter().all(IndexMap::is_empty)
+    }
+
+    fn of(&self, space: Space) -> &ByName {
+        &self.subscribed[space as usize]
+    }
+
+    /// The subscriptions that a command of this space counts.
+    pub fn count(&self, space: Space) -> usize {
+        if space == Space::ShardChannels { self.shard_channels() } else { self.len() }
+    }
+
+    /// Subscribes to names, at most `max` in all. `confirm` writes each confirmation, with how many
+    /// subscriptions there are then; those leave, behind the replies that `out` holds already, before any
+    /// message that is published from here on. After a refusal, the names before it are subscribed to.
+    pub fn subscribe(
+        &mut self,
+        space: Space,
+        names: &[&[u8]],
+        max: usize,
+        out: &mut Vec<u8>,
+        confirm: &mut Confirm<'_>,
+    ) -> Result<(), SubscribeError> {
+        let channels = self.channels.clone();
+        let outbox = self.outbox.clone();
+        let mut joining = channels.join(&outbox, self.form);
+        let mut refused = Ok(());
+        for name in names {
+            if !self.of(space).contains_key(*name) {
+                if let Err(error) = self.check_room(space, name, max) {
+                    refused = Err(error);
+                    break;
+                }
+                let audience = joining.add(space, name);
+                self.bytes += name.len();
+                self.subscribed[space as usize].insert(audience.name.clone(), audience);
+            }
+            confirm(name, self.count(space), out);
+        }
+        joining.finish(out);
+        refused
+    }
+
+    fn check_room(&self, space: Space, name: &[u8], max: usize) -> Result<(), SubscribeError> {
+        let name_max =
+            if space == Space::Patterns { limits::PATTERN_BYTES_MAX } else { limits::KEY_BYTES_MAX };
+        if name.len() > name_max {
+            return Err(SubscribeError::TooLong);
+        }
+        if self.subscribed.iter().map(IndexMap::len).sum::<usize>() >= max {
+            return Err(SubscribeError::TooMany(max));
+        }
+        if self.bytes + name.len() > limits::SUBSCRIBED_BYTES_PER_SESSION_MAX {
+            return Err(SubscribeError::TooLongTogether);
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription; whether there was one. What was published before is in the outbox by then,
+    /// so that a confirmation which is written now comes after it.
+    pub fn unsubscribe(&mut self, space: Space, name: &[u8]) -> bool {
+        let Some((name, audience)) = self.subscribed[space as usize].swap_remove_entry(name) else {
+            return false;
+        };
+        self.bytes -= name.len();
+        self.channels.leave(&self.outbox, self.form, [&audience]);
+        true
+    }
+
+    /// Ends one subscription of a space, if there is any; what it was to.
+    pub fn unsubscribe_one(&mut self, space: Space) -> Option<Bytes> {
+        let (name, audience) = self.subscribed[space as usize].pop()?;
+        self.bytes -= name.len();
+        self.channels.leave(&self.outbox, self.form, [&audience]);
+        Some(name)
+    }
+
+    /// From now on it is told in another form.
+    pub fn change_form(&mut self, form: &'static dyn MessageForm) {
+        if form.number() == self.form.number() {
+            return;
+        }
+        let audiences = self.subscribed.iter().flat_map(IndexMap::values);
+        self.channels.change_form(&self.outbox, audiences, self.form, form);
+        self.form = form;
+    }
+
+    /// Puts replies into the outbox before what is published from here on, and what was published so far
+    /// before replies to come. Around each command of a session that subscribed to anything, it
+    /// makes the session see its own messages where the command stands that caused them.
+    pub fn keep_order(&self, out: &mut Vec<u8>) {
+        self.channels.settle();
+        self.outbox.place(out);
+    }
+
+    /// Has what was published so far queued before the replies to come.
+    pub fn settle(&self) {
+        self.channels.settle();
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let audiences = self.subscribed.iter().flat_map(IndexMap::values);
+        self.channels.leave(&self.outbox, self.form, audiences);
+    }
+}
