@@ -4,6 +4,8 @@
 //! how large it may become. A walk of some hundred strings costs about as much as a few looks into a
 //! hash table.
 
+use crate::embedded::footprint::Footprint;
+
 /// The longest string that is packed: its length takes one byte.
 pub const STRING_BYTES_MAX: usize = u8::MAX as usize;
 
@@ -131,6 +133,12 @@ impl Packed {
 /// between a power of two and the next.
 fn rounded(bytes: usize) -> usize {
     bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16))
+}
+
+impl Footprint for Packed {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.0.heap_bytes(samples)
+    }
 }
 
 /// The strings of a [`Packed`] from the front.

@@ -1,6 +1,7 @@
 //! The form of a small sorted set: its members in order, packed, each behind its score.
 
 use super::{SMALL_MEMBER_BYTES_MAX, SMALL_MEMBERS_MAX, compare_members};
+use crate::embedded::footprint::Footprint;
 use crate::embedded::values::packed::{Packed, Strings};
 use std::ops::Range;
 
@@ -88,6 +89,12 @@ impl Found {
     /// Its score.
     pub fn score(&self) -> f64 {
         self.score
+    }
+}
+
+impl Footprint for Small {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.0.heap_bytes(samples)
     }
 }
 
