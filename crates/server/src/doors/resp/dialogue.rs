@@ -285,6 +285,11 @@ impl Conversation {
             }
             (None, None) => return Err(command::unknown(argv)),
         }
+        // A queue takes memory whatever is in it.
+        let queues = self.queue.is_some() && !entry.is_some_and(Entry::ends_queueing);
+        if queues && self.session.core.values.is_out_of_memory() {
+            return Err(Error::OutOfMemory);
+        }
         if self.is_limited_to_subscriptions() && !entry.is_some_and(Entry::is_for_subscribers) {
             let name = match (command, entry) {
                 (Some(command), _) => command.name,

@@ -1,5 +1,6 @@
 //! What a key can hold, a file for each kind.
 
+mod compact;
 mod element;
 mod encoding;
 mod hash;

@@ -76,7 +76,7 @@ impl List {
     pub fn push(&mut self, end: End, element: &[u8]) {
         match (&mut self.0, end) {
             (Form::Packed(packed), End::Front) if packed.fits(&[element], PACKED) => {
-                packed.insert(packed.offset(0), [element, &[]])
+                packed.insert(packed.offset(0), element)
             }
             (Form::Packed(packed), End::Back) if packed.fits(&[element], PACKED) => packed.push(element),
             (_, end) => self.unpack().push(end, element),
@@ -87,7 +87,7 @@ impl List {
     pub fn insert(&mut self, index: usize, element: &[u8]) {
         match &mut self.0 {
             Form::Packed(packed) if packed.fits(&[element], PACKED) => {
-                packed.insert(packed.offset(index), [element, &[]])
+                packed.insert(packed.offset(index), element)
             }
             _ => self.unpack().insert(index, element),
         }

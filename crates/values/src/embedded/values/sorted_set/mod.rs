@@ -136,7 +136,7 @@ impl SortedSet {
                 Some(found) => {
                     let old = found.score();
                     if let Some(score) = decide(Some(old)).filter(|&score| score != old) {
-                        members.update(&found, name, score);
+                        members.update(found, name, score);
                     }
                 }
                 None => {
@@ -168,10 +168,11 @@ impl SortedSet {
         match &mut self.0 {
             Form::Small(members) => {
                 let found = members.find(name);
-                if let Some(found) = &found {
+                let was_there = found.is_some();
+                if let Some(found) = found {
                     members.remove(found);
                 }
-                found.is_some()
+                was_there
             }
             Form::Large(large) => large.remove(name),
         }
