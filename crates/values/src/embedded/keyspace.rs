@@ -112,7 +112,16 @@ impl<'a> Keyspace<'a> {
 
     /// A key space of shards that are locked already.
     pub(super) fn over(engine: &'a Embedded, call: &'a Call<'a>, now_ms: u64, held: Held<'a>) -> Self {
-        Keyspace { engine, call, now_ms, held, emitted: false, random: None, serving: None, removed: Vec::new() }
+        Keyspace {
+            engine,
+            call,
+            now_ms,
+            held,
+            emitted: false,
+            random: None,
+            serving: None,
+            removed: Vec::new(),
+        }
     }
 
     fn lock_several(engine: &'a Embedded, call: &Call<'_>) -> HeldShards<'a> {

@@ -5,7 +5,7 @@
 
 use super::commands::{self, Entry};
 use super::encode::{Protocol, RespSink, write_error};
-use super::gather::{Batch, End};
+use super::gather::{self, Batch, End};
 use super::parse::{Bounds, Parser};
 use super::transaction::{NOT_IN_TRANSACTION, Queue};
 use super::waiting::Pending;
@@ -132,7 +132,7 @@ impl Conversation {
                 done = end;
             }
             if let Some((argv, end)) = batch.inline() {
-                let command = command::lookup(argv[0]);
+                let command = gather::lookup(&argv);
                 if let Some(stop) = self.answer_in_turn(command, &argv, turn_ends_us, out) {
                     return self.stop(used, done, end, stop);
                 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 /// The names of all commands of the door and of the engine.
 fn names() -> impl Iterator<Item = &'static str> {
-    COMMANDS.iter().map(|command| command.name).chain(super::names())
+    let of_door = super::names().filter(|name| lookup(name.as_bytes()).is_none());
+    COMMANDS.iter().map(|command| command.name).chain(of_door)
 }
 
 /// What is known of a command (`get`, `client|list`), if there is such a one here.

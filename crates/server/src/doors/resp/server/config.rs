@@ -15,6 +15,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             let core = &conversation.session.core;
             core.counted_before.begin_anew(&core.metrics);
             core.errors.reset();
+            core.values.reset_statistics();
             conversation.reply(out).status("OK");
         }
         b"rewrite" => return Err(Error::text("ERR The server is running without a config file")),
