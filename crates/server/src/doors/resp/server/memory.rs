@@ -1,6 +1,6 @@
 //! `MEMORY`: how much the server uses. What single keys use is the engine's to say.
 
-use super::super::commands::unknown_subcommand;
+use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::help::write_help;
 use crate::metrics::Metrics;
@@ -16,7 +16,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
         b"malloc-stats" => conversation.reply(out).bulk(b"Stats not supported for the current allocator"),
         b"purge" => conversation.reply(out).status("OK"),
         b"stats" => write_stats(conversation, out),
-        _ => return Err(unknown_subcommand("memory", argv[1])),
+        _ => return Err(bad_subcommand("memory", argv[1])),
     }
     Ok(Flow::Done)
 }

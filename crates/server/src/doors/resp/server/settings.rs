@@ -148,7 +148,7 @@ fn change_limits(action: impl Fn(&mut Limits) + 'static) -> Change {
 }
 
 /// The policies that there are.
-const ONE_OF: &str = "argument must be one of the following: noeviction, allkeys-lru, allkeys-random, volatile-lru, volatile-random, volatile-ttl";
+const ONE_OF: &str = "argument(s) must be one of the following: noeviction, allkeys-lru, allkeys-random, volatile-lru, volatile-random, volatile-ttl";
 
 /// A number within bounds.
 fn number(value: &[u8], least: i64, most: i64) -> Result<i64, String> {
