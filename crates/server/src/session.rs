@@ -312,12 +312,14 @@ impl Session {
         self.monitors() > 0 || self.card.is_subscribed()
     }
 
-    /// Stops all its monitors.
-    pub fn stop_all(&mut self) {
+    /// Stops all its monitors; how many there were.
+    pub fn stop_all(&mut self) -> usize {
+        let stopped = self.monitors();
         for monitor in self.keys.drain().chain(self.prefixes.drain(..)).chain(self.everything.take()) {
             self.core.hub.end(&monitor);
         }
         self.monitored_bytes = 0;
+        stopped
     }
 
     /// Subscribes to a channel or pattern, told in this form if it is its first one; how many

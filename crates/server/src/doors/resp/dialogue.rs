@@ -285,6 +285,11 @@ impl Conversation {
             }
             (None, None) => return Err(command::unknown(argv)),
         }
+        // A queue takes memory whatever is in it.
+        let queues = self.queue.is_some() && !entry.is_some_and(Entry::ends_queueing);
+        if queues && self.session.core.values.is_out_of_memory() {
+            return Err(Error::OutOfMemory);
+        }
         if self.is_limited_to_subscriptions() && !entry.is_some_and(Entry::is_for_subscribers) {
             let name = match (command, entry) {
                 (Some(command), _) => command.name,
@@ -372,7 +377,8 @@ impl Conversation {
         let succeeded = outcome.is_ok();
         let flow = outcome.unwrap_or_else(|error| {
             out.truncate(start);
-            self.refuse(&error, out);
+            // That `MULTI` is refused within a transaction does not end it.
+            self.write_refusal(&error, out);
             Flow::Done
         });
         if !matches!(flow, Flow::Pending(_)) {
@@ -381,11 +387,15 @@ impl Conversation {
         flow
     }
 
-    /// Writes a refusal; a transaction in which one occurred is not executed.
+    /// Refuses what cannot be part of a transaction; one in which that occurred is not executed.
     pub fn refuse(&mut self, error: &Error, out: &mut Vec<u8>) {
         if let Some(queue) = &mut self.queue {
             queue.spoil();
         }
+        self.write_refusal(error, out);
+    }
+
+    fn write_refusal(&self, error: &Error, out: &mut Vec<u8>) {
         let text = error.to_string();
         self.session.core.errors.count(&text);
         write_error(&text, out);
