@@ -113,9 +113,12 @@ fn told_by_redis(
     if classes.contains('K') { of_keys } else { of_events }
 }
 
-/// Whether what a command does depends on chance, or on the order of members with different scores.
+/// Whether what a command does depends on chance, or on the order of members with different scores; or it is told
+/// otherwise than in Redis, which has `SORT` miss every key that its patterns make up.
 fn is_left_open(command: &Argv) -> bool {
+    let sorts = command[0].to_ascii_uppercase().starts_with(b"SORT");
     command[0].eq_ignore_ascii_case(b"SPOP")
+        || sorts && command.iter().any(|word| word.contains(&b'*'))
         || command.iter().any(|word| word.to_ascii_uppercase().windows(3).any(|part| part == b"LEX"))
 }
 

@@ -3,6 +3,7 @@
 //! Each chore is a file that says what it runs. Nothing here is part of the product, and no crate depends
 //! on it.
 
+mod npm;
 mod peers;
 mod soak;
 mod step;
@@ -32,9 +33,10 @@ enum Chore {
     /// installed, which is faster and keeps tests apart).
     ///
     /// The servers, and the tools that the documentation's examples use, come from Debian packages
-    /// (redis-server, redis-tools, etcd-server, etcd-client, python3, netcat-openbsd, curl, openssl).
-    /// Missing ones are installed with apt-get when this user may do that (root, or sudo without a
-    /// password); otherwise the run stops and names them. No test is skipped for want of a peer.
+    /// (redis-server, redis-tools, etcd-server, etcd-client, python3, python3-redis, nodejs, npm,
+    /// netcat-openbsd, curl, openssl). Missing ones are installed with apt-get when this user may do that
+    /// (root, or sudo without a password); otherwise the run stops and names them. Clients from npm go to
+    /// target/clients. No test is skipped for want of a peer.
     Test,
     /// Run the random tests at length, with new seeds, round after round
     ///

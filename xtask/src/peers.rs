@@ -7,18 +7,22 @@ use anyhow::{Result, bail};
 
 use crate::step::Step;
 
-/// A program that the tests start, and the Debian package that brings it.
+/// What the tests start or load, and the Debian package that brings it.
 struct Peer {
+    /// A program to be found in `PATH`, or a file.
     program: &'static str,
     package: &'static str,
 }
 
-const PEERS: [Peer; 8] = [
+const PEERS: [Peer; 11] = [
     Peer { program: "redis-server", package: "redis-server" },
     Peer { program: "redis-cli", package: "redis-tools" },
     Peer { program: "etcd", package: "etcd-server" },
     Peer { program: "etcdctl", package: "etcd-client" },
     Peer { program: "python3", package: "python3" },
+    Peer { program: "/usr/lib/python3/dist-packages/redis/__init__.py", package: "python3-redis" },
+    Peer { program: "node", package: "nodejs" },
+    Peer { program: "npm", package: "npm" },
     Peer { program: "nc", package: "netcat-openbsd" },
     Peer { program: "curl", package: "curl" },
     Peer { program: "openssl", package: "openssl" },
@@ -40,16 +44,19 @@ pub fn ensure() -> Result<()> {
         .run(&format!("install these packages yourself: {packages}"))?;
     let still_missing = missing_packages();
     if !still_missing.is_empty() {
-        bail!("installed, but not found in PATH: the programs of {}", still_missing.join(" "));
+        bail!("installed, but not found: what comes with {}", still_missing.join(" "));
     }
     Ok(())
 }
 
 fn missing_packages() -> Vec<&'static str> {
-    PEERS.iter().filter(|peer| !is_in_path(peer.program)).map(|peer| peer.package).collect()
+    PEERS.iter().filter(|peer| !is_there(peer.program)).map(|peer| peer.package).collect()
 }
 
-fn is_in_path(program: &str) -> bool {
+fn is_there(program: &str) -> bool {
+    if program.starts_with('/') {
+        return Path::new(program).is_file();
+    }
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

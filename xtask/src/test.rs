@@ -5,12 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::step::Step;
-use crate::{peers, tidy};
+use crate::{npm, peers, tidy};
 
 /// Runs it all, cheapest first, and the test runner last, so that its summary closes the output.
 pub fn run(root: &Path) -> Result<()> {
     tidy::run(root)?;
     peers::ensure()?;
+    npm::ensure(root)?;
     build_binary(root)?;
     if has_nextest() {
         Step::new("cargo test --quiet --doc --workspace").within(root).run("mend the example in the docs")?;

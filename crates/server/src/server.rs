@@ -239,6 +239,10 @@ impl Doors for Core {
         line::serve(self, stream, read_ahead, peer).await;
     }
 
+    async fn resp(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
+        resp::serve(self, stream, read_ahead, peer).await;
+    }
+
     async fn websocket(self: Arc<Self>, socket: WebSocket, peer: Peer) {
         line::serve_websocket(self, socket, peer).await;
     }

@@ -16,3 +16,4 @@ mod pushes;
 mod secrets;
 mod slow_clients;
 mod stage;
+mod waiting;

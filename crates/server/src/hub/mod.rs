@@ -16,7 +16,7 @@ mod tests;
 mod topic;
 
 pub use channels::{
-    Channels, Confirm, MESSAGE_FORMS, Message, MessageForm, Messages, Space, SubscribeError, Subscriber,
+    Channels, MESSAGE_FORMS, Message, MessageForm, Messages, Space, SubscribeError, Subscriber,
 };
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use keyspace_events::EventClasses;

@@ -108,7 +108,13 @@ async fn enter<D: Doors>(
         }
         Protocol::Resp => {
             seat.becomes(Door::Resp);
-            farewell(stream, no_resp(open).as_bytes()).await;
+            if open.contains(Opened::Resp) {
+                Arc::clone(&connections.doors).resp(stream, read_ahead, peer).await;
+            } else {
+                let message =
+                    format!("-ERR the RESP door is not open on this listener, which opens {open}\r\n");
+                farewell(stream, message.as_bytes()).await;
+            }
         }
         Protocol::Http1 | Protocol::Http2 => {
             seat.becomes(Door::Http);
@@ -120,15 +126,6 @@ async fn enter<D: Doors>(
         }
         // Over a Unix socket, or inside of TLS, where it makes no sense.
         Protocol::Tls => farewell(stream, TLS_REFUSAL).await,
-    }
-}
-
-fn no_resp(open: DoorSet) -> String {
-    if open.contains(Opened::Resp) {
-        "-ERR the RESP door is not part of this version of Hyrax; use the line door (JSON lines) on this port\r\n"
-            .to_owned()
-    } else {
-        format!("-ERR the RESP door is not open on this listener, which opens {open}\r\n")
     }
 }
 

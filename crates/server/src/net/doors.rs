@@ -39,11 +39,20 @@ impl fmt::Debug for Authorization {
 /// What answers behind the doors of a server.
 ///
 /// When the server is told to stop, the network takes no more connections, and waits for those that
-/// `line` and `websocket` serve: these must hear of it by themselves and end.
+/// `line`, `resp` and `websocket` serve: these must hear of it by themselves and end.
 pub trait Doors: Send + Sync + 'static {
     /// Serves JSON lines until the connection ends. `read_ahead` is what was read of them to tell the
     /// protocol; it is not empty.
     fn line(
+        self: Arc<Self>,
+        stream: Stream,
+        read_ahead: Vec<u8>,
+        peer: Peer,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Serves Redis' protocol until the connection ends. `read_ahead` is what was read of it to tell the
+    /// protocol; it is not empty.
+    fn resp(
         self: Arc<Self>,
         stream: Stream,
         read_ahead: Vec<u8>,

@@ -137,6 +137,11 @@ impl Index {
         }
     }
 
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.slots)
+    }
+
     /// Has the slots fetched where a search for this hash begins.
     pub fn prefetch(&self, hash: u64) {
         if !self.slots.is_empty() {

@@ -1,8 +1,10 @@
 //! What a command sees while it runs: the keys it named, locked, at one instant.
 
 use super::blocking::Serving;
-use super::shard::{Expiry, LastUse, Shard};
+use super::footprint::Footprint;
+use super::shard::{Entry, Expiry, LastUse, Shard};
 use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
+use super::whole::Removed;
 use super::{Embedded, SHARDS, shard_number};
 use crate::{Call, Error, EventClass, Feed, key_hash};
 use hyrax_types::Change;
@@ -23,6 +25,8 @@ pub struct Keyspace<'a> {
     random: Option<fastrand::Rng>,
     /// Once something changed that somebody waits for.
     pub(super) serving: Option<Box<Serving>>,
+    /// What was removed with all its keys. It outlives the locks, as it comes after them.
+    pub(super) removed: Vec<Removed>,
 }
 
 // One bit for each shard.
@@ -108,7 +112,7 @@ impl<'a> Keyspace<'a> {
 
     /// A key space of shards that are locked already.
     pub(super) fn over(engine: &'a Embedded, call: &'a Call<'a>, now_ms: u64, held: Held<'a>) -> Self {
-        Keyspace { engine, call, now_ms, held, emitted: false, random: None, serving: None }
+        Keyspace { engine, call, now_ms, held, emitted: false, random: None, serving: None, removed: Vec::new() }
     }
 
     fn lock_several(engine: &'a Embedded, call: &Call<'_>) -> HeldShards<'a> {
@@ -174,7 +178,7 @@ impl<'a> Keyspace<'a> {
         Some(&self.locate(key).1.table.at(position).value)
     }
 
-    /// The same as [`Keyspace::find`], but who only reads tells of a key that is not there.
+    /// The same as [`Keyspace::find`], but looks of those who only read are noted.
     fn find_to_read(&mut self, key: &[u8]) -> Option<(u64, usize)> {
         let found = self.find(key);
         self.note_read(found.is_some(), key);
@@ -219,6 +223,16 @@ impl<'a> Keyspace<'a> {
         let now = LastUse::at(self.now_ms);
         let (_, position) = self.find_unused(key)?;
         Some(self.locate(key).1.table.at(position).last_use().idle_ms(now))
+    }
+
+    /// How many bytes a key takes with what it holds, which is looked at in so many places. That is no use
+    /// of the key.
+    pub fn bytes_of(&mut self, key: &[u8], samples: usize) -> Option<usize> {
+        /// What the table's index has for each key, as it is half full on average.
+        const INDEX_BYTES: usize = 2 * size_of::<u64>();
+        let (_, position) = self.find_unused(key)?;
+        let entry = self.locate(key).1.table.at(position);
+        Some(size_of::<Entry>() + INDEX_BYTES + entry.heap_bytes(samples))
     }
 
     /// What a key holds, to change.
@@ -364,6 +378,16 @@ impl<'a> Keyspace<'a> {
         self.emit(key, command, args);
     }
 
+    /// Tells of what happened to this key (without it), where that is no change to those who watch it or
+    /// wait for it: who read a stream how far.
+    pub fn told_as(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
+        let serving = self.serving.take();
+        let (hash, shard) = self.locate(key);
+        let rev = shard.next_rev();
+        self.tell(serving.as_deref(), hash, &Change { key, rev, command, args, actor: None });
+        self.serving = serving;
+    }
+
     /// Tells in Redis' words what happened to a key, for those who asked for keyspace events.
     pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
         let feed = &self.engine.feed;
@@ -375,26 +399,43 @@ impl<'a> Keyspace<'a> {
 
     /// Whether anybody is told of changes of this key: what takes work to tell need not be made otherwise.
     pub fn is_heard(&mut self, key: &[u8]) -> bool {
+        let (quiet, _) = self.voice(self.serving.as_deref());
         let (hash, _) = self.locate(key);
-        !self.call.quiet && self.engine.feed.wants(hash, key)
+        !quiet && self.engine.feed.wants(hash, key)
+    }
+
+    /// Has those who wait for this key look at it, though it did not change.
+    pub fn wake(&mut self, key: &[u8]) {
+        let (hash, shard) = self.locate(key);
+        if shard.makes_ready(hash, key) {
+            self.serving.get_or_insert_default().add(key);
+        }
     }
 
     fn emit(&mut self, key: &[u8], command: &str, args: &[&[u8]]) {
         let mut serving = self.serving.take();
-        let own = (self.call.quiet, self.call.actor);
-        let (quiet, actor) = serving.as_deref().and_then(Serving::voice).unwrap_or(own);
-        let feed: &dyn Feed = &*self.engine.feed;
         let (hash, shard) = self.locate(key);
         let rev = shard.record_change(hash, key);
         let is_ready = shard.makes_ready(hash, key);
-        if !quiet && feed.wants(hash, key) {
-            feed.emit(hash, &Change { key, rev, command, args, actor });
-            self.emitted = true;
-        }
+        self.tell(serving.as_deref(), hash, &Change { key, rev, command, args, actor: None });
         if is_ready {
             serving.get_or_insert_default().add(key);
         }
         self.serving = serving;
+    }
+
+    /// In whose name changes are told: whether quietly, and who it is.
+    fn voice<'v>(&'v self, serving: Option<&'v Serving>) -> (bool, Option<&'v [u8]>) {
+        serving.and_then(Serving::voice).unwrap_or((self.call.quiet, self.call.actor))
+    }
+
+    fn tell(&mut self, serving: Option<&Serving>, hash: u64, change: &Change<'_>) {
+        let (quiet, actor) = self.voice(serving);
+        let feed: &dyn Feed = &*self.engine.feed;
+        if !quiet && feed.wants(hash, change.key) {
+            feed.emit(hash, &Change { actor, ..*change });
+            self.emitted = true;
+        }
     }
 
     /// Lets go of the locks, then lets the changes be delivered. Before, whoever waited for what was

@@ -3,6 +3,7 @@
 
 use super::blocking::{Awaited, Waiters};
 use super::deadlines::{Deadline, Deadlines};
+use super::footprint::Footprint;
 use super::table::{Keyed, Table};
 use super::values::Value;
 use super::watch::Watches;
@@ -116,6 +117,16 @@ impl Entry {
     }
 }
 
+impl Footprint for Entry {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        let key = match &self.head {
+            Head::Short { .. } => 0,
+            Head::Long { key, .. } => key.len(),
+        };
+        key + self.value.heap_bytes(samples)
+    }
+}
+
 impl Keyed for Entry {
     fn key(&self) -> &[u8] {
         match &self.head {
@@ -186,9 +197,15 @@ impl Shard {
         self.rev
     }
 
+    /// The revision of what is told next.
+    pub fn next_rev(&mut self) -> Revision {
+        self.rev = self.rev.next();
+        self.rev
+    }
+
     /// Notes a change of a key, told or not, and gives its revision.
     pub fn record_change(&mut self, hash: u64, key: &[u8]) -> Revision {
-        self.rev = self.rev.next();
+        self.next_rev();
         self.watches.touch(hash, key, self.rev);
         self.rev
     }
@@ -219,6 +236,13 @@ impl Shard {
             self.deadlines.move_position(hash, last, position);
         }
         Removed { entry, expires_at }
+    }
+
+    /// Takes all keys out.
+    pub fn take_all(&mut self) -> Table<Entry> {
+        self.deadlines = Deadlines::default();
+        self.wheel = Wheel::new(self.wheel.elapsed());
+        std::mem::take(&mut self.table)
     }
 
     fn forget_expiry(&mut self, hash: u64, position: usize) -> Option<u64> {

@@ -50,3 +50,24 @@ fn identity(core: &Core, authorization: Option<Authorization>) -> Option<Identit
         _ => Some(Identity::Anonymous),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::net::PeerAddress;
+    use crate::server::Server;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_waits_for_ever_is_answered_in_time() {
+        let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
+        let server = Server::bind(config).await.unwrap();
+        let peer = Peer { address: PeerAddress::Unix, local: None, tls: false, may_sudo: true };
+        let began = Instant::now();
+        let body = br#"{"cmd":"blpop","key":"jobs","args":[0]}"#;
+        let answer = post(server.core().clone(), body, peer, None).await;
+        assert_eq!(String::from_utf8(answer).unwrap(), "{\"return\":null}\n");
+        assert_eq!(began.elapsed().as_secs(), limits::POST_WAIT_MAX.as_secs());
+    }
+}

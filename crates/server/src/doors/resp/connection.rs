@@ -55,7 +55,12 @@ pub fn select(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>
         Some(index) if i32::try_from(index).is_ok() => {
             return Err(Error::text("ERR DB index is out of range"));
         }
-        _ => return Err(Error::NotInteger),
+        Some(_) => {
+            return Err(Error::text(
+                "ERR value is out of range, value must between -2147483648 and 2147483647",
+            ));
+        }
+        None => return Err(Error::NotInteger),
     }
     Ok(Flow::Done)
 }
@@ -71,6 +76,7 @@ pub fn reset(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>
     conversation.leave_transaction();
     conversation.session.core.onlookers.remove(conversation.session.id);
     conversation.session.stop_all();
+    conversation.session.unsubscribe_all();
     conversation.session.become_known(Identity::Anonymous);
     conversation.session.card.set_name(None);
     conversation.replies = Replies::On;
@@ -172,6 +178,7 @@ impl Conversation {
     /// Goes over to a version of the protocol.
     fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;
+        self.session.change_message_form(super::pubsub::form(protocol));
         self.session.card.protocol.store(protocol.number().into(), Relaxed);
     }
 

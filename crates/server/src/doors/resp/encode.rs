@@ -48,7 +48,7 @@ static SMALL_LINES: [([u8; 8], u8); SMALL] = {
 
 /// Writes a line of a type and a length.
 #[inline]
-fn write_length(kind: u8, length: usize, out: &mut Vec<u8>) {
+pub fn write_length(kind: u8, length: usize, out: &mut Vec<u8>) {
     if let Some((line, used)) = SMALL_LINES.get(length) {
         // All eight bytes at once; what is too much is taken back.
         let end = out.len() + usize::from(*used);
@@ -60,6 +60,13 @@ fn write_length(kind: u8, length: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Writes a byte string, however long it is.
+pub fn write_bulk(bytes: &[u8], out: &mut Vec<u8>) {
+    write_length(b'$', bytes.len(), out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// A container inside of which pairs are written, or the pairs themselves.
@@ -128,6 +135,13 @@ impl<'a> RespSink<'a> {
             self.begin_in_pairs();
             self.open_container(elements, false);
         }
+    }
+
+    /// An array of `len` arrays of two begins.
+    fn arrays_of_two(&mut self, len: usize) {
+        self.begin_in_pairs();
+        write_length(b'*', len, self.out);
+        self.open_container(2 * len, true);
     }
 
     fn begin_in_pairs(&mut self) {
@@ -278,21 +292,11 @@ impl ReplySink for RespSink<'_> {
     }
 
     fn pairs(&mut self, len: usize) {
-        if !self.is_resp3() {
-            return self.array(2 * len);
-        }
-        self.begin_in_pairs();
-        write_length(b'*', len, self.out);
-        self.open_container(2 * len, true);
+        if self.is_resp3() { self.arrays_of_two(len) } else { self.array(2 * len) }
     }
 
     fn map_or_pairs(&mut self, len: usize) {
-        if self.is_resp3() {
-            return self.map(len);
-        }
-        self.begin_in_pairs();
-        write_length(b'*', len, self.out);
-        self.open_container(2 * len, true);
+        if self.is_resp3() { self.map(len) } else { self.arrays_of_two(len) }
     }
 
     fn error(&mut self, error: &Error) {
@@ -363,6 +367,13 @@ mod tests {
             "*4 $1 k *4 $1 a $1 1 $1 b *2 $1 c $-1 *0 :7 ",
             "*4 $1 k *2 *2 $1 a ,1 *2 $1 b *2 $1 c _ *0 :7 ",
         );
+    }
+
+    #[test]
+    fn what_is_read_of_streams_is_a_map_in_resp3_and_arrays_of_two_in_resp2() {
+        let read =
+            vec![(bulk("s"), Reply::Array(vec![])), (bulk("t"), Reply::Array(vec![Reply::Integer(1)]))];
+        check(&Reply::MapOrPairs(read), "*2 *2 $1 s *0 *2 $1 t *1 :1 ", "%2 $1 s *0 $1 t *1 :1 ");
     }
 
     #[test]

@@ -11,12 +11,26 @@ mod dialogue;
 mod encode;
 mod gather;
 mod help;
+mod hyrax;
 mod inline;
 mod monitor;
 mod parse;
+mod pubsub;
+mod push;
 mod reset;
+mod server;
 mod transaction;
 mod waiting;
 
 pub use commands::metrics_names;
-pub use dialogue::Conversation;
+
+use super::carrier;
+use crate::core::Core;
+use crate::net::{Peer, Stream};
+use dialogue::Conversation;
+use std::sync::Arc;
+
+/// Serves a connection until it ends. `read_ahead` is what was read of it to tell the protocol.
+pub async fn serve(core: Arc<Core>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
+    carrier::serve(core, stream, read_ahead, peer, Conversation::new).await;
+}

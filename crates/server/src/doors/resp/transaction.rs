@@ -150,6 +150,7 @@ pub fn exec(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>)
     let calls: Vec<Call<'_>> = engine_calls(&queue.commands, &argvs);
     let mut execution = Execution::new(out.len());
     conversation.is_executing = true;
+    conversation.session.hold_messages();
     let outcome = SteppedClock::hold(conversation.session.now_us(), || {
         values.transaction(&watched, &calls, &mut |calls| {
             execution.run(conversation, &queue.commands, &argvs, calls, out);

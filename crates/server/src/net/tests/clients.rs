@@ -16,11 +16,11 @@ async fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn redis_cli_shows_why() {
+async fn redis_cli_reaches_its_door() {
     let running = Running::plain().await;
     let port = running.address().port().to_string();
     let shown = run("redis-cli", &["-p", &port, "get", "foo"]).await;
-    assert!(shown.contains("the RESP door is not part of this version of Hyrax"), "{shown}");
+    assert!(shown.contains("the RESP door"), "{shown}");
 }
 
 #[tokio::test]

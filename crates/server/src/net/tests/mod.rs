@@ -67,6 +67,10 @@ impl Doors for StandIn {
         }
     }
 
+    async fn resp(self: Arc<Self>, stream: Stream, _read_ahead: Vec<u8>, _peer: Peer) {
+        farewell(stream, b"+the RESP door\r\n").await;
+    }
+
     async fn websocket(self: Arc<Self>, mut socket: WebSocket, peer: Peer) {
         while let Some(Ok(message)) = socket.recv().await {
             let Ok(text) = message.to_text() else { return };

@@ -58,10 +58,9 @@ async fn http_2_is_reached_by_its_preface() {
 }
 
 #[tokio::test]
-async fn all_else_is_resp_and_is_told_that_it_is_not_there() {
+async fn all_else_is_resp() {
     let running = Running::plain().await;
-    let answer = "-ERR the RESP door is not part of this version of Hyrax; use the line door (JSON lines) \
-                  on this port\r\n";
+    let answer = "+the RESP door\r\n";
     for command in
         ["*1\r\n$4\r\nPING\r\n", "PING\r\n", "PUBLISH a b\r\n", "PUT a\r\n", "POST\r\n", "SET a HTTP/1.1\r\n"]
     {

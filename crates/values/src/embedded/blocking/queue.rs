@@ -23,6 +23,7 @@ impl Awaited {
         match value {
             Value::List(_) => Some(Awaited::List),
             Value::SortedSet(_) => Some(Awaited::SortedSet),
+            Value::Stream(_) => Some(Awaited::Stream),
             _ => None,
         }
     }

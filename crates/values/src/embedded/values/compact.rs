@@ -3,6 +3,7 @@
 //!
 //! How items lie in the bytes is for the user to say; counted here is only how many there are.
 
+use crate::embedded::footprint::Footprint;
 use std::ops::Range;
 
 /// What lies before the bytes: the number of items.
@@ -77,6 +78,12 @@ impl Compact {
         } else if self.0.capacity() - self.0.len() < more {
             self.0.reserve_exact(rounded(self.0.len() + more) - self.0.len());
         }
+    }
+}
+
+impl Footprint for Compact {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.0.heap_bytes(samples)
     }
 }
 

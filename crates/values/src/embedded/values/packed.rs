@@ -5,6 +5,7 @@
 //! hash table.
 
 use super::compact::Compact;
+use crate::embedded::footprint::Footprint;
 
 /// The longest string that is packed: its length takes one byte.
 pub const STRING_BYTES_MAX: usize = u8::MAX as usize;
@@ -91,6 +92,12 @@ impl Packed {
     pub fn remove(&mut self, offset: usize, strings: usize) {
         let end = (0..strings).fold(offset, |end, _| self.after(end));
         self.0.remove(offset..end, strings);
+    }
+}
+
+impl Footprint for Packed {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.0.heap_bytes(samples)
     }
 }
 

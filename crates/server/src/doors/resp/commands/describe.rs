@@ -5,8 +5,8 @@ use super::super::encode::RespSink;
 use super::super::help::write_help;
 use super::data::{docs, elements, info};
 use super::{unknown_subcommand, wrong_arity};
-use hyrax_values::command::{Access, COMMANDS, lookup};
-use hyrax_values::{Error, ReplySink, glob_matches};
+use hyrax_values::command::{Access, COMMANDS, KeySpec, Place, lookup};
+use hyrax_values::{Error, ReplySink, glob_matches, parse_integer};
 use serde_json::Value;
 
 /// The names of all commands of the door and of the engine.
@@ -64,7 +64,7 @@ fn write_infos(infos: impl Iterator<Item = Option<Value>>, conversation: &Conver
     for info in infos {
         match info {
             Some(info) => write_tree(&info, &mut reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
 }
@@ -130,13 +130,26 @@ fn write_keys(
         return Err(NO_KEYS);
     }
     command.check_arity(argv.len()).map_err(|_| INVALID_NUMBER)?;
+    // Redis refuses a number of keys that there are not, where commands themselves have their own words.
+    let counts_too_many = |spec: &KeySpec| match spec.place {
+        Place::Counted(position) => argv
+            .get(position)
+            .and_then(|count| parse_integer(count))
+            .is_none_or(|count| count < 1 || count as usize > argv.len() - position - 1),
+        _ => false,
+    };
+    if command.keys.iter().any(counts_too_many) {
+        return Err(INVALID_ARGUMENTS);
+    }
     let keys: Vec<_> = command.keys(argv).map(|found| (found.key, found.access)).collect();
     if keys.is_empty() {
-        return Err(Error::text("ERR Invalid arguments specified for command"));
+        return Err(INVALID_ARGUMENTS);
     }
     write_found(keys, name, with_flags, conversation, out);
     Ok(())
 }
+
+const INVALID_ARGUMENTS: Error = Error::text("ERR Invalid arguments specified for command");
 
 const INVALID_NUMBER: Error = Error::text("ERR Invalid number of arguments specified for command");
 
@@ -150,14 +163,15 @@ fn write_found(
     let flags = if with_flags { key_flags(name) } else { Vec::new() };
     let mut reply = conversation.reply(out);
     reply.array(keys.len());
-    for (key, access) in keys {
+    let one_each = flags.len() == keys.len();
+    for (number, (key, access)) in keys.into_iter().enumerate() {
         if with_flags {
             reply.array(2);
         }
         reply.bulk(key);
         if with_flags {
-            let of_access = flags.iter().find(|flags| is_of(flags, access)).or(flags.first());
-            match of_access {
+            let of_access = || flags.iter().find(|flags| is_of(flags, access)).or(flags.first());
+            match flags.get(number).filter(|_| one_each).or_else(of_access) {
                 Some(flags) => write_tree(flags, &mut reply),
                 None => reply.set(0),
             }

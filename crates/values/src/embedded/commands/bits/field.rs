@@ -2,7 +2,7 @@
 
 use super::bit_offset;
 use crate::embedded::Keyspace;
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 use smallvec::SmallVec;
 
 /// The kind of an integer: `i` or `u`, and its width.
@@ -127,13 +127,21 @@ impl Operation {
         changed.copy_from_slice(&window.to_be_bytes()[..changed.len()]);
     }
 
+    /// The number that a signed one is set to. So far below that 64 bits do not hold how far it is from the
+    /// greatest, Redis takes it for too great.
+    fn taken(self, value: i64, overflow: Overflow) -> i128 {
+        let (_, max) = self.width.bounds();
+        let is_too_far = self.width.bits < 64 && max - i128::from(value) > i128::from(i64::MAX);
+        if is_too_far && overflow == Overflow::Saturate { max } else { i128::from(value) }
+    }
+
     /// Does it, and answers what it finds or makes.
     fn run(self, bytes: &mut [u8]) -> Option<i128> {
         let old = self.read(bytes);
         match self.action {
             Action::Get => Some(old),
             Action::Set(value, overflow) => {
-                let value = if self.width.signed { i128::from(value) } else { i128::from(value as u64) };
+                let value = if self.width.signed { self.taken(value, overflow) } else { i128::from(value as u64) };
                 self.write(bytes, overflow.fit(value, self.width)?);
                 Some(old)
             }
@@ -201,13 +209,20 @@ pub(super) fn bitfield(
         return read(keys, argv[1], &operations, reply);
     };
     let value = keys.string_or_new(argv[1])?;
-    let mut has_changed = length > value.len();
+    let is_lengthened = length > value.len();
+    let (mut has_changed, mut is_told) = (is_lengthened, false);
     value.lengthen(length);
     reply.array(operations.len());
     for operation in operations {
         let before = operation.read(value.as_bytes());
-        write_integer(operation.run(value.as_bytes_mut()), reply);
+        let result = operation.run(value.as_bytes_mut());
         has_changed |= operation.read(value.as_bytes()) != before;
+        // A string that only became longer, as nothing fitted, is no event in Redis.
+        is_told |= has_changed && result.is_some() && !matches!(operation.action, Action::Get);
+        write_integer(result, reply);
+    }
+    if is_told {
+        keys.notify(EventClass::String, "setbit", argv[1]);
     }
     if has_changed {
         keys.changed(argv[1]);
@@ -233,6 +248,7 @@ fn read(
     operations: &[Operation],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
+    keys.notice_missing(key);
     let bytes = keys.string(key)?.map_or(&b""[..], |value| value.as_bytes());
     reply.array(operations.len());
     operations.iter().for_each(|operation| write_integer(Some(operation.read(bytes)), reply));

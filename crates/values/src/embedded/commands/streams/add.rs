@@ -4,6 +4,7 @@ use super::ids::{self, NewId};
 use super::trim::{Trim, TrimOptions};
 use crate::command::Name;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Marks};
 use crate::{Error, EventClass, ReplySink};
@@ -24,7 +25,7 @@ impl Add {
     fn parse(argv: &[&[u8]]) -> Result<Add, Error> {
         let (mut makes_stream, mut options, mut id, mut at) = (true, TrimOptions::default(), None, 2);
         while let (None, Some(word)) = (id, argv.get(at)) {
-            if ids::c_text(word) == b"*" {
+            if c_text(word) == b"*" {
                 id = Some(NewId::Next);
                 break;
             }
@@ -146,7 +147,7 @@ pub fn xsetid(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink
         return Err(Error::text(text));
     }
     stream.set_marks(id, entries_added, Some(max_deleted_id).filter(|&id| id != Id::MIN));
-    keys.changed(argv[1]);
+    keys.told_as(argv[1], "xsetid", &argv[2..]);
     keys.notify(EventClass::Stream, "xsetid", argv[1]);
     reply.status("OK");
     Ok(())

@@ -1,8 +1,9 @@
 //! XGROUP: groups and their consumers, made, set and removed.
 
 use super::ids;
-use super::subcommand::{self, Subcommand, misused, printed, write_help};
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::{c_text, printed};
+use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Group, Stream};
 use crate::{Error, EventClass, ReplySink};
@@ -77,15 +78,20 @@ fn create(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     if argv.len() > 8 {
         return Err(misused("XGROUP", argv));
     }
-    let id = match ids::c_text(argv[4]) {
+    let id = match c_text(argv[4]) {
         b"$" => stream.map(|stream| stream.marks().last_id).unwrap_or_default(),
         _ => ids::exact(argv[4])?,
     };
     if stream.is_some_and(|stream| stream.group(argv[3]).is_some()) {
         return Err(Error::text("BUSYGROUP Consumer Group name already exists"));
     }
+    let makes_stream = stream.is_none();
     keys.stream_or_new(argv[2])?.create_group(argv[3], Group::new(id, options.entries_read));
-    keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    if makes_stream {
+        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    } else {
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
+    }
     keys.notify(EventClass::Stream, "xgroup-create", argv[2]);
     reply.status("OK");
     Ok(())
@@ -97,14 +103,14 @@ fn set_id(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     if argv.len() != 5 && argv.len() != 7 {
         return Err(misused("XGROUP", argv));
     }
-    let id = match ids::c_text(argv[4]) {
+    let id = match c_text(argv[4]) {
         b"$" => keys.stream(argv[2])?.map(|stream| stream.marks().last_id).unwrap_or_default(),
         _ => ids::any(argv[4], 0)?,
     };
     let group = find(keys, argv)?;
     group.last_id = id;
     group.entries_read = options.entries_read;
-    keys.changed_as(argv[2], "xgroup", &argv[1..]);
+    keys.told_as(argv[2], "xgroup", &argv[1..]);
     keys.notify(EventClass::Stream, "xgroup-setid", argv[2]);
     reply.status("OK");
     Ok(())
@@ -114,7 +120,9 @@ fn destroy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
     let stream: &mut Stream = keys.stream_mut(argv[2])?.ok_or(NO_STREAM)?;
     let was_there = stream.destroy_group(argv[3]);
     if was_there {
-        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
+        // Whoever waits for new entries as one of the group waits in vain.
+        keys.wake(argv[2]);
         keys.notify(EventClass::Stream, "xgroup-destroy", argv[2]);
     }
     reply.integer(i64::from(was_there));
@@ -125,7 +133,7 @@ fn create_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
     let now = keys.now_ms();
     let is_new = find(keys, argv)?.create_consumer(argv[4], now);
     if is_new {
-        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
         keys.notify(EventClass::Stream, "xgroup-createconsumer", argv[2]);
     }
     reply.integer(i64::from(is_new));
@@ -135,7 +143,7 @@ fn create_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn Repl
 fn delete_consumer(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let pending = find(keys, argv)?.delete_consumer(argv[4]);
     if pending.is_some() {
-        keys.changed_as(argv[2], "xgroup", &argv[1..]);
+        keys.told_as(argv[2], "xgroup", &argv[1..]);
         keys.notify(EventClass::Stream, "xgroup-delconsumer", argv[2]);
     }
     reply.integer(pending.unwrap_or(0) as i64);

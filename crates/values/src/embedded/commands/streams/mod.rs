@@ -2,25 +2,25 @@
 
 mod add;
 mod claim;
+mod group_read;
 mod groups;
 mod ids;
 mod info;
 mod pending;
 mod range;
 mod read;
-mod subcommand;
 mod told;
 mod trim;
 
 #[cfg(test)]
 mod tests;
 
-use super::Handler;
+use super::{Handler, Run};
 use crate::command::Name;
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
-    Some(Handler::Keyed(match name {
+    let run: Run = match name {
         Name::Xadd => add::xadd,
         Name::Xtrim => trim::xtrim,
         Name::Xdel => trim::xdel,
@@ -28,8 +28,8 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Xlen => range::xlen,
         Name::Xrange => range::xrange,
         Name::Xrevrange => range::xrevrange,
-        Name::Xread => read::xread,
-        Name::Xreadgroup => read::xreadgroup,
+        Name::Xread => return Some(Handler::Blocking(&read::XREAD)),
+        Name::Xreadgroup => return Some(Handler::Blocking(&group_read::XREADGROUP)),
         Name::Xgroup => groups::xgroup,
         Name::Xack => pending::xack,
         Name::Xpending => pending::xpending,
@@ -37,5 +37,6 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Xautoclaim => claim::xautoclaim,
         Name::Xinfo => info::xinfo,
         _ => return None,
-    }))
+    };
+    Some(Handler::Keyed(run))
 }

@@ -2,8 +2,8 @@
 
 use super::ids;
 use super::range::write_id;
-use super::subcommand::printed;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::printed;
 use crate::embedded::commands::numbers::{integer, saturated};
 use crate::embedded::values::{Group, Id, Pending};
 use crate::{Error, ReplySink};
@@ -28,7 +28,7 @@ pub fn xack(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
     let ids = ids::all(&argv[3..])?;
     let acknowledged = ids.into_iter().filter(|&id| group.acknowledge(id).is_some()).count();
     if acknowledged > 0 {
-        keys.changed(argv[1]);
+        keys.told_as(argv[1], "xack", &argv[2..]);
     }
     reply.integer(acknowledged as i64);
     Ok(())

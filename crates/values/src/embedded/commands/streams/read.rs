@@ -1,39 +1,62 @@
-//! XREAD and XREADGROUP: what came after an id, of several streams at once.
+//! XREAD: what came after an id, of several streams at once; and the words that it shares with XREADGROUP.
 
 use super::ids;
-use super::range::{write_entry, write_id, write_range};
-use super::subcommand::printed;
-use super::told::Told;
+use super::range::write_range;
 use super::trim::count_or_all;
 use crate::command::Name;
 use crate::embedded::Keyspace;
+use crate::embedded::blocking::{Awaited, Blocking, Served, Wait};
+use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Stream};
-use crate::{Error, EventClass, ReplySink};
+use crate::{Error, Reply, ReplySink};
+use std::ops::Range;
+
+/// How many entries of one stream are read after waiting, unless told: who has waited long for little is not
+/// to get more than is wanted at once.
+const COUNT_AFTER_WAITING: usize = 1000;
 
 /// A call's words.
-struct Words<'a> {
-    count: usize,
-    group: Option<(&'a [u8], &'a [u8])>,
-    needs_no_ack: bool,
-    keys: &'a [&'a [u8]],
-    ids: &'a [&'a [u8]],
+pub struct Words<'a> {
+    /// How many entries of each stream, where that was told.
+    count: Option<usize>,
+    /// How long to wait, where that was told: milliseconds, or 0 for ever.
+    block_ms: Option<u64>,
+    /// The group and the consumer.
+    pub group: Option<(&'a [u8], &'a [u8])>,
+    /// Whether what is read needs no acknowledging.
+    pub needs_no_ack: bool,
+    /// The streams.
+    pub keys: &'a [&'a [u8]],
+    /// What is asked for of each.
+    pub ids: &'a [&'a [u8]],
+    /// Where the keys are.
+    places: Range<usize>,
 }
 
 impl<'a> Words<'a> {
-    fn parse(argv: &'a [&'a [u8]], command: Name) -> Result<Words<'a>, Error> {
+    /// Reads a call of XREAD or XREADGROUP.
+    pub fn parse(argv: &'a [&'a [u8]], command: Name) -> Result<Words<'a>, Error> {
         let only_for_groups = |text| if command == Name::Xread { Err(Error::text(text)) } else { Ok(()) };
-        let mut words = Words { count: usize::MAX, group: None, needs_no_ack: false, keys: &[], ids: &[] };
+        let mut words = Words {
+            count: None,
+            block_ms: None,
+            group: None,
+            needs_no_ack: false,
+            keys: &[],
+            ids: &[],
+            places: 0..0,
+        };
         let mut rest = &argv[1..];
         while let [option, after @ ..] = rest {
             let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
             rest = match after {
                 [timeout, rest @ ..] if is(b"block") => {
-                    block_ms(timeout)?;
+                    words.block_ms = Some(block_ms(timeout)?);
                     rest
                 }
                 [count, rest @ ..] if is(b"count") => {
-                    words.count = count_or_all(integer(count)?);
+                    words.count = Some(count_or_all(integer(count)?)).filter(|&count| count < usize::MAX);
                     rest
                 }
                 [_, ..] if is(b"streams") => {
@@ -44,6 +67,7 @@ impl<'a> Words<'a> {
                         ));
                     }
                     (words.keys, words.ids) = after.split_at(after.len() / 2);
+                    words.places = argv.len() - after.len()..argv.len() - words.ids.len();
                     break;
                 }
                 [group, consumer, rest @ ..] if is(b"group") => {
@@ -72,8 +96,31 @@ impl<'a> Words<'a> {
         Ok(words)
     }
 
-    fn streams(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    /// The streams, each with what is asked for of it.
+    pub fn streams(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         self.keys.iter().copied().zip(self.ids.iter().copied())
+    }
+
+    /// How many entries of each stream are read.
+    pub fn count(&self) -> usize {
+        self.count.unwrap_or(usize::MAX)
+    }
+
+    /// How many entries are read after waiting.
+    pub fn count_after_waiting(&self) -> usize {
+        self.count.unwrap_or(COUNT_AFTER_WAITING)
+    }
+
+    /// How to wait, if at all, with the words then kept instead of those sent.
+    pub fn wait(&self, now_ms: u64, words: Option<Vec<Box<[u8]>>>) -> Option<Wait> {
+        let block_ms = self.block_ms?;
+        let deadline = (block_ms > 0).then(|| now_ms.saturating_add(block_ms));
+        Some(Wait { keys: self.places.clone(), targets: 0..0, deadline, words })
+    }
+
+    /// What is asked for of the stream that a call is served at.
+    pub fn id_at(&self, served: Served<'_>) -> &'a [u8] {
+        self.ids[served.position - self.places.start]
     }
 }
 
@@ -84,194 +131,85 @@ fn block_ms(word: &[u8]) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::text("ERR timeout is negative"))
 }
 
-pub fn xread(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let words = Words::parse(argv, Name::Xread)?;
-    let mut after = Vec::with_capacity(words.keys.len());
-    for (key, id) in words.streams() {
-        let stream = keys.stream(key)?;
-        after.push(match ids::c_text(id) {
-            b"$" => stream.map(|stream| stream.marks().last_id).unwrap_or_default(),
-            b">" => {
-                return Err(Error::text(
-                    "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
-                     <consumer> option.",
-                ));
+/// `XREAD [COUNT count] [BLOCK milliseconds] STREAMS key… id…`.
+pub(super) static XREAD: Blocking = Blocking {
+    awaited: Awaited::Stream,
+    attempt: |keys, argv, reply| {
+        let words = Words::parse(argv, Name::Xread)?;
+        let after = resolve(keys, &words)?;
+        if write_found(keys, &words, &after, reply)? {
+            return Ok(None);
+        }
+        let as_resolved = || {
+            let kept = argv[..argv.len() - after.len()].iter().map(|&word| word.into());
+            kept.chain(after.iter().map(|id| id.text().into())).collect()
+        };
+        let wait = words.wait(keys.now_ms(), words.block_ms.map(|_| as_resolved()));
+        if wait.is_none() {
+            reply.null_array();
+        }
+        Ok(wait)
+    },
+    serve: |keys, served, reply| {
+        let words = Words::parse(served.argv, Name::Xread)?;
+        let from = ids::exact(words.id_at(served))?.next();
+        reply.map_or_pairs(1);
+        reply.bulk(served.key());
+        match keys.stream(served.key())?.zip(from) {
+            Some((stream, from)) => {
+                write_range(stream, from, Id::MAX, words.count_after_waiting(), reply);
             }
-            _ => ids::exact(id)?,
-        });
-    }
+            None => reply.array(0),
+        }
+        Ok(())
+    },
+    is_ready: |keys, served| {
+        let after = Words::parse(served.argv, Name::Xread).and_then(|words| ids::exact(words.id_at(served)));
+        let last = keys.stream(served.key()).ok().flatten().map(|stream| stream.marks().last_id);
+        last.zip(after.ok()).is_some_and(|(last, after)| last > after)
+    },
+    nothing_at_once: Reply::NullArray,
+};
+
+/// The ids after which is read.
+fn resolve(keys: &mut Keyspace<'_>, words: &Words<'_>) -> Result<Vec<Id>, Error> {
+    let resolved = words.streams().map(|(key, id)| {
+        let stream = keys.stream(key)?;
+        match c_text(id) {
+            b"$" => Ok(stream.map(|stream| stream.marks().last_id).unwrap_or_default()),
+            b">" => Err(Error::text(
+                "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \
+                 option.",
+            )),
+            _ => ids::exact(id),
+        }
+    });
+    resolved.collect()
+}
+
+/// Writes what there is of those streams that have something; whether any had.
+fn write_found(
+    keys: &mut Keyspace<'_>,
+    words: &Words<'_>,
+    after: &[Id],
+    reply: &mut dyn ReplySink,
+) -> Result<bool, Error> {
     let mut found = Vec::new();
-    for (&key, &after) in words.keys.iter().zip(&after) {
+    for (&key, after) in words.keys.iter().zip(after) {
         let last = keys.stream(key)?.and_then(Stream::last_entry_id);
         found.extend(
             after.next().filter(|&from| last.is_some_and(|last| from <= last)).map(|from| (key, from)),
         );
     }
     if found.is_empty() {
-        reply.null_array();
-        return Ok(());
+        return Ok(false);
     }
     reply.map_or_pairs(found.len());
     for (key, from) in found {
         reply.bulk(key);
         if let Some(stream) = keys.stream(key)? {
-            write_range(stream, from, Id::MAX, words.count, reply);
+            write_range(stream, from, Id::MAX, words.count(), reply);
         }
     }
-    Ok(())
-}
-
-/// What a consumer asks for of a stream.
-#[derive(Clone, Copy)]
-enum Asked {
-    /// What the group has not read.
-    New,
-    /// What is pending for it, after this id.
-    PendingAfter(Id),
-}
-
-/// What a consumer gets of a stream.
-enum Served {
-    /// Entries that lie side by side.
-    New(Vec<Id>),
-    /// Entries that may be deleted.
-    Pending(Vec<Id>),
-}
-
-pub fn xreadgroup(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let words = Words::parse(argv, Name::Xreadgroup)?;
-    let Some((group, consumer)) = words.group else { return Err(Error::Syntax) };
-    let mut asked = Vec::with_capacity(words.keys.len());
-    for (key, id) in words.streams() {
-        asked.push(parse_asked(keys, key, group, id)?);
-    }
-    let mut served = Vec::new();
-    for (&key, &asked) in words.keys.iter().zip(&asked) {
-        let told = Told { key, group, consumer };
-        let got = match asked {
-            Asked::New => serve_new(keys, told, words.count, words.needs_no_ack)?,
-            Asked::PendingAfter(id) => serve_pending(keys, told, id, words.count)?,
-        };
-        served.extend(got.map(|got| (key, got)));
-    }
-    if served.is_empty() {
-        reply.null_array();
-        return Ok(());
-    }
-    reply.map_or_pairs(served.len());
-    for (key, got) in served {
-        reply.bulk(key);
-        if let Some(stream) = keys.stream(key)? {
-            write_served(stream, &got, reply);
-        }
-    }
-    Ok(())
-}
-
-/// What is asked for of a stream, whose group must be there.
-fn parse_asked(keys: &mut Keyspace<'_>, key: &[u8], group: &[u8], id: &[u8]) -> Result<Asked, Error> {
-    keys.notice_missing(key);
-    if keys.stream(key)?.and_then(|stream| stream.group(group)).is_none() {
-        let (key, group) = (printed(key), printed(group));
-        let text = format!(
-            "NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option"
-        );
-        return Err(Error::Other(text.into()));
-    }
-    match ids::c_text(id) {
-        b"$" => Err(Error::text(
-            "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
-             consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just \
-             return an empty result set.",
-        )),
-        b">" => Ok(Asked::New),
-        _ => match ids::exact(id)? {
-            // Nothing comes after the highest id: Redis has it stand for `>`.
-            Id::MAX => Ok(Asked::New),
-            id => Ok(Asked::PendingAfter(id)),
-        },
-    }
-}
-
-/// Delivers what the group has not read, if there is any.
-fn serve_new(
-    keys: &mut Keyspace<'_>,
-    told: Told<'_>,
-    count: usize,
-    needs_no_ack: bool,
-) -> Result<Option<Served>, Error> {
-    let now = keys.now_ms();
-    let Some(stream) = keys.stream_mut(told.key)? else { return Ok(None) };
-    let last = stream.last_entry_id();
-    let Some(group) = stream.group_mut(told.group) else { return Ok(None) };
-    if last.is_none_or(|last| last <= group.last_id) {
-        return Ok(None);
-    }
-    let is_new = group.meet_consumer(told.consumer, now);
-    let ids = stream.deliver(told.group, told.consumer, now, count, !needs_no_ack);
-    let group = stream.group(told.group);
-    let (last_id, entries_read) = group.map(|group| (group.last_id, group.entries_read)).unwrap_or_default();
-    if is_new {
-        keys.notify(EventClass::Stream, "xgroup-createconsumer", told.key);
-    }
-    if needs_no_ack {
-        if is_new {
-            told.created(keys);
-        }
-        told.advanced(keys, last_id, entries_read);
-    } else {
-        told.claimed(keys, &ids, now, 1, last_id);
-    }
-    Ok(Some(Served::New(ids)))
-}
-
-/// Delivers once more what is pending for the consumer, from the id after one on.
-fn serve_pending(
-    keys: &mut Keyspace<'_>,
-    told: Told<'_>,
-    after: Id,
-    count: usize,
-) -> Result<Option<Served>, Error> {
-    let now = keys.now_ms();
-    let Some(stream) = keys.stream_mut(told.key)? else { return Ok(None) };
-    let Some(group) = stream.group_mut(told.group) else { return Ok(None) };
-    let is_new = group.meet_consumer(told.consumer, now);
-    let ids: Vec<Id> = match (group.consumer(told.consumer), after.next()) {
-        (Some(consumer), Some(from)) => consumer.pending_from(from).take(count).collect(),
-        _ => Vec::new(),
-    };
-    for &id in &ids {
-        if stream.contains(id)
-            && let Some(group) = stream.group_mut(told.group)
-        {
-            group.redeliver(id, now);
-        }
-    }
-    if is_new {
-        keys.notify(EventClass::Stream, "xgroup-createconsumer", told.key);
-        told.created(keys);
-    }
-    Ok(Some(Served::Pending(ids)))
-}
-
-fn write_served(stream: &Stream, served: &Served, reply: &mut dyn ReplySink) {
-    match served {
-        Served::New(ids) => {
-            let (from, to) = ids.first().copied().zip(ids.last().copied()).unwrap_or_default();
-            write_range(stream, from, to, ids.len(), reply);
-        }
-        Served::Pending(ids) => {
-            reply.array(ids.len());
-            for &id in ids {
-                match stream.get(id) {
-                    Some(entry) => write_entry(entry, reply),
-                    None => {
-                        reply.array(2);
-                        write_id(id, reply);
-                        reply.null_array();
-                    }
-                }
-            }
-        }
-    }
+    Ok(true)
 }

@@ -22,7 +22,7 @@ impl Told<'_> {
     /// got as far as `last_id`.
     pub fn claimed(&self, keys: &mut Keyspace<'_>, ids: &[Id], at: u64, deliveries: u64, last_id: Id) {
         if !keys.is_heard(self.key) {
-            return keys.changed_as(self.key, "xclaim", &[]);
+            return keys.told_as(self.key, "xclaim", &[]);
         }
         let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.text()).collect();
         let (at, deliveries) = (at.to_string(), deliveries.to_string());
@@ -31,7 +31,7 @@ impl Told<'_> {
         args.extend(ids.iter().map(Vec::as_slice));
         args.extend([b"TIME", at.as_bytes(), b"RETRYCOUNT", deliveries.as_bytes()]);
         args.extend([&b"FORCE"[..], b"JUSTID", b"LASTID", &last_id]);
-        keys.changed_as(self.key, "xclaim", &args);
+        keys.told_as(self.key, "xclaim", &args);
     }
 
     /// Entries are pending no longer.
@@ -39,7 +39,7 @@ impl Told<'_> {
         let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.text()).collect();
         let mut args: Vec<&[u8]> = vec![self.group];
         args.extend(ids.iter().map(Vec::as_slice));
-        keys.changed_as(self.key, "xack", &args);
+        keys.told_as(self.key, "xack", &args);
     }
 
     /// The group has got as far as `last_id`, and has read that many entries, where that is known.
@@ -47,12 +47,12 @@ impl Told<'_> {
         let read = entries_read.unwrap_or(-1).to_string();
         let last_id = last_id.text();
         let args = [&b"SETID"[..], self.key, self.group, &last_id, b"ENTRIESREAD", read.as_bytes()];
-        keys.changed_as(self.key, "xgroup", &args);
+        keys.told_as(self.key, "xgroup", &args);
     }
 
     /// The consumer was made.
     pub fn created(&self, keys: &mut Keyspace<'_>) {
         let args = [&b"CREATECONSUMER"[..], self.key, self.group, self.consumer];
-        keys.changed_as(self.key, "xgroup", &args);
+        keys.told_as(self.key, "xgroup", &args);
     }
 }

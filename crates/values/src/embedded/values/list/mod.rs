@@ -7,6 +7,7 @@ pub use node::End;
 
 use super::packed::{Bounds, Packed, Strings};
 use crate::ReplySink;
+use crate::embedded::footprint::Footprint;
 use nodes::Nodes;
 use std::ops::Range;
 
@@ -27,6 +28,15 @@ enum Form {
 impl Default for Form {
     fn default() -> Self {
         Form::Packed(Packed::default())
+    }
+}
+
+impl Footprint for List {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.0 {
+            Form::Packed(packed) => packed.heap_bytes(samples),
+            Form::Nodes(nodes) => size_of::<Nodes>() + nodes.heap_bytes(samples),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod tests;
 pub use range::{LexRange, ScoreRange};
 
 use super::element::Element;
+use crate::embedded::footprint::Footprint;
 use crate::embedded::table::{Keyed, Table};
 use crate::{ReplySink, key_hash};
 use order::{Order, Slot, ordered_bits};
@@ -293,6 +294,23 @@ impl<'a> FromIterator<(&'a [u8], f64)> for SortedSet {
         let mut set = SortedSet::default();
         members.into_iter().for_each(|(name, score)| set.add(name, score));
         set
+    }
+}
+
+impl Footprint for SortedSet {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.0 {
+            Form::Small(small) => small.heap_bytes(samples),
+            Form::Large(large) => {
+                size_of::<Large>() + large.members.heap_bytes(samples) + large.order.heap_bytes(samples)
+            }
+        }
+    }
+}
+
+impl Footprint for Member {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.name.heap_bytes(samples)
     }
 }
 

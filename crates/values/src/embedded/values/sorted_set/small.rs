@@ -4,6 +4,7 @@
 //! is long; then the length of a long name, the score, the name.
 
 use super::{SMALL_MEMBER_BYTES_MAX, SMALL_MEMBERS_MAX, compare_members};
+use crate::embedded::footprint::Footprint;
 use crate::embedded::values::compact::Compact;
 use std::ops::Range;
 
@@ -121,6 +122,12 @@ impl Found {
     /// Its score.
     pub fn score(&self) -> f64 {
         self.score
+    }
+}
+
+impl Footprint for Small {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.0.heap_bytes(samples)
     }
 }
 
