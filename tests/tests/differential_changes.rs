@@ -48,6 +48,12 @@ impl Feed for Recorder {
     fn settle(&self) {}
 }
 
+/// Whether it tells what a group of a stream did, for copies of it; to Redis that is a change only where it makes
+/// the stream.
+fn is_of_group(told: &Told) -> bool {
+    ["xack", "xclaim", "xgroup", "xsetid"].contains(&told.command.as_str())
+}
+
 /// Plays commands on Redis and answers which keys changed. Keys past their time go at once, as Redis would let
 /// them go some time.
 fn changed_in_redis(redis: &mut RespClient, command: &Argv) -> BTreeSet<Vec<u8>> {
@@ -100,6 +106,7 @@ fn random_commands_change_the_same_keys() {
         let expected = changed_in_redis(&mut redis, &command);
         engine.run(&command);
         let mut told = recorder.take();
+        told.retain(|told| expected.contains(&told.key) || !is_of_group(told));
         engine.settle();
         let expired = recorder.take();
         for (at, Told { key, .. }) in told.iter().enumerate() {
@@ -132,6 +139,9 @@ fn replay(copy: &mut EngineTarget, call: &Argv, told: Vec<Told>) {
                 copy.run(call);
             }
             is_call_replayed = true;
+        } else if command == "xgroup" {
+            // Its key is not its first word, so it is told with all of them.
+            copy.run(&[vec![command.into_bytes()], args].concat());
         } else if waits(call) && (command == "lmove" || command == "rpoplpush") {
             if !is_move_replayed {
                 copy.run(&[vec![command.into_bytes()], args].concat());
