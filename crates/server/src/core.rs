@@ -160,7 +160,11 @@ impl Core {
 
     /// Takes over a changed configuration.
     pub fn reload(&self, config: &Config) {
-        self.limits.store(Arc::new(config.limits.clone()));
+        let before = self.limits.swap(Arc::new(config.limits.clone()));
+        // What was set while running stays, unless the configuration now says something else.
+        if before.memory() != config.limits.memory() {
+            self.values.limit_memory(config.limits.memory());
+        }
         self.authorizer.reload(config);
     }
 
@@ -223,11 +227,14 @@ impl Core {
 
     /// What is asked for when the metrics are read.
     pub fn gauges(&self) -> Gauges {
+        let values = self.values.statistics();
         Gauges {
             monitors: self.hub.monitors() as u64,
             ekg_entries: self.presence.entries() as u64,
             queue_bytes: self.hub.counters().queued.load(Ordering::Relaxed) as u64,
             keys: self.values.len_hint().unwrap_or(0) as u64,
+            used_bytes: values.used_bytes,
+            evicted: values.evicted,
         }
     }
 }

@@ -5,8 +5,11 @@
 use crate::auth::Identity;
 use crate::card::Card;
 use crate::core::Core;
-use crate::hub::{Form, MessageForm, Monitor, Outbox, Scope, Subscriber, Subscription};
+use crate::hub::{
+    Form, MessageForm, Monitor, Outbox, Scope, Space, SubscribeError, Subscriber, Subscription,
+};
 use crate::net::Peer;
+use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
 use hyrax_types::limits::MONITORED_KEY_BYTES_PER_SESSION_MAX;
@@ -309,31 +312,86 @@ impl Session {
         self.monitors() > 0 || self.card.is_subscribed()
     }
 
-    /// Stops all its monitors.
-    pub fn stop_all(&mut self) {
+    /// Stops all its monitors; how many there were.
+    pub fn stop_all(&mut self) -> usize {
+        let stopped = self.monitors();
         for monitor in self.keys.drain().chain(self.prefixes.drain(..)).chain(self.everything.take()) {
             self.core.hub.end(&monitor);
         }
         self.monitored_bytes = 0;
+        stopped
     }
 
-    /// Its subscriptions to channels, told in this form if there are none yet.
-    pub fn subscriber(&mut self, form: &'static dyn MessageForm) -> Result<&mut Subscriber, Refusal> {
-        if self.subscriber.is_none() {
-            let subscriber = Subscriber::new(self.core.hub.channels().clone(), self.outbox()?.clone(), form);
-            self.subscriber = Some(Box::new(subscriber));
-        }
-        self.subscriber.as_deref_mut().ok_or(Refusal::NoConnection)
+    /// Subscribes to a channel or pattern, told in this form if it is its first one; how many
+    /// subscriptions there are then.
+    pub fn subscribe(
+        &mut self,
+        space: Space,
+        name: &[u8],
+        form: &'static dyn MessageForm,
+    ) -> Result<usize, SubscribeError> {
+        let max = self.core.limits.load().monitors_per_session;
+        let outbox = self.outbox.as_ref().ok_or(SubscribeError::NoConnection)?;
+        let subscriber = self.subscriber.get_or_insert_with(|| {
+            Box::new(Subscriber::new(self.core.hub.channels().clone(), outbox.clone(), form))
+        });
+        subscriber.subscribe(space, name, max)?;
+        self.card.subscribed[space as usize].store(subscriber.of(space), Relaxed);
+        Ok(subscriber.count(space))
     }
 
-    /// Its subscriptions to channels, if it ever had any.
-    pub fn subscriptions(&mut self) -> Option<&mut Subscriber> {
-        self.subscriber.as_deref_mut()
+    /// Ends a subscription, if it is there; how many there are then.
+    pub fn unsubscribe(&mut self, space: Space, name: &[u8]) -> usize {
+        let Some(subscriber) = &mut self.subscriber else { return 0 };
+        subscriber.unsubscribe(space, name);
+        self.card.subscribed[space as usize].store(subscriber.of(space), Relaxed);
+        subscriber.count(space)
     }
 
-    /// Ends its subscriptions to channels.
+    /// Ends one subscription of a space, if there is any: to what, and how many there are then.
+    pub fn unsubscribe_one(&mut self, space: Space) -> (Option<Bytes>, usize) {
+        let Some(subscriber) = &mut self.subscriber else { return (None, 0) };
+        let name = subscriber.unsubscribe_one(space);
+        self.card.subscribed[space as usize].store(subscriber.of(space), Relaxed);
+        (name, subscriber.count(space))
+    }
+
+    /// Ends its subscriptions to channels and patterns.
     pub fn unsubscribe_all(&mut self) {
         self.subscriber = None;
+        self.card.subscribed.iter().for_each(|count| count.store(0, Relaxed));
+    }
+
+    /// From now on it is told what is published in another form.
+    pub fn change_message_form(&mut self, form: &'static dyn MessageForm) {
+        if let Some(subscriber) = &mut self.subscriber {
+            subscriber.change_form(form);
+        }
+    }
+
+    /// Queues what was published so far, then these replies, before what is published from here on.
+    /// Around each command of a subscriber it makes it see its own messages where the command stands that
+    /// caused them.
+    pub fn keep_order(&self, replies: &mut Vec<u8>) {
+        if let (Some(subscriber), Some(outbox)) = (&self.subscriber, &self.outbox) {
+            subscriber.settle();
+            outbox.place(replies);
+        }
+    }
+
+    /// Keeps messages back until the next replies are committed, so that a reply of many parts stays whole.
+    pub fn hold_messages(&self) {
+        if let (Some(subscriber), Some(outbox)) = (&self.subscriber, &self.outbox) {
+            subscriber.settle();
+            outbox.hold();
+        }
+    }
+
+    /// Queues what was published so far, if it is for this session too.
+    pub fn settle_messages(&self) {
+        if let Some(subscriber) = &self.subscriber {
+            subscriber.settle();
+        }
     }
 
     /// Notes that it may own EKG entries.

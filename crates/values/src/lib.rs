@@ -231,6 +231,11 @@ pub trait Values: Send + Sync + 'static {
 /// `emit` runs while the engine holds what orders writes of that key, so it must only queue.
 /// `settle` follows after the engine has let go, once for each call that emitted.
 pub trait Feed: Send + Sync + 'static {
+    /// Whether anybody listens to changes of any key.
+    fn is_heard(&self) -> bool {
+        true
+    }
+
     /// Whether anybody listens to changes of `key`. `hash` is [`key_hash`] of it.
     fn wants(&self, hash: u64, key: &[u8]) -> bool;
 

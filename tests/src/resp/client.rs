@@ -95,8 +95,8 @@ impl RespClient {
         replies
     }
 
-    /// The next reply and its bytes; pushes before it are kept as always.
-    fn read_with_bytes(&mut self, command: &[Vec<u8>]) -> (Resp, Vec<u8>) {
+    /// The next reply, to this command, and its bytes; pushes before it are kept as always.
+    pub fn read_with_bytes(&mut self, command: &[Vec<u8>]) -> (Resp, Vec<u8>) {
         loop {
             let mut recorded = Recorded { stream: &mut self.stream, bytes: Vec::new() };
             let reply = read_reply(&mut recorded)

@@ -105,7 +105,10 @@ pub(super) fn write_bytes<S: Serializer>(bytes: &usize, serializer: S) -> Result
 }
 
 /// For `serialize_with`: a value by the name it prints.
-pub(super) fn write_name<T: fmt::Display, S: Serializer>(named: &T, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn write_name<T: fmt::Display, S: Serializer>(
+    named: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(named)
 }
 

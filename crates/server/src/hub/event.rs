@@ -17,7 +17,7 @@ pub trait Form: Send + Sync + 'static {
 }
 
 /// How many forms there can be.
-pub const FORMS: usize = 2;
+pub const FORMS: usize = 4;
 
 /// What happened.
 #[derive(Debug)]

@@ -16,11 +16,11 @@ mod tests;
 mod topic;
 
 pub use channels::{
-    Channels, Confirm, MESSAGE_FORMS, Message, MessageForm, Messages, Space, SubscribeError, Subscriber,
+    Channels, MESSAGE_FORMS, Message, MessageForm, Messages, Space, SubscribeError, Subscriber,
 };
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use keyspace_events::EventClasses;
-pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
+pub use outbox::{Counters, Failure, Outbox, Owed, Socket, Standing};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
 

@@ -63,6 +63,10 @@ pub struct Gauges {
     pub queue_bytes: u64,
     /// Live keys that this node keeps.
     pub keys: u64,
+    /// Bytes that the process has allocated.
+    pub used_bytes: u64,
+    /// Keys that went because memory was full, since the start.
+    pub evicted: u64,
 }
 
 /// The counters of one server.

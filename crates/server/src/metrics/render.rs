@@ -184,6 +184,10 @@ fn render_gauges(out: &mut Exposition, gauges: &Gauges) {
     ] {
         out.single(name, "gauge", help, value);
     }
+    let (name, help) = ("hyrax_used_memory_bytes", "Memory allocated, which maxmemory limits.");
+    out.single(name, "gauge", help, gauges.used_bytes);
+    let (name, help) = ("hyrax_evicted_keys_total", "Keys evicted because memory was full.");
+    out.single(name, "counter", help, gauges.evicted);
     if let Some(usage) = process::usage() {
         let (name, help) = ("process_resident_memory_bytes", "Resident memory.");
         out.single(name, "gauge", help, usage.resident_bytes);

@@ -56,7 +56,14 @@ fn what_is_counted_is_shown() {
     drop(closed);
     let _undecided = metrics.connection();
 
-    let text = metrics.render(&Gauges { monitors: 7, ekg_entries: 8, queue_bytes: 9, keys: 10 });
+    let text = metrics.render(&Gauges {
+        monitors: 7,
+        ekg_entries: 8,
+        queue_bytes: 9,
+        keys: 10,
+        used_bytes: 11,
+        evicted: 12,
+    });
     let samples = parse(&text);
     for (series, value) in [
         ("hyrax_commands_total{command=\"get\",result=\"ok\"}", 2.0),
@@ -84,6 +91,8 @@ fn what_is_counted_is_shown() {
         ("hyrax_ekg_entries", 8.0),
         ("hyrax_queue_bytes", 9.0),
         ("hyrax_keys", 10.0),
+        ("hyrax_used_memory_bytes", 11.0),
+        ("hyrax_evicted_keys_total", 12.0),
     ] {
         assert_eq!(samples.get(series), Some(&value), "{series}\n{text}");
     }

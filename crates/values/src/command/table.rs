@@ -85,7 +85,12 @@ commands! {
     Expire "expire" -3 "wf" WRITE_1;
     Expireat "expireat" -3 "wf" WRITE_1;
     Expiretime "expiretime" 2 "f" READ_1;
+    Flushall "flushall" -1 "w" NO_KEYS;
+    Flushdb "flushdb" -1 "w" NO_KEYS;
     Keys "keys" 2 "" NO_KEYS;
+    Memory "memory" -2 "" READ_2;
+    Move "move" 3 "wf" WRITE_1;
+    Object "object" -2 "" READ_2;
     Persist "persist" 2 "wf" WRITE_1;
     Pexpire "pexpire" -3 "wf" WRITE_1;
     Pexpireat "pexpireat" -3 "wf" WRITE_1;
@@ -97,6 +102,7 @@ commands! {
     Scan "scan" -2 "" NO_KEYS;
     Sort "sort" -2 "wg" SORTED;
     SortRo "sort_ro" -2 "" SORTED_READ;
+    Swapdb "swapdb" 3 "wf" NO_KEYS;
     Touch "touch" -2 "f" READ_ALL;
     Ttl "ttl" 2 "f" READ_1;
     Type "type" 2 "f" READ_1;

@@ -1,8 +1,10 @@
 //! What a command sees while it runs: the keys it named, locked, at one instant.
 
 use super::blocking::Serving;
-use super::shard::{Expiry, LastUse, Shard};
+use super::footprint::Footprint;
+use super::shard::{Entry, Expiry, LastUse, Shard};
 use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
+use super::whole::Removed;
 use super::{Embedded, SHARDS, shard_number};
 use crate::{Call, Error, EventClass, Feed, key_hash};
 use hyrax_types::Change;
@@ -23,6 +25,8 @@ pub struct Keyspace<'a> {
     random: Option<fastrand::Rng>,
     /// Once something changed that somebody waits for.
     pub(super) serving: Option<Box<Serving>>,
+    /// What was removed with all its keys. It outlives the locks, as it comes after them.
+    pub(super) removed: Vec<Removed>,
 }
 
 // One bit for each shard.
@@ -108,7 +112,7 @@ impl<'a> Keyspace<'a> {
 
     /// A key space of shards that are locked already.
     pub(super) fn over(engine: &'a Embedded, call: &'a Call<'a>, now_ms: u64, held: Held<'a>) -> Self {
-        Keyspace { engine, call, now_ms, held, emitted: false, random: None, serving: None }
+        Keyspace { engine, call, now_ms, held, emitted: false, random: None, serving: None, removed: Vec::new() }
     }
 
     fn lock_several(engine: &'a Embedded, call: &Call<'_>) -> HeldShards<'a> {
@@ -219,6 +223,16 @@ impl<'a> Keyspace<'a> {
         let now = LastUse::at(self.now_ms);
         let (_, position) = self.find_unused(key)?;
         Some(self.locate(key).1.table.at(position).last_use().idle_ms(now))
+    }
+
+    /// How many bytes a key takes with what it holds, which is looked at in so many places. That is no use
+    /// of the key.
+    pub fn bytes_of(&mut self, key: &[u8], samples: usize) -> Option<usize> {
+        /// What the table's index has for each key, as it is half full on average.
+        const INDEX_BYTES: usize = 2 * size_of::<u64>();
+        let (_, position) = self.find_unused(key)?;
+        let entry = self.locate(key).1.table.at(position);
+        Some(size_of::<Entry>() + INDEX_BYTES + entry.heap_bytes(samples))
     }
 
     /// What a key holds, to change.

@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod deadlines;
 mod eviction;
+mod footprint;
 mod index;
 mod keyspace;
 mod prefetch;

@@ -3,6 +3,7 @@
 
 use super::blocking::{Awaited, Waiters};
 use super::deadlines::{Deadline, Deadlines};
+use super::footprint::Footprint;
 use super::table::{Keyed, Table};
 use super::values::Value;
 use super::watch::Watches;
@@ -107,11 +108,22 @@ impl Entry {
         }
     }
 
-    /// Notes that it is used.
+    /// Notes that it is used. Memory that need not change is not written to.
     pub fn touch(&mut self, now: LastUse) {
         match &mut self.head {
-            Head::Short { used, .. } | Head::Long { used, .. } => *used = now,
+            Head::Short { used, .. } | Head::Long { used, .. } if *used != now => *used = now,
+            Head::Short { .. } | Head::Long { .. } => {}
         }
+    }
+}
+
+impl Footprint for Entry {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        let key = match &self.head {
+            Head::Short { .. } => 0,
+            Head::Long { key, .. } => key.len(),
+        };
+        key + self.value.heap_bytes(samples)
     }
 }
 
@@ -224,6 +236,13 @@ impl Shard {
             self.deadlines.move_position(hash, last, position);
         }
         Removed { entry, expires_at }
+    }
+
+    /// Takes all keys out.
+    pub fn take_all(&mut self) -> Table<Entry> {
+        self.deadlines = Deadlines::default();
+        self.wheel = Wheel::new(self.wheel.elapsed());
+        std::mem::take(&mut self.table)
     }
 
     fn forget_expiry(&mut self, hash: u64, position: usize) -> Option<u64> {

@@ -7,6 +7,7 @@
 //! The array is cut into chunks, of which only the last one grows: a large table has no idle half, and
 //! is never copied as a whole.
 
+use super::footprint::{Footprint, of_many};
 use super::index::Index;
 use super::prefetch::prefetch;
 use crate::key_hash;
@@ -202,6 +203,15 @@ impl<'a, T> Iterator for Entries<'a, T> {
 }
 
 impl<T> ExactSizeIterator for Entries<'_, T> {}
+
+impl<T: Keyed + Footprint> Footprint for Table<T> {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        let chunks: usize = self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<T>()).sum();
+        let lists = self.chunks.capacity() * size_of::<Vec<T>>();
+        let entries = of_many(self.len(), samples, self.iter().map(|entry| entry.heap_bytes(samples)));
+        self.index.heap_bytes() + lists + chunks + entries
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -54,6 +54,11 @@ impl Watches {
         }
     }
 
+    /// Whether no key is watched.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a key that is under watch has changed after a revision.
     pub fn has_changed(&self, hash: u64, key: &[u8], since: Revision) -> bool {
         self.0.find(hash, key).is_none_or(|position| self.0.at(position).changed > since)

@@ -2,8 +2,10 @@
 //! at, unless a transaction holds them all.
 
 use super::SHARDS;
-use super::keyspace::{Held, HeldShards, Keyspace};
-use super::shard::Shard;
+use super::keyspace::{ALL_SHARDS, Held, HeldShards, Keyspace};
+use super::shard::{Entry, Shard};
+use super::table::{Keyed, Table};
+use crate::key_hash;
 
 /// How many timers are looked at before others are let in between.
 const LOOKS_AT_ONCE: usize = 1024;
@@ -48,7 +50,45 @@ impl Keyspace<'_> {
         }
     }
 
+    /// Removes all keys, as one step: each is deleted, for whoever is to hear of it. The memory is given
+    /// back once the locks are let go, in the background if so asked.
+    pub(super) fn remove_all(&mut self, in_background: bool) {
+        if !self.holds_all() {
+            self.held = Held::Several(self.engine.lock_shards(ALL_SHARDS));
+        }
+        let is_heard = !self.call.quiet && self.engine.feed.is_heard();
+        let mut removed = Removed { tables: Vec::with_capacity(SHARDS), in_background };
+        for number in 0..SHARDS {
+            let shard = self.shard(number);
+            let table = shard.take_all();
+            // To look at every key takes long where there are many.
+            if is_heard || !shard.watches.is_empty() || !shard.waiters.is_empty() {
+                table.iter().for_each(|entry| self.changed_as(entry.key(), "del", &[]));
+            } else if let Some(entry) = table.iter().next() {
+                shard.record_change(key_hash(entry.key()), entry.key());
+            }
+            removed.tables.push(table);
+        }
+        self.removed.push(removed);
+    }
+
     fn holds_all(&self) -> bool {
         matches!(&self.held, Held::Several(shards) if shards.len() == SHARDS)
+    }
+}
+
+/// Keys that were removed together, whose memory is given back when this is dropped.
+pub(super) struct Removed {
+    tables: Vec<Table<Entry>>,
+    in_background: bool,
+}
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        if self.in_background {
+            let tables = std::mem::take(&mut self.tables);
+            // Where there is no thread to be had, they are dropped with what it would have run.
+            let _ = std::thread::Builder::new().name("free".to_owned()).spawn(move || drop(tables));
+        }
     }
 }

@@ -8,6 +8,7 @@ mod blocking;
 mod connection;
 mod geo;
 mod hyperloglog;
+mod keyspace;
 mod sorting;
 mod streams;
 mod transactions;
@@ -26,6 +27,7 @@ pub const ENGINE: &[&Family] = &[
     &blocking::FAMILY,
     &geo::FAMILY,
     &hyperloglog::FAMILY,
+    &keyspace::FAMILY,
     &sorting::FAMILY,
     &sorting::BIT_FIELDS,
     &streams::FAMILY,

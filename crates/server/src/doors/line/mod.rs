@@ -22,7 +22,10 @@ mod reset;
 mod verbs;
 mod websocket;
 
+pub(super) use encode::write_value;
+pub(super) use monitors::{write_presence_reset, write_reset};
 pub use post::post;
+pub(super) use push::FLAT;
 pub use verbs::names as verb_names;
 pub use websocket::serve_websocket;
 

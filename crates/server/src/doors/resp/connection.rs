@@ -76,6 +76,7 @@ pub fn reset(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>
     conversation.leave_transaction();
     conversation.session.core.onlookers.remove(conversation.session.id);
     conversation.session.stop_all();
+    conversation.session.unsubscribe_all();
     conversation.session.become_known(Identity::Anonymous);
     conversation.session.card.set_name(None);
     conversation.replies = Replies::On;
@@ -177,6 +178,7 @@ impl Conversation {
     /// Goes over to a version of the protocol.
     fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;
+        self.session.change_message_form(super::pubsub::form(protocol));
         self.session.card.protocol.store(protocol.number().into(), Relaxed);
     }
 

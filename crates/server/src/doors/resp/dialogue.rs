@@ -96,7 +96,7 @@ impl Conversation {
         };
         self.is_plain = self.queue.is_none()
             && self.replies == Replies::On
-            && !self.is_limited_to_subscriptions()
+            && !self.session.hears_pushes()
             && !self.session.core.onlookers.any()
             && !self.session.core.pause.is_on();
     }
@@ -209,17 +209,22 @@ impl Conversation {
         argv: &[&[u8]],
         out: &mut Vec<u8>,
     ) -> Flow {
+        // A subscriber is told of what it publishes itself where it does so.
+        self.session.keep_order(out);
         let start = out.len();
         let replies = self.replies;
         let flow = self.answer_carefully(command, argv, out);
+        let is_pushed =
+            self.replies != Replies::On && commands::lookup(argv[0]).is_some_and(Entry::answers_by_pushes);
+        let wanted = if is_pushed { out.len() } else { start };
         // The command that turns replies on is answered; the one that turns them off is not.
         if replies == Replies::SkipNext && self.replies == Replies::SkipNext {
-            out.truncate(start);
+            out.truncate(wanted);
             if !matches!(flow, Flow::Pending(_)) {
                 self.replies = Replies::On;
             }
         } else if self.replies == Replies::Off {
-            out.truncate(start);
+            out.truncate(wanted);
         }
         self.look_around();
         flow
@@ -279,6 +284,11 @@ impl Conversation {
                 }
             }
             (None, None) => return Err(command::unknown(argv)),
+        }
+        // A queue takes memory whatever is in it.
+        let queues = self.queue.is_some() && !entry.is_some_and(Entry::ends_queueing);
+        if queues && self.session.core.values.is_out_of_memory() {
+            return Err(Error::OutOfMemory);
         }
         if self.is_limited_to_subscriptions() && !entry.is_some_and(Entry::is_for_subscribers) {
             let name = match (command, entry) {
@@ -367,7 +377,8 @@ impl Conversation {
         let succeeded = outcome.is_ok();
         let flow = outcome.unwrap_or_else(|error| {
             out.truncate(start);
-            self.refuse(&error, out);
+            // That `MULTI` is refused within a transaction does not end it.
+            self.write_refusal(&error, out);
             Flow::Done
         });
         if !matches!(flow, Flow::Pending(_)) {
@@ -376,11 +387,15 @@ impl Conversation {
         flow
     }
 
-    /// Writes a refusal; a transaction in which one occurred is not executed.
+    /// Refuses what cannot be part of a transaction; one in which that occurred is not executed.
     pub fn refuse(&mut self, error: &Error, out: &mut Vec<u8>) {
         if let Some(queue) = &mut self.queue {
             queue.spoil();
         }
+        self.write_refusal(error, out);
+    }
+
+    fn write_refusal(&self, error: &Error, out: &mut Vec<u8>) {
         let text = error.to_string();
         self.session.core.errors.count(&text);
         write_error(&text, out);
@@ -435,7 +450,11 @@ impl Dialogue for Conversation {
 
     fn answer(&mut self, data: &[u8], out: &mut Vec<u8>) -> (usize, Stop<Pending>) {
         let hub = self.session.core.hub.clone();
-        hub.together(|| self.take_turn(data, out))
+        hub.together(|| {
+            let done = self.take_turn(data, out);
+            self.session.settle_messages();
+            done
+        })
     }
 
     fn waits_for_others(pending: &Pending) -> bool {

@@ -48,7 +48,7 @@ static SMALL_LINES: [([u8; 8], u8); SMALL] = {
 
 /// Writes a line of a type and a length.
 #[inline]
-fn write_length(kind: u8, length: usize, out: &mut Vec<u8>) {
+pub fn write_length(kind: u8, length: usize, out: &mut Vec<u8>) {
     if let Some((line, used)) = SMALL_LINES.get(length) {
         // All eight bytes at once; what is too much is taken back.
         let end = out.len() + usize::from(*used);
@@ -60,6 +60,13 @@ fn write_length(kind: u8, length: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Writes a byte string, however long it is.
+pub fn write_bulk(bytes: &[u8], out: &mut Vec<u8>) {
+    write_length(b'$', bytes.len(), out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// A container inside of which pairs are written, or the pairs themselves.

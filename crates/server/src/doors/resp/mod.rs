@@ -11,10 +11,14 @@ mod dialogue;
 mod encode;
 mod gather;
 mod help;
+mod hyrax;
 mod inline;
 mod monitor;
 mod parse;
+mod pubsub;
+mod push;
 mod reset;
+mod server;
 mod transaction;
 mod waiting;
 

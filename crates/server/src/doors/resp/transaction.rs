@@ -12,6 +12,11 @@ pub const NOT_IN_TRANSACTION: Error = Error::text("ERR Command not allowed insid
 
 const ABORTED: Error = Error::text("EXECABORT Transaction discarded because of previous errors.");
 
+/// As [`Error::OutOfMemory`], of a whole transaction.
+const OUT_OF_MEMORY: Error = Error::text(
+    "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.",
+);
+
 /// A command that waits for `EXEC`.
 struct Queued {
     kind: Kind,
@@ -63,6 +68,11 @@ impl Queue {
     pub fn spoil(&mut self) {
         self.is_spoilt = true;
         self.commands = Vec::new();
+    }
+
+    /// Whether a command among them can make the data larger.
+    fn grows(&self) -> bool {
+        self.commands.iter().any(|queued| matches!(queued.kind, Kind::Engine(command) if command.grows))
     }
 
     /// Whether a command among them changes something.
@@ -133,10 +143,14 @@ pub fn exec(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>)
         return Err(ABORTED);
     }
     let values = conversation.session.core.values.clone();
+    if queue.grows() && values.is_out_of_memory() {
+        return Err(OUT_OF_MEMORY);
+    }
     let argvs: Vec<Vec<&[u8]>> = queue.commands.iter().map(Queued::argv).collect();
     let calls: Vec<Call<'_>> = engine_calls(&queue.commands, &argvs);
     let mut execution = Execution::new(out.len());
     conversation.is_executing = true;
+    conversation.session.hold_messages();
     let outcome = SteppedClock::hold(conversation.session.now_us(), || {
         values.transaction(&watched, &calls, &mut |calls| {
             execution.run(conversation, &queue.commands, &argvs, calls, out);

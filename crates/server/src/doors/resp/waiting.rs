@@ -1,10 +1,14 @@
 //! What a client waits for before its next command is answered.
 
-use super::dialogue::{Conversation, Replies};
+use super::commands::lookup;
+use super::dialogue::{Conversation, Flow, Replies};
 use super::transaction::{Queue, write_later};
 use crate::LetGo;
 use futures_util::future::BoxFuture;
 use hyrax_values::{Error, Reply, Waiting};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 const UNBLOCKED: Error = Error::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
@@ -25,6 +29,28 @@ pub enum Pending {
     Slow(usize, Slow),
     /// The end of a pause; then the command comes again.
     Paused,
+}
+
+/// What answers the same after a time, however it ends; without a time, when somebody lets it go.
+pub fn answer_after(time: Option<Duration>, answer: Reply) -> Waiting {
+    let (end, ended) = oneshot::channel();
+    let end = Mutex::new(Some(end));
+    let nothing = answer.clone();
+    let reply = async move {
+        let time_is_over = async {
+            match time {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Ok(other) = ended => other,
+            () = time_is_over => answer,
+        }
+    };
+    let end =
+        move |other| end.lock().take().is_some_and(|end: oneshot::Sender<Reply>| end.send(other).is_ok());
+    Waiting { reply: Box::pin(reply), nothing, end: Arc::new(end) }
 }
 
 impl Pending {
@@ -84,6 +110,12 @@ impl Pending {
 }
 
 impl Conversation {
+    /// Has the client wait; the command is named by its first word.
+    pub fn wait(&self, argv: &[&[u8]], waiting: Waiting) -> Flow {
+        let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number);
+        Flow::Pending(Pending::Waiting(number, waiting, self.session.card.waits()))
+    }
+
     /// Writes a reply that was waited for.
     fn write_late(&mut self, number: usize, reply: &Reply, out: &mut Vec<u8>) {
         let mut sink = self.reply(out);

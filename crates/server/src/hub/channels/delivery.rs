@@ -36,13 +36,6 @@ struct Pass {
 }
 
 impl Delivery {
-    /// Has the deliverer write an outbox.
-    pub fn schedule(&mut self, outbox: &Arc<Outbox>) {
-        if outbox.is_to_be_scheduled() {
-            self.dirty.push(outbox.clone());
-        }
-    }
-
     fn queue(&mut self, log: VecDeque<Run>) {
         for run in log {
             let audience = run.audience.clone();

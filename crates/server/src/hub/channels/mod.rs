@@ -15,7 +15,7 @@ mod subscriber;
 mod tests;
 
 pub use message::{MESSAGE_FORMS, Message, MessageForm, Messages, Space};
-pub use subscriber::{Confirm, SubscribeError, Subscriber};
+pub use subscriber::{SubscribeError, Subscriber};
 
 use super::outbox::{Counters, Outbox};
 use audience::Audience;
@@ -23,7 +23,7 @@ use bytes::Bytes;
 use delivery::Delivery;
 use hyrax_values::glob_matches;
 use names::Names;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
@@ -110,12 +110,25 @@ impl Channels {
         }
     }
 
-    /// Begins to let somebody in, who is told in this form, behind everything published so far.
-    fn join<'a>(&'a self, outbox: &'a Arc<Outbox>, form: &'static dyn MessageForm) -> Joining<'a> {
+    /// Lets somebody in, who is told in this form, behind everything published so far.
+    fn join(
+        &self,
+        outbox: &Arc<Outbox>,
+        form: &'static dyn MessageForm,
+        space: Space,
+        name: &[u8],
+    ) -> Arc<Audience> {
         self.forms[form.number()].get_or_init(|| form);
+        outbox.hold();
         let mut delivery = self.delivery.lock();
-        let names = self.hand_out(&mut delivery);
-        Joining { channels: self, names, delivery, outbox, form: form.number() }
+        let mut names = self.hand_out(&mut delivery);
+        let audience = names.find_or_insert(space, name);
+        audience.add(outbox, form.number());
+        self.audiences.store(names.len(), Ordering::Release);
+        drop(names);
+        drop(delivery);
+        self.call_deliverer();
+        audience
     }
 
     /// Lets somebody go, after everything published so far.
@@ -174,32 +187,5 @@ impl Channels {
     /// How many patterns are subscribed to.
     pub fn patterns(&self) -> usize {
         self.names.lock().patterns()
-    }
-}
-
-/// Somebody who is being let in. Nothing is published or handed out meanwhile.
-struct Joining<'a> {
-    channels: &'a Channels,
-    names: MutexGuard<'a, Names>,
-    delivery: MutexGuard<'a, Delivery>,
-    outbox: &'a Arc<Outbox>,
-    form: usize,
-}
-
-impl Joining<'_> {
-    fn add(&mut self, space: Space, name: &[u8]) -> Arc<Audience> {
-        let audience = self.names.find_or_insert(space, name);
-        audience.add(self.outbox, self.form);
-        audience
-    }
-
-    /// Queues replies before what will be published.
-    fn finish(mut self, replies: &mut Vec<u8>) {
-        self.channels.audiences.store(self.names.len(), Ordering::Release);
-        self.outbox.place(replies);
-        self.delivery.schedule(self.outbox);
-        drop(self.names);
-        drop(self.delivery);
-        self.channels.call_deliverer();
     }
 }

@@ -10,9 +10,6 @@ use hyrax_types::limits;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
-/// Writes a confirmation: of which name, and how many subscriptions there are then.
-pub type Confirm<'a> = dyn FnMut(&[u8], usize, &mut Vec<u8>) + 'a;
-
 type ByName = IndexMap<Bytes, Arc<Audience>, DefaultHashBuilder>;
 
 /// A session was refused a subscription.
@@ -27,6 +24,9 @@ pub enum SubscribeError {
         limits::SUBSCRIBED_BYTES_PER_SESSION_MAX
     )]
     TooLongTogether,
+    /// It lives no longer than a request.
+    #[error("this needs a connection that stays open")]
+    NoConnection,
     /// One name is too long.
     #[error(
         "a name to subscribe to may have {} bytes, a pattern {}",
@@ -54,63 +54,32 @@ impl Subscriber {
     }
 
     /// How many channels and patterns it subscribed to.
-    pub fn len(&self) -> usize {
-        self.of(Space::Channels).len() + self.of(Space::Patterns).len()
+    fn len(&self) -> usize {
+        self.of(Space::Channels) + self.of(Space::Patterns)
     }
 
-    /// How many shard channels it subscribed to.
-    pub fn shard_channels(&self) -> usize {
-        self.of(Space::ShardChannels).len()
+    /// How many subscriptions there are of a space.
+    pub fn of(&self, space: Space) -> usize {
+        self.subscribed[space as usize].len()
     }
 
-    /// How many patterns it subscribed to.
-    pub fn patterns(&self) -> usize {
-        self.of(Space::Patterns).len()
-    }
-
-    /// Whether it is subscribed to nothing.
-    pub fn is_empty(&self) -> bool {
-        self.subscribed.iter().all(IndexMap::is_empty)
-    }
-
-    fn of(&self, space: Space) -> &ByName {
-        &self.subscribed[space as usize]
-    }
-
-    /// The subscriptions that a command of this space counts.
+    /// The subscriptions that are counted together with those of this space.
     pub fn count(&self, space: Space) -> usize {
-        if space == Space::ShardChannels { self.shard_channels() } else { self.len() }
+        if space == Space::ShardChannels { self.of(space) } else { self.len() }
     }
 
-    /// Subscribes to names, at most `max` in all. `confirm` writes each confirmation, with how many
-    /// subscriptions there are then; those leave, behind the replies that `out` holds already, before any
-    /// message that is published from here on. After a refusal, the names before it are subscribed to.
-    pub fn subscribe(
-        &mut self,
-        space: Space,
-        names: &[&[u8]],
-        max: usize,
-        out: &mut Vec<u8>,
-        confirm: &mut Confirm<'_>,
-    ) -> Result<(), SubscribeError> {
-        let channels = self.channels.clone();
-        let outbox = self.outbox.clone();
-        let mut joining = channels.join(&outbox, self.form);
-        let mut refused = Ok(());
-        for name in names {
-            if !self.of(space).contains_key(*name) {
-                if let Err(error) = self.check_room(space, name, max) {
-                    refused = Err(error);
-                    break;
-                }
-                let audience = joining.add(space, name);
-                self.bytes += name.len();
-                self.subscribed[space as usize].insert(audience.name.clone(), audience);
-            }
-            confirm(name, self.count(space), out);
+    /// Subscribes to a name, where `max` subscriptions in all are allowed. What is published from here on
+    /// is held back in the outbox until the replies so far, and the confirmation, have been
+    /// [committed](Outbox::commit).
+    pub fn subscribe(&mut self, space: Space, name: &[u8], max: usize) -> Result<(), SubscribeError> {
+        if self.subscribed[space as usize].contains_key(name) {
+            return Ok(());
         }
-        joining.finish(out);
-        refused
+        self.check_room(space, name, max)?;
+        let audience = self.channels.join(&self.outbox, self.form, space, name);
+        self.bytes += name.len();
+        self.subscribed[space as usize].insert(audience.name.clone(), audience);
+        Ok(())
     }
 
     fn check_room(&self, space: Space, name: &[u8], max: usize) -> Result<(), SubscribeError> {
@@ -155,14 +124,6 @@ impl Subscriber {
         let audiences = self.subscribed.iter().flat_map(IndexMap::values);
         self.channels.change_form(&self.outbox, audiences, self.form, form);
         self.form = form;
-    }
-
-    /// Puts replies into the outbox before what is published from here on, and what was published so far
-    /// before replies to come. Around each command of a session that subscribed to anything, it
-    /// makes the session see its own messages where the command stands that caused them.
-    pub fn keep_order(&self, out: &mut Vec<u8>) {
-        self.channels.settle();
-        self.outbox.place(out);
     }
 
     /// Has what was published so far queued before the replies to come.

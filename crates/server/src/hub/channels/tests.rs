@@ -44,7 +44,9 @@ fn client(hub: &Hub) -> Client {
 
 impl Client {
     fn try_subscribe(&mut self, space: Space, name: &[u8], max: usize) -> Result<(), SubscribeError> {
-        self.subscriber.subscribe(space, &[name], max, &mut Vec::new(), &mut |_, _, _| {})
+        let subscribed = self.subscriber.subscribe(space, name, max);
+        self.outbox.commit(b"");
+        subscribed
     }
 
     fn subscribe(&mut self, space: Space, name: &str) {
@@ -100,7 +102,10 @@ fn shard_channels_are_apart_and_no_pattern_sees_them() {
     assert_eq!(hub.publish_to_shard(b"c", b"1"), 1);
     assert_eq!(publish(&hub, "c", "2"), 2);
     assert_eq!(client.taken(), "(c=1)(c=2)(*:c=2)");
-    assert_eq!((client.subscriber.len(), client.subscriber.shard_channels()), (2, 1));
+    assert_eq!(
+        (client.subscriber.count(Space::Channels), client.subscriber.count(Space::ShardChannels)),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -146,15 +151,22 @@ fn confirmations_stand_where_the_subscription_began() {
     let hub = hub();
     let mut client = client(&hub);
     let mut out = b"earlier,".to_vec();
-    let confirm = &mut |name: &[u8], count: usize, out: &mut Vec<u8>| {
-        out.extend_from_slice(format!("+{}{count},", String::from_utf8_lossy(name)).as_bytes());
-    };
-    let subscribed = client.subscriber.subscribe(Space::Channels, &[b"a", b"b", b"a"], 9, &mut out, confirm);
-    assert_eq!((subscribed, out.len()), (Ok(()), 0));
+    for channel in [&b"a"[..], b"b", b"a"] {
+        client.subscriber.subscribe(Space::Channels, channel, 9).expect("room");
+        publish(&hub, "a", "held");
+        client.subscriber.settle();
+        out.extend_from_slice(
+            format!("+{}{},", String::from_utf8_lossy(channel), client.subscriber.count(Space::Channels))
+                .as_bytes(),
+        );
+    }
+    assert_eq!(client.taken(), "");
+    client.outbox.commit(&out);
     publish(&hub, "a", "1");
-    client.subscriber.keep_order(&mut b"later,".to_vec());
+    client.subscriber.settle();
+    client.outbox.place(&mut b"later,".to_vec());
     publish(&hub, "b", "2");
-    assert_eq!(client.taken(), "earlier,+a1,+b2,+a2,(a=1)later,(b=2)");
+    assert_eq!(client.taken(), "earlier,+a1,+b2,+a2,(a=held)(a=held)(a=held)(a=1)later,(b=2)");
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Outbox {
     }
 
     /// Queues replies, and the pushes that were held for them, and has nothing written yet: what is queued
-    /// from here on comes after them. [`Outbox::commit`] or [`Outbox::flush`] has to follow.
+    /// from here on comes after them. [`Outbox::commit`] has to follow.
     pub fn place(&self, replies: &mut Vec<u8>) {
         if replies.is_empty() {
             return;
@@ -118,12 +118,6 @@ impl Outbox {
             state.queue.push_back(Item::Reply(Bytes::copy_from_slice(replies)));
         }
         state.queue.extend(held.into_iter().flatten());
-    }
-
-    /// Whether somebody has to be found who flushes this outbox. That it will be is noted by then.
-    pub(in crate::hub) fn is_to_be_scheduled(&self) -> bool {
-        let mut state = self.state.lock();
-        !state.queue.is_empty() && state.schedule()
     }
 }
 

@@ -4,6 +4,7 @@
 //! any more, and calls [`Keyspace::changed`] for each key it changed.
 
 mod bits;
+mod c_text;
 mod element_scan;
 mod geo;
 mod hashes;
@@ -18,6 +19,7 @@ mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
+mod subcommand;
 
 use super::Keyspace;
 use super::blocking::Blocking;

@@ -1,5 +1,7 @@
 //! One field, member or list element: a byte string that is short more often than not.
 
+use crate::embedded::footprint::Footprint;
+
 /// How many bytes lie in the element itself, so that it takes three words in all.
 const SHORT_BYTES_MAX: usize = 22;
 
@@ -19,6 +21,15 @@ impl Element {
         match &self.0 {
             Form::Short { len, bytes } => &bytes[..usize::from(*len)],
             Form::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl Footprint for Element {
+    fn heap_bytes(&self, _: usize) -> usize {
+        match &self.0 {
+            Form::Short { .. } => 0,
+            Form::Long(bytes) => bytes.len(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::element::Element;
 use super::packed::{Bounds, Packed, Strings};
+use crate::embedded::footprint::Footprint;
 use crate::embedded::table::{Entries, Keyed, Table};
 use crate::{ReplySink, key_hash};
 
@@ -11,7 +12,16 @@ const PACKED: Bounds = Bounds { strings: 256, bytes: 4096 };
 
 /// Fields and their values.
 #[derive(Clone, Debug, Default)]
-pub struct Hash(Form);
+pub struct Hash {
+    form: Form,
+    /// Whether it has ever been more than a few short fields, for which Redis has a form of its own.
+    outgrew_few: bool,
+}
+
+/// The most fields in that form, and the longest name or value: the defaults of
+/// `hash-max-listpack-entries` and `hash-max-listpack-value`.
+const FEW_FIELDS_MAX: usize = 128;
+const SHORT_BYTES_MAX: usize = 64;
 
 /// A small hash is packed, field and value in turn; one that outgrew that stays a table.
 #[derive(Clone, Debug)]
@@ -51,7 +61,7 @@ impl Default for Form {
 impl Hash {
     /// How many fields there are.
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => packed.len() / 2,
             Form::Table(table) => table.len(),
         }
@@ -62,9 +72,14 @@ impl Hash {
         self.len() == 0
     }
 
+    /// Whether it has never been more than a few short fields.
+    pub fn is_few(&self) -> bool {
+        !self.outgrew_few
+    }
+
     /// The value of a field.
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => Some(packed.at(packed.after(find_packed(packed, field)?))),
             Form::Table(table) => table.get(field).map(|found| found.value.as_bytes()),
         }
@@ -72,7 +87,13 @@ impl Hash {
 
     /// Sets the value of a field; whether the field is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let Form::Packed(packed) = &mut self.0 else { return self.set_in_table(field, value) };
+        let is_new = self.set_field(field, value);
+        self.outgrew_few |= field.len().max(value.len()) > SHORT_BYTES_MAX || self.len() > FEW_FIELDS_MAX;
+        is_new
+    }
+
+    fn set_field(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let Form::Packed(packed) = &mut self.form else { return self.set_in_table(field, value) };
         match find_packed(packed, field).map(|offset| packed.after(offset)) {
             Some(offset) if packed.fits_at(offset, value, PACKED) => {
                 packed.replace(offset, value);
@@ -104,14 +125,14 @@ impl Hash {
 
     /// The table, made from what was packed.
     fn unpack(&mut self) -> &mut Table<Field> {
-        if let Form::Packed(packed) = &self.0 {
+        if let Form::Packed(packed) = &self.form {
             let mut table = Table::default();
             for (name, value) in pairs(packed) {
                 table.insert_new(key_hash(name), Field::new(name, value));
             }
-            self.0 = Form::Table(Box::new(table));
+            self.form = Form::Table(Box::new(table));
         }
-        match &mut self.0 {
+        match &mut self.form {
             Form::Table(table) => table,
             Form::Packed(_) => unreachable!("it was unpacked just above"),
         }
@@ -119,7 +140,7 @@ impl Hash {
 
     /// Removes a field; whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        match &mut self.0 {
+        match &mut self.form {
             Form::Packed(packed) => {
                 let found = find_packed(packed, field);
                 if let Some(offset) = found {
@@ -133,7 +154,7 @@ impl Hash {
 
     /// All fields with their values, in no particular order.
     pub fn iter(&self) -> Fields<'_> {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => pairs(packed),
             Form::Table(table) => Fields(Source::Table(table.iter())),
         }
@@ -141,7 +162,7 @@ impl Hash {
 
     /// The fields at these positions, each below [`Hash::len`], in the order asked for.
     pub fn at_positions(&self, positions: &[usize]) -> Vec<(&[u8], &[u8])> {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => {
                 let all: Vec<_> = pairs(packed).collect();
                 positions.iter().map(|&position| all[position]).collect()
@@ -153,7 +174,7 @@ impl Hash {
     /// What a scan of about `count` fields meets from a cursor on, and the next cursor (see
     /// [`Table::scan`]). A small hash is met whole.
     pub fn scan(&self, cursor: u64, count: usize) -> (Fields<'_>, u64) {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => (pairs(packed), 0),
             Form::Table(table) => {
                 let (positions, next) = table.scan(cursor, count);
@@ -169,6 +190,21 @@ impl Hash {
             reply.bulk(field);
             reply.bulk(value);
         }
+    }
+}
+
+impl Footprint for Hash {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.form {
+            Form::Packed(packed) => packed.heap_bytes(samples),
+            Form::Table(table) => size_of::<Table<Field>>() + table.heap_bytes(samples),
+        }
+    }
+}
+
+impl Footprint for Field {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.name.heap_bytes(samples) + self.value.heap_bytes(samples)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a key can hold, a file for each kind.
 
+mod compact;
 mod element;
+mod encoding;
 mod hash;
 mod list;
 mod packed;
@@ -9,6 +11,7 @@ mod sorted_set;
 mod stream;
 mod string;
 
+use super::footprint::Footprint;
 pub use hash::Hash;
 pub use list::{End, List};
 pub use set::Set;
@@ -16,7 +19,7 @@ pub use sorted_set::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, compare
 pub use stream::{
     BLOCK_ENTRIES_MAX, Claim, Consumer, Deliveries, Entry, Group, Id, Keep, Marks, Pending, Stream,
 };
-pub use string::Str;
+pub use string::{Origin, Str};
 
 /// What a key holds. An aggregate in here, but for a stream, is never empty: its key goes with its last
 /// element.
@@ -34,6 +37,19 @@ pub enum Value {
     SortedSet(SortedSet),
     /// Entries by id, and the groups that consume them. This one may be empty.
     Stream(Box<Stream>),
+}
+
+impl Footprint for Value {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match self {
+            Value::Str(string) => string.heap_bytes(samples),
+            Value::Hash(hash) => hash.heap_bytes(samples),
+            Value::List(list) => list.heap_bytes(samples),
+            Value::Set(set) => set.heap_bytes(samples),
+            Value::SortedSet(sorted_set) => sorted_set.heap_bytes(samples),
+            Value::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(samples),
+        }
+    }
 }
 
 impl Value {

@@ -4,11 +4,11 @@
 //! how large it may become. A walk of some hundred strings costs about as much as a few looks into a
 //! hash table.
 
+use super::compact::Compact;
+use crate::embedded::footprint::Footprint;
+
 /// The longest string that is packed: its length takes one byte.
 pub const STRING_BYTES_MAX: usize = u8::MAX as usize;
-
-/// Where the first string begins: before it stands how many there are.
-const HEAD: usize = 2;
 
 /// How large a packed aggregate may become.
 #[derive(Clone, Copy, Debug)]
@@ -19,118 +19,86 @@ pub struct Bounds {
     pub bytes: usize,
 }
 
-/// Short byte strings in one allocation: their number, then each with its length before it.
+/// Short byte strings in one allocation, each with its length before it.
 ///
 /// An offset is where a string's length stands; those after it shift with every change.
 #[derive(Clone, Debug, Default)]
-pub struct Packed(Vec<u8>);
+pub struct Packed(Compact);
 
 impl Packed {
     /// How many strings there are.
     pub fn len(&self) -> usize {
-        self.0.first_chunk().map_or(0, |&len| usize::from(u16::from_le_bytes(len)))
-    }
-
-    fn set_len(&mut self, len: usize) {
-        self.0[..HEAD].copy_from_slice(&(len as u16).to_le_bytes());
+        self.0.len()
     }
 
     /// Whether these strings can be added, too.
     pub fn fits(&self, strings: &[&[u8]], bounds: Bounds) -> bool {
         let bytes: usize = strings.iter().map(|string| 1 + string.len()).sum();
         self.len() + strings.len() <= usize::from(bounds.strings)
-            && self.0.len() + bytes <= bounds.bytes
+            && self.0.bytes().len() + bytes <= bounds.bytes
             && strings.iter().all(|string| string.len() <= STRING_BYTES_MAX)
     }
 
     /// Whether a string can take the place of the one at an offset.
     pub fn fits_at(&self, offset: usize, string: &[u8], bounds: Bounds) -> bool {
-        let bytes = self.0.len() - self.at(offset).len() + string.len();
+        let bytes = self.0.bytes().len() - self.at(offset).len() + string.len();
         bytes <= bounds.bytes && string.len() <= STRING_BYTES_MAX
     }
 
     /// The strings from the front.
     pub fn iter(&self) -> Strings<'_> {
-        Strings { rest: self.0.get(HEAD..).unwrap_or_default(), left: self.len() }
+        Strings { rest: self.0.bytes(), left: self.len() }
     }
 
     /// The offset of the string at an index, or the end's.
     pub fn offset(&self, index: usize) -> usize {
-        (0..index.min(self.len())).fold(HEAD, |offset, _| self.after(offset))
+        (0..index.min(self.len())).fold(0, |offset, _| self.after(offset))
     }
 
     /// The string at an offset.
     pub fn at(&self, offset: usize) -> &[u8] {
-        &self.0[offset + 1..self.after(offset)]
+        &self.0.bytes()[offset + 1..self.after(offset)]
     }
 
     /// The offset that follows a string's.
     pub fn after(&self, offset: usize) -> usize {
-        offset + 1 + usize::from(self.0[offset])
+        offset + 1 + usize::from(self.0.bytes()[offset])
     }
 
     /// Adds a string at the end.
     pub fn push(&mut self, string: &[u8]) {
-        debug_assert!(string.len() <= STRING_BYTES_MAX, "whoever adds asks first");
-        self.make_room(1 + string.len());
-        self.0.push(string.len() as u8);
-        self.0.extend_from_slice(string);
-        self.set_len(self.len() + 1);
+        self.insert(self.0.bytes().len(), string);
     }
 
-    /// Adds a string before the one at an offset, in two parts that follow each other.
-    pub fn insert(&mut self, offset: usize, [head, tail]: [&[u8]; 2]) {
-        let len = head.len() + tail.len();
-        debug_assert!(len <= STRING_BYTES_MAX, "whoever adds asks first");
-        self.make_room(1 + len);
-        let end = self.0.len();
-        self.0.resize(end + 1 + len, 0);
-        self.0.copy_within(offset..end, offset + 1 + len);
-        self.0[offset] = len as u8;
-        self.0[offset + 1..][..head.len()].copy_from_slice(head);
-        self.0[offset + 1 + head.len()..][..tail.len()].copy_from_slice(tail);
-        self.set_len(self.len() + 1);
+    /// Adds a string before the one at an offset.
+    pub fn insert(&mut self, offset: usize, string: &[u8]) {
+        debug_assert!(string.len() <= STRING_BYTES_MAX, "whoever adds asks first");
+        self.0.insert(offset, [&[string.len() as u8], string]);
     }
 
     /// Puts a string in the place of the one at an offset.
     pub fn replace(&mut self, offset: usize, string: &[u8]) {
         debug_assert!(string.len() <= STRING_BYTES_MAX, "whoever replaces asks first");
-        let end = self.after(offset);
-        if end - offset == 1 + string.len() {
-            self.0[offset + 1..end].copy_from_slice(string);
+        let old = offset + 1..self.after(offset);
+        if old.len() == string.len() {
+            self.0.bytes_mut()[old].copy_from_slice(string);
         } else {
-            self.make_room(string.len());
-            self.0[offset] = string.len() as u8;
-            self.0.splice(offset + 1..end, string.iter().copied());
+            self.0.bytes_mut()[offset] = string.len() as u8;
+            self.0.replace(old, string);
         }
     }
 
     /// Removes as many strings from an offset on.
     pub fn remove(&mut self, offset: usize, strings: usize) {
         let end = (0..strings).fold(offset, |end, _| self.after(end));
-        self.0.drain(offset..end);
-        self.set_len(self.len() - strings);
-        if self.0.capacity() > 64 && self.0.len() < self.0.capacity() / 2 {
-            self.0.shrink_to(rounded(self.0.len()));
-        }
-    }
-
-    /// Reserves what the allocator would hand out anyway: the slack of a million small aggregates adds
-    /// up.
-    fn make_room(&mut self, bytes: usize) {
-        if self.0.is_empty() {
-            self.0.reserve_exact(rounded(HEAD + bytes));
-            self.0.extend_from_slice(&[0; HEAD]);
-        } else if self.0.capacity() - self.0.len() < bytes {
-            self.0.reserve_exact(rounded(self.0.len() + bytes) - self.0.len());
-        }
+        self.0.remove(offset..end, strings);
     }
 }
 
-/// The size that an allocator makes of this one: they cut memory into blocks of a few sizes, four
-/// between a power of two and the next.
-fn rounded(bytes: usize) -> usize {
-    bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16))
+impl Footprint for Packed {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.0.heap_bytes(samples)
+    }
 }
 
 /// The strings of a [`Packed`] from the front.
@@ -182,7 +150,7 @@ mod tests {
                         model.push(string);
                     }
                     1 if fits => {
-                        packed.insert(offset.max(HEAD), string.split_at(len / 3).into());
+                        packed.insert(offset, &string);
                         model.insert(index.min(model.len()), string);
                     }
                     2 if index < model.len() && packed.fits_at(offset, &string, BOUNDS) => {
@@ -200,14 +168,6 @@ mod tests {
                 prop_assert_eq!(packed.len(), model.len());
                 prop_assert_eq!(packed.iter().size_hint().0, model.len());
             }
-        }
-    }
-
-    #[test]
-    fn sizes_are_rounded_as_allocators_do() {
-        for (bytes, block) in [(1, 16), (16, 16), (17, 32), (100, 112), (128, 128), (129, 160), (2049, 2560)]
-        {
-            assert_eq!(rounded(bytes), block, "{bytes}");
         }
     }
 }

@@ -2,15 +2,23 @@
 
 use super::element::Element;
 use super::packed::{Bounds, Packed, Strings};
+use crate::embedded::footprint::Footprint;
 use crate::embedded::table::{Entries, Keyed, Table};
-use crate::{ReplySink, key_hash};
+use crate::{ReplySink, key_hash, parse_integer};
 
 /// How large a packed set may become, all of which is walked when something is no member.
 const PACKED: Bounds = Bounds { strings: 128, bytes: 2048 };
 
 /// Members without order.
 #[derive(Clone, Debug, Default)]
-pub struct Set(Form);
+pub struct Set {
+    form: Form,
+    /// Whether it has ever been more than a few integers, for which Redis has a form of its own.
+    outgrew_integers: bool,
+}
+
+/// The most integers that Redis holds in that form: the default of `set-max-intset-entries`.
+const INTEGERS_MAX: usize = 512;
 
 /// A small set is packed; one that outgrew that stays a table.
 #[derive(Clone, Debug)]
@@ -44,7 +52,7 @@ impl<'a> FromIterator<&'a [u8]> for Set {
 impl Set {
     /// How many members there are.
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => packed.len(),
             Form::Table(table) => table.len(),
         }
@@ -55,9 +63,14 @@ impl Set {
         self.len() == 0
     }
 
+    /// Whether it has never been more than a few integers.
+    pub fn is_few_integers(&self) -> bool {
+        !self.outgrew_integers
+    }
+
     /// Whether something is a member.
     pub fn contains(&self, member: &[u8]) -> bool {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => packed.iter().any(|found| found == member),
             Form::Table(table) => table.get(member).is_some(),
         }
@@ -65,7 +78,15 @@ impl Set {
 
     /// Adds a member; whether it is new.
     pub fn add(&mut self, member: &[u8]) -> bool {
-        if let Form::Packed(packed) = &mut self.0 {
+        let is_new = self.add_member(member);
+        if is_new && !self.outgrew_integers {
+            self.outgrew_integers = self.len() > INTEGERS_MAX || parse_integer(member).is_none();
+        }
+        is_new
+    }
+
+    fn add_member(&mut self, member: &[u8]) -> bool {
+        if let Form::Packed(packed) = &mut self.form {
             if packed.iter().any(|found| found == member) {
                 return false;
             }
@@ -85,14 +106,14 @@ impl Set {
 
     /// The table, made from what was packed.
     fn unpack(&mut self) -> &mut Table<Element> {
-        if let Form::Packed(packed) = &self.0 {
+        if let Form::Packed(packed) = &self.form {
             let mut table = Table::default();
             for member in packed.iter() {
                 table.insert_new(key_hash(member), member.into());
             }
-            self.0 = Form::Table(Box::new(table));
+            self.form = Form::Table(Box::new(table));
         }
-        match &mut self.0 {
+        match &mut self.form {
             Form::Table(table) => table,
             Form::Packed(_) => unreachable!("it was unpacked just above"),
         }
@@ -100,7 +121,7 @@ impl Set {
 
     /// Removes a member; whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        match &mut self.0 {
+        match &mut self.form {
             Form::Packed(packed) => {
                 let mut strings = packed.iter();
                 let index = strings.position(|found| found == member);
@@ -115,7 +136,7 @@ impl Set {
 
     /// Takes out the member at a position below [`Set::len`].
     pub fn take_at(&mut self, position: usize) -> Element {
-        match &mut self.0 {
+        match &mut self.form {
             Form::Packed(packed) => {
                 let offset = packed.offset(position);
                 let member = Element::from(packed.at(offset));
@@ -128,7 +149,7 @@ impl Set {
 
     /// All members, in no particular order.
     pub fn iter(&self) -> Members<'_> {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => Members(Source::Packed(packed.iter())),
             Form::Table(table) => Members(Source::Table(table.iter())),
         }
@@ -136,7 +157,7 @@ impl Set {
 
     /// The members at these positions, each below [`Set::len`], in the order asked for.
     pub fn at_positions(&self, positions: &[usize]) -> Vec<&[u8]> {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => {
                 let all: Vec<_> = packed.iter().collect();
                 positions.iter().map(|&position| all[position]).collect()
@@ -148,7 +169,7 @@ impl Set {
     /// What a scan of about `count` members meets from a cursor on, and the next cursor (see
     /// [`Table::scan`]). A small set is met whole.
     pub fn scan(&self, cursor: u64, count: usize) -> (Members<'_>, u64) {
-        match &self.0 {
+        match &self.form {
             Form::Packed(packed) => (Members(Source::Packed(packed.iter())), 0),
             Form::Table(table) => {
                 let (positions, next) = table.scan(cursor, count);
@@ -161,6 +182,15 @@ impl Set {
     pub fn write(&self, reply: &mut dyn ReplySink) {
         reply.set(self.len());
         self.iter().for_each(|member| reply.bulk(member));
+    }
+}
+
+impl Footprint for Set {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.form {
+            Form::Packed(packed) => packed.heap_bytes(samples),
+            Form::Table(table) => size_of::<Table<Element>>() + table.heap_bytes(samples),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A byte string: short ones lie where the key lies, longer ones on the heap.
 
+use crate::embedded::footprint::Footprint;
+
 /// How many bytes lie in the [`Str`] itself: what a cache line has left beside a short key.
 const SHORT_BYTES_MAX: usize = 38;
 
@@ -9,26 +11,64 @@ pub struct Str(Bytes);
 
 #[derive(Clone, Debug)]
 enum Bytes {
-    Short { len: u8, bytes: [u8; SHORT_BYTES_MAX] },
-    Long(Vec<u8>),
+    /// How many of the bytes count, with the origin.
+    Short(Head, [u8; SHORT_BYTES_MAX]),
+    Long(Origin, Vec<u8>),
 }
 
 const _: () = assert!(size_of::<Str>() == 40);
+
+/// How a string came to be what it is, on which the form depends in which Redis would hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was set as a whole.
+    Set,
+    /// It was printed from a floating-point number.
+    Printed,
+    /// It was changed in place.
+    Edited,
+}
+
+/// A length and an origin in one byte.
+#[derive(Clone, Copy, Debug)]
+struct Head(u8);
+
+impl Head {
+    /// The bits that are the length.
+    const LEN: u8 = 63;
+
+    fn new(len: usize, origin: Origin) -> Self {
+        Head(len as u8 | (origin as u8) << 6)
+    }
+
+    fn len(self) -> usize {
+        usize::from(self.0 & Self::LEN)
+    }
+
+    fn origin(self) -> Origin {
+        match self.0 >> 6 {
+            0 => Origin::Set,
+            1 => Origin::Printed,
+            _ => Origin::Edited,
+        }
+    }
+}
 
 impl Str {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Bytes::Short { len, bytes } => &bytes[..usize::from(*len)],
-            Bytes::Long(bytes) => bytes,
+            Bytes::Short(head, bytes) => &bytes[..head.len()],
+            Bytes::Long(_, bytes) => bytes,
         }
     }
 
     /// The bytes, to change in place.
     pub fn as_bytes_mut(&mut self) -> &mut [u8] {
+        self.set_origin(Origin::Edited);
         match &mut self.0 {
-            Bytes::Short { len, bytes } => &mut bytes[..usize::from(*len)],
-            Bytes::Long(bytes) => bytes,
+            Bytes::Short(head, bytes) => &mut bytes[..head.len()],
+            Bytes::Long(_, bytes) => bytes,
         }
     }
 
@@ -37,13 +77,30 @@ impl Str {
         self.as_bytes().len()
     }
 
+    /// How it came to be what it is.
+    pub fn origin(&self) -> Origin {
+        match self.0 {
+            Bytes::Short(head, _) => head.origin(),
+            Bytes::Long(origin, _) => origin,
+        }
+    }
+
+    /// Says how it came to be what it is, where the bytes were not set by a client.
+    pub fn set_origin(&mut self, new: Origin) {
+        match &mut self.0 {
+            Bytes::Short(head, _) => *head = Head::new(head.len(), new),
+            Bytes::Long(origin, _) => *origin = new,
+        }
+    }
+
     /// Replaces the bytes, keeping the memory where they fit well.
     pub fn assign(&mut self, new: &[u8]) {
         match &mut self.0 {
-            Bytes::Long(bytes)
+            Bytes::Long(origin, bytes)
                 if new.len() > SHORT_BYTES_MAX
                     && (bytes.capacity() / 2..=bytes.capacity()).contains(&new.len()) =>
             {
+                *origin = Origin::Set;
                 bytes.clear();
                 bytes.extend_from_slice(new);
             }
@@ -55,9 +112,9 @@ impl Str {
     pub fn append(&mut self, more: &[u8]) {
         let old = self.len();
         match &mut self.0 {
-            Bytes::Short { len, bytes } if old + more.len() <= SHORT_BYTES_MAX => {
+            Bytes::Short(head, bytes) if old + more.len() <= SHORT_BYTES_MAX => {
                 bytes[old..old + more.len()].copy_from_slice(more);
-                *len += more.len() as u8;
+                *head = Head::new(old + more.len(), Origin::Edited);
             }
             _ => self.heap(more.len()).extend_from_slice(more),
         }
@@ -76,21 +133,33 @@ impl Str {
     /// The bytes on the heap, with room for more of them. What grows once grows again, so the
     /// vector is left to take more than it is asked for.
     fn heap(&mut self, more: usize) -> &mut Vec<u8> {
-        if let Bytes::Short { len, bytes } = &self.0 {
-            let mut heap = Vec::with_capacity(usize::from(*len) + more);
-            heap.extend_from_slice(&bytes[..usize::from(*len)]);
-            self.0 = Bytes::Long(heap);
+        if let Bytes::Short(head, bytes) = &self.0 {
+            let mut heap = Vec::with_capacity(head.len() + more);
+            heap.extend_from_slice(&bytes[..head.len()]);
+            self.0 = Bytes::Long(Origin::Edited, heap);
         }
         match &mut self.0 {
-            Bytes::Long(bytes) => bytes,
-            Bytes::Short { .. } => unreachable!("it has just been moved to the heap"),
+            Bytes::Long(origin, bytes) => {
+                *origin = Origin::Edited;
+                bytes
+            }
+            Bytes::Short(..) => unreachable!("it has just been moved to the heap"),
+        }
+    }
+}
+
+impl Footprint for Str {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.0 {
+            Bytes::Short(..) => 0,
+            Bytes::Long(_, bytes) => bytes.heap_bytes(samples),
         }
     }
 }
 
 impl Default for Str {
     fn default() -> Self {
-        Str(Bytes::Short { len: 0, bytes: [0; SHORT_BYTES_MAX] })
+        Str(Bytes::Short(Head::new(0, Origin::Set), [0; SHORT_BYTES_MAX]))
     }
 }
 
@@ -100,16 +169,16 @@ impl From<&[u8]> for Str {
         match bytes.get_mut(..new.len()) {
             Some(fitting) => {
                 fitting.copy_from_slice(new);
-                Str(Bytes::Short { len: new.len() as u8, bytes })
+                Str(Bytes::Short(Head::new(new.len(), Origin::Set), bytes))
             }
-            None => Str(Bytes::Long(new.to_vec())),
+            None => Str(Bytes::Long(Origin::Set, new.to_vec())),
         }
     }
 }
 
 impl From<Vec<u8>> for Str {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.len() <= SHORT_BYTES_MAX { Str::from(&bytes[..]) } else { Str(Bytes::Long(bytes)) }
+        if bytes.len() <= SHORT_BYTES_MAX { Str::from(&bytes[..]) } else { Str(Bytes::Long(Origin::Set, bytes)) }
     }
 }
 

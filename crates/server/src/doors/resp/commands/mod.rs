@@ -95,6 +95,11 @@ impl Entry {
         !argv.get(1).and_then(|word| self.spec.subcommand(word)).unwrap_or(&self.spec).is_admin
     }
 
+    /// Whether it is answered by pushes, which come also to those who want no replies.
+    pub fn answers_by_pushes(&self) -> bool {
+        self.name.ends_with("subscribe")
+    }
+
     /// Whether who hears pushes in RESP2 may run it.
     pub fn is_for_subscribers(&self) -> bool {
         matches!(

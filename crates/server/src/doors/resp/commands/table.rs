@@ -2,13 +2,14 @@
 
 use super::{Entry, Needs, Run, Spec};
 use crate::doors::line;
-use crate::doors::resp::{client, connection, monitor, transaction};
+use crate::doors::resp::server::{config, debug, info, latency, memory, slow_log};
+use crate::doors::resp::{client, connection, hyrax, monitor, pubsub, server, transaction};
 use hyrax_values::command::COMMANDS;
 use std::collections::HashMap;
 
 struct Row(&'static str, Run, Needs, &'static [(&'static str, Needs)]);
 
-use Needs::{Nothing, Operator};
+use Needs::{Nothing, Operator, Write};
 
 static ROWS: &[Row] = &[
     // The connection.
@@ -33,13 +34,43 @@ static ROWS: &[Row] = &[
     Row("select", connection::select, Nothing, &[]),
     // The server.
     Row("command", super::describe::run, Nothing, &[]),
+    Row("config", config::run, Operator, &[("get", Nothing), ("help", Nothing)]),
+    Row("debug", debug::run, Operator, &[("help", Nothing)]),
+    Row("info", info::run, Nothing, &[]),
+    Row("lastsave", server::lastsave, Nothing, &[]),
+    Row("latency", latency::run, Nothing, &[("reset", Operator)]),
+    Row("lolwut", server::lolwut, Nothing, &[]),
+    Row("memory", memory::run, Nothing, &[("purge", Operator)]),
     Row("monitor", monitor::monitor, Operator, &[]),
+    Row("role", server::role, Nothing, &[]),
+    Row("shutdown", server::shutdown, Operator, &[]),
+    Row("slowlog", slow_log::run, Nothing, &[("reset", Operator)]),
+    Row("time", server::time, Nothing, &[]),
+    Row("wait", server::wait, Nothing, &[]),
+    // Channels.
+    Row("psubscribe", pubsub::psubscribe, Nothing, &[]),
+    Row("publish", pubsub::publish, Write, &[]),
+    Row("pubsub", pubsub::pubsub, Nothing, &[]),
+    Row("punsubscribe", pubsub::punsubscribe, Nothing, &[]),
+    Row("spublish", pubsub::spublish, Write, &[]),
+    Row("ssubscribe", pubsub::ssubscribe, Nothing, &[]),
+    Row("subscribe", pubsub::subscribe, Nothing, &[]),
+    Row("sunsubscribe", pubsub::sunsubscribe, Nothing, &[]),
+    Row("unsubscribe", pubsub::unsubscribe, Nothing, &[]),
     // Transactions.
     Row("discard", transaction::discard, Nothing, &[]),
     Row("exec", transaction::exec, Nothing, &[]),
     Row("multi", transaction::multi, Nothing, &[]),
     Row("unwatch", transaction::unwatch, Nothing, &[]),
     Row("watch", transaction::watch, Nothing, &[]),
+    // Hyrax' own.
+    Row("eadd", hyrax::eadd, Write, &[]),
+    Row("ecard", hyrax::ecard, Nothing, &[]),
+    Row("eismember", hyrax::eismember, Nothing, &[]),
+    Row("emembers", hyrax::emembers, Nothing, &[]),
+    Row("erem", hyrax::erem, Write, &[]),
+    Row("hmon", hyrax::hmon, Nothing, &[]),
+    Row("hunmon", hyrax::hunmon, Nothing, &[]),
 ];
 
 /// The names of the commands.

@@ -2,7 +2,7 @@
 
 use super::bit_offset;
 use crate::embedded::Keyspace;
-use crate::{Error, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_integer};
 use smallvec::SmallVec;
 
 /// The kind of an integer: `i` or `u`, and its width.
@@ -209,13 +209,20 @@ pub(super) fn bitfield(
         return read(keys, argv[1], &operations, reply);
     };
     let value = keys.string_or_new(argv[1])?;
-    let mut has_changed = length > value.len();
+    let is_lengthened = length > value.len();
+    let (mut has_changed, mut is_told) = (is_lengthened, false);
     value.lengthen(length);
     reply.array(operations.len());
     for operation in operations {
         let before = operation.read(value.as_bytes());
-        write_integer(operation.run(value.as_bytes_mut()), reply);
+        let result = operation.run(value.as_bytes_mut());
         has_changed |= operation.read(value.as_bytes()) != before;
+        // A string that only became longer, as nothing fitted, is no event in Redis.
+        is_told |= has_changed && result.is_some() && !matches!(operation.action, Action::Get);
+        write_integer(result, reply);
+    }
+    if is_told {
+        keys.notify(EventClass::String, "setbit", argv[1]);
     }
     if has_changed {
         keys.changed(argv[1]);
@@ -241,6 +248,7 @@ fn read(
     operations: &[Operation],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
+    keys.notice_missing(key);
     let bytes = keys.string(key)?.map_or(&b""[..], |value| value.as_bytes());
     reply.array(operations.len());
     operations.iter().for_each(|operation| write_integer(Some(operation.read(bytes)), reply));

@@ -7,7 +7,7 @@ mod tests;
 use super::Handler;
 use super::strings::{STRING_BYTES_MAX, range};
 use crate::command::Name;
-use crate::embedded::values::{Str, Value};
+use crate::embedded::values::{Origin, Str, Value};
 use crate::embedded::{Expiry, Keyspace};
 use crate::{Error, EventClass, ReplySink, parse_integer};
 
@@ -232,7 +232,9 @@ fn bitop(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     others.iter().for_each(|source| operation.apply(&mut result, bytes_of(keys, source)));
     reply.integer(length as i64);
     if length > 0 {
-        keys.put(target, Value::Str(result.into()), Expiry::Never);
+        let mut result = Str::from(result);
+        result.set_origin(Origin::Edited);
+        keys.put(target, Value::Str(result), Expiry::Never);
         keys.changed(target);
         keys.notify(EventClass::String, "set", target);
     } else if keys.remove(target) {

@@ -10,7 +10,7 @@ use super::Handler;
 use super::sorted_sets::{Options, add_scored};
 use crate::command::Name;
 use crate::embedded::Keyspace;
-use crate::{Error, ReplySink, parse_double};
+use crate::{Error, EventClass, ReplySink, parse_double};
 use cell::{Cell, Position};
 use shape::distance;
 use smallvec::SmallVec;
@@ -86,6 +86,7 @@ fn tell_added(keys: &mut Keyspace<'_>, key: &[u8], options: &[&[u8]], pairs: &[(
     let pairs = scores.iter().zip(pairs).flat_map(|(score, (_, member))| [score.as_bytes(), *member]);
     let args: Vec<&[u8]> = options.iter().copied().chain(pairs).collect();
     keys.changed_as(key, "zadd", &args);
+    keys.notify(EventClass::SortedSet, "zadd", key);
 }
 
 /// A distance as Redis prints it: four decimals, rounded to even.

@@ -7,7 +7,7 @@ use super::{position, unit, write_distance, write_position};
 use crate::embedded::Keyspace;
 use crate::embedded::commands::part_sort::sort_part;
 use crate::embedded::commands::sorted_sets::store;
-use crate::embedded::values::{ScoreRange, SortedSet};
+use crate::embedded::values::{ScoreRange, SortedSet, Value};
 use crate::{Error, ReplySink, parse_double, parse_integer};
 
 /// What sets the commands apart.
@@ -274,7 +274,11 @@ fn answer(
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     query.check(argv[0])?;
-    let set = keys.sorted_set(source)?;
+    // Whoever asked has looked at its type.
+    let set = match keys.peek(source) {
+        Some(Value::SortedSet(set)) => Some(set),
+        _ => None,
+    };
     let found = match (set, query.shape()) {
         (Some(set), Some(shape)) => query.find(set, &shape),
         _ => Vec::new(),
@@ -324,6 +328,7 @@ fn around_position(
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let mut query = Query::new(dialect);
+    keys.notice_missing(argv[1]);
     let set = keys.sorted_set(argv[1])?;
     query.center = Some(position(argv[2], argv[3])?);
     query.outline = Some(circle(argv[4], argv[5])?);
@@ -339,6 +344,7 @@ fn around_member(
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let mut query = Query::new(dialect);
+    keys.notice_missing(argv[1]);
     let set = keys.sorted_set(argv[1])?;
     // Without the key, what is asked for is not looked at.
     if let Some(set) = set {
@@ -398,6 +404,7 @@ pub(super) fn geosearchstore(
 ) -> Result<(), Error> {
     let mut query = Query::new(Dialect::SearchStore);
     query.target = Some(argv[1]);
+    keys.notice_missing(argv[2]);
     query.parse_options(&argv[3..], keys.sorted_set(argv[2])?)?;
     answer(keys, argv, argv[2], &query, reply)
 }

@@ -7,8 +7,9 @@ mod tests;
 
 use super::Handler;
 use crate::command::Name;
-use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink};
+use crate::embedded::Keyspace;
+use crate::embedded::values::Origin;
+use crate::{Error, EventClass, ReplySink};
 use sketch::{Encoding, Registers};
 
 /// The handler of a command of this family.
@@ -23,42 +24,46 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
 
 fn pfadd(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let (key, elements) = (argv[1], &argv[2..]);
-    let has_changed = match keys.string_mut(key)? {
-        None => {
-            let mut sketch = sketch::empty();
-            add_all(&mut sketch, elements)?;
+    let is_new = keys.string(key)?.is_none();
+    let value = keys.string_or_new(key)?;
+    let (added, has_changed) = if is_new {
+        let mut sketch = sketch::empty();
+        let (added, _) = add_all(&mut sketch, elements);
+        sketch::forget_count(&mut sketch);
+        value.assign(&sketch);
+        (added, true)
+    } else if sketch::encoding(value.as_bytes())? == Encoding::Dense {
+        (Ok(()), sketch::add_to_dense(value.as_bytes_mut(), elements))
+    } else {
+        let mut sketch = value.as_bytes().to_vec();
+        let (added, has_changed) = add_all(&mut sketch, elements);
+        if has_changed {
             sketch::forget_count(&mut sketch);
-            keys.put_string(key, &sketch, Expiry::Never);
-            true
+            value.assign(&sketch);
         }
-        Some(value) => match sketch::encoding(value.as_bytes())? {
-            Encoding::Dense => sketch::add_to_dense(value.as_bytes_mut(), elements),
-            Encoding::Sparse => {
-                // In a copy: a corrupt one is found out on the way, and is to stay as it is.
-                let mut sketch = value.as_bytes().to_vec();
-                let has_changed = add_all(&mut sketch, elements)?;
-                if has_changed {
-                    sketch::forget_count(&mut sketch);
-                    value.assign(&sketch);
-                }
-                has_changed
-            }
-        },
+        (added, has_changed)
     };
-    reply.integer(i64::from(has_changed));
+    value.set_origin(Origin::Edited);
     if has_changed {
         keys.changed(key);
+        keys.notify(EventClass::String, "pfadd", key);
     }
+    // That a sketch is corrupt is found out on the way: what was added before stays, as in Redis.
+    added?;
+    reply.integer(i64::from(has_changed));
     Ok(())
 }
 
-/// Adds elements to a sketch; whether it changed.
-fn add_all(sketch: &mut Vec<u8>, elements: &[&[u8]]) -> Result<bool, Error> {
+/// Adds elements to a sketch, as far as it is sound; whether it changed.
+fn add_all(sketch: &mut Vec<u8>, elements: &[&[u8]]) -> (Result<(), Error>, bool) {
     let mut has_changed = false;
     for element in elements {
-        has_changed |= sketch::add(sketch, element)?;
+        match sketch::add(sketch, element) {
+            Ok(changes) => has_changed |= changes,
+            Err(error) => return (Err(error), has_changed),
+        }
     }
-    Ok(has_changed)
+    (Ok(()), has_changed)
 }
 
 fn pfcount(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
@@ -72,6 +77,7 @@ fn pfcount(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
         reply.integer(union.count());
         return Ok(());
     }
+    keys.read(argv[1]);
     let Some(value) = keys.string_mut(argv[1])? else {
         reply.integer(0);
         return Ok(());
@@ -94,14 +100,18 @@ fn pfmerge(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
     let target = argv[1];
     let mut union = Registers::default();
     for key in &argv[1..] {
+        keys.notice_missing(key);
         if let Some(value) = keys.string(key)? {
             union.merge(value.as_bytes())?;
         }
     }
     let mut sketch = keys.string(target)?.map_or_else(sketch::empty, |value| value.as_bytes().to_vec());
     union.store(&mut sketch)?;
-    keys.put_string(target, &sketch, Expiry::Keep);
+    let value = keys.string_or_new(target)?;
+    value.assign(&sketch);
+    value.set_origin(Origin::Edited);
     reply.status("OK");
     keys.changed(target);
+    keys.notify(EventClass::String, "pfadd", target);
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Keys, whatever they hold: whether they are there, and moving them about.
 
 mod expiry;
+mod flush;
+mod inspect;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -8,7 +10,8 @@ mod whole;
 use super::Handler;
 use crate::command::Name;
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, EventClass, ReplySink, parse_integer};
+use crate::{Error, EventClass, ReplySink};
+use flush::{NO_SUCH_DATABASE, database};
 
 /// The handler of a command of this family.
 pub(super) fn handler(name: Name) -> Option<Handler> {
@@ -20,7 +23,11 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Expire => Handler::Keyed(expiry::expire),
         Name::Expireat => Handler::Keyed(expiry::expireat),
         Name::Expiretime => Handler::Keyed(expiry::expiretime),
+        Name::Flushall | Name::Flushdb => Handler::Whole(flush::flush),
         Name::Keys => Handler::Whole(whole::keys),
+        Name::Memory => Handler::Keyed(inspect::memory),
+        Name::Move => Handler::Keyed(flush::move_to),
+        Name::Object => Handler::Keyed(inspect::object),
         Name::Persist => Handler::Keyed(expiry::persist),
         Name::Pexpire => Handler::Keyed(expiry::pexpire),
         Name::Pexpireat => Handler::Keyed(expiry::pexpireat),
@@ -30,6 +37,7 @@ pub(super) fn handler(name: Name) -> Option<Handler> {
         Name::Rename => Handler::Keyed(rename),
         Name::Renamenx => Handler::Keyed(renamenx),
         Name::Scan => Handler::Whole(whole::scan),
+        Name::Swapdb => Handler::Keyed(flush::swapdb),
         Name::Touch => Handler::Keyed(touch),
         Name::Ttl => Handler::Keyed(expiry::ttl),
         Name::Type => Handler::Keyed(type_name),
@@ -126,7 +134,7 @@ fn copy(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> R
     Ok(())
 }
 
-/// Whether the target is to be replaced. There is one database, number 0.
+/// Whether the target is to be replaced.
 fn parse_copy_options(words: &[&[u8]]) -> Result<bool, Error> {
     let mut replace = false;
     let mut words = words.iter();
@@ -134,13 +142,8 @@ fn parse_copy_options(words: &[&[u8]]) -> Result<bool, Error> {
         if word.eq_ignore_ascii_case(b"replace") {
             replace = true;
         } else if word.eq_ignore_ascii_case(b"db") {
-            let number = parse_integer(words.next().ok_or(Error::Syntax)?).ok_or(Error::NotInteger)?;
-            if i32::try_from(number).is_err() {
-                let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
-                return Err(Error::text(text));
-            }
-            if number != 0 {
-                return Err(Error::text("ERR DB index is out of range"));
+            if database(words.next().ok_or(Error::Syntax)?)? != 0 {
+                return Err(NO_SUCH_DATABASE);
             }
         } else {
             return Err(Error::Syntax);

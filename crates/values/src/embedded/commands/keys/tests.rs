@@ -199,3 +199,89 @@ fn keys_past_their_time_are_not_among_all_keys() {
     check.check("keys a*", "[a]");
     check.check("dbsize", "1");
 }
+
+#[test]
+fn all_keys_go_at_once_and_each_is_told() {
+    let check = Check::new();
+    check.check("mset a 1 b 2", "OK");
+    check.check("set c 3 ex 10", "OK");
+    check.changes();
+    check.check("flushall foo", "ERR syntax error");
+    check.check("flushall async sync", "ERR syntax error");
+    check.check("flushall", "OK");
+    check.check("dbsize", "0");
+    check.check("ttl c", "-2");
+    let changes: BTreeSet<String> = check.changes().into_iter().collect();
+    assert_eq!(changes, ["del a", "del b", "del c"].map(str::to_owned).into());
+    check.check("set a 1 ex 10", "OK");
+    check.check("flushdb async", "OK");
+    check.check("exists a", "0");
+    check.check("set a 2", "OK");
+    check.check("ttl a", "-1");
+}
+
+#[test]
+fn there_is_one_database() {
+    let check = Check::new();
+    check.check("swapdb 0 0", "OK");
+    check.check("swapdb 0 1", "ERR DB index is out of range");
+    check.check("swapdb x 1", "ERR invalid first DB index");
+    check.check("swapdb 0 99999999999", "ERR invalid second DB index");
+    check.check("move a 0", "ERR source and destination objects are the same");
+    check.check("move a 1", "ERR DB index is out of range");
+    check.check("move a x", "ERR value is not an integer or out of range");
+}
+
+#[test]
+fn forms_are_named_as_redis_has_them() {
+    let check = Check::new();
+    let long = "x".repeat(65);
+    let lines = [
+        ("set s 12", "int"),
+        ("append s 3", "raw"),
+        ("incr s", "int"),
+        ("incrbyfloat s 1", "embstr"),
+        ("set s 01", "embstr"),
+        (&format!("set s {}", "x".repeat(45)), "raw"),
+        ("hset h f v", "listpack"),
+        (&format!("hset h f {long}"), "hashtable"),
+        ("hset h f v", "hashtable"),
+        ("sadd e 1 2", "intset"),
+        ("sadd e a", "hashtable"),
+        ("srem e a", "hashtable"),
+        ("zadd z 1 a", "listpack"),
+        (&format!("zadd z 1 {long}"), "skiplist"),
+        ("rpush l a", "quicklist"),
+        ("xadd x 1-1 f v", "stream"),
+        ("setbit b 1 1", "raw"),
+        ("bitop not c b", "raw"),
+        ("pfadd p x", "raw"),
+    ];
+    for (line, expected) in lines {
+        check.run(line);
+        let key = line.split(' ').nth(if line.starts_with("bitop") { 2 } else { 1 }).expect("a key");
+        check.check(&format!("object encoding {key}"), expected);
+    }
+}
+
+#[test]
+fn a_key_is_inspected_without_being_used() {
+    let check = Check::new();
+    check.check("mset a 5 b x", "OK");
+    check.check("object refcount a", "2147483647");
+    check.check("object refcount b", "1");
+    check.check("object idletime a", "0");
+    check.check("object encoding nokey", "nil");
+    check.check("object freq nokey", "nil");
+    check.check("object foo", "ERR unknown subcommand 'foo'. Try OBJECT HELP.");
+    check.check("object encoding", "ERR wrong number of arguments for 'object|encoding' command");
+    check.check("memory usage nokey", "nil");
+    check.check("memory usage nokey samples", "ERR syntax error");
+    check.check("memory usage nokey samples -1", "ERR syntax error");
+    let Reply::Integer(small) = check.run("memory usage b") else { panic!("a number") };
+    check.run(&format!("set b {}", "x".repeat(1000)));
+    let Reply::Integer(large) = check.run("memory usage b samples 0") else { panic!("a number") };
+    assert!((64..200).contains(&small) && (1000..1200).contains(&large), "{small} {large}");
+    let Reply::Array(lines) = check.run("object help") else { panic!("lines") };
+    assert_eq!(lines.len(), 15);
+}

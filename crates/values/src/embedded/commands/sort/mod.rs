@@ -6,11 +6,12 @@ mod pattern;
 mod tests;
 
 use super::Handler;
+use super::c_text::c_text;
 use super::part_sort::sort_part;
 use crate::command::Name;
 use crate::embedded::values::{End, List, Value};
 use crate::embedded::{Expiry, Keyspace};
-use crate::{Error, ReplySink, parse_double, parse_integer};
+use crate::{Error, EventClass, ReplySink, parse_double, parse_integer};
 use pattern::Pattern;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -116,6 +117,8 @@ fn run(
     mut options: Options<'_>,
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
+    keys.notice_missing(key);
+    keys.read(key);
     match keys.write(key) {
         Some(Value::SortedSet(set)) => set.outgrow_small(),
         // A set has no order that what is stored could keep.
@@ -183,16 +186,12 @@ fn item<'k>(keys: &'k Keyspace<'_>, element: &'k [u8], options: &Options<'_>) ->
 
 /// Reads a number as Redis does here: what C's `strtod` takes up to a NUL, nothing at all being zero.
 fn score(text: &[u8]) -> Option<f64> {
-    let text = up_to_nul(text);
+    let text = c_text(text);
     if text.is_empty() {
         return Some(0.0);
     }
     let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
     parse_double(&text[blanks..])
-}
-
-fn up_to_nul(text: &[u8]) -> &[u8] {
-    text.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 fn compare(one: &Item<'_>, other: &Item<'_>, options: &Options<'_>) -> Ordering {
@@ -202,7 +201,7 @@ fn compare(one: &Item<'_>, other: &Item<'_>, options: &Options<'_>) -> Ordering 
     }
     match (one.text, other.text) {
         // What is only shown is compared by the rules of the language, which end at a NUL.
-        (Some(one), Some(other)) if options.target.is_none() => up_to_nul(one).cmp(up_to_nul(other)),
+        (Some(one), Some(other)) if options.target.is_none() => c_text(one).cmp(c_text(other)),
         (one, other) => one.cmp(&other),
     }
 }
@@ -238,13 +237,12 @@ fn collect(keys: &Keyspace<'_>, found: &[&[u8]], gets: &[Pattern<'_>]) -> List {
 
 fn store(keys: &mut Keyspace<'_>, target: &[u8], result: List, reply: &mut dyn ReplySink) {
     reply.integer(result.len() as i64);
-    let has_changed = if result.is_empty() {
-        keys.remove(target)
-    } else {
+    if !result.is_empty() {
         keys.put(target, Value::List(result), Expiry::Never);
-        true
-    };
-    if has_changed {
         keys.changed(target);
+        keys.notify(EventClass::List, "sortstore", target);
+    } else if keys.remove(target) {
+        keys.changed(target);
+        keys.notify(EventClass::Generic, "del", target);
     }
 }

@@ -1,7 +1,7 @@
 //! The patterns of `SORT`: which key, and which field of it, belongs to an element.
 
-use super::up_to_nul;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::c_text;
 use crate::embedded::values::Value;
 use smallvec::SmallVec;
 
@@ -17,7 +17,7 @@ pub(super) enum Pattern<'a> {
 
 impl<'a> Pattern<'a> {
     pub(super) fn parse(text: &'a [u8]) -> Self {
-        let visible = up_to_nul(text);
+        let visible = c_text(text);
         if visible == b"#" {
             return Pattern::Element;
         }

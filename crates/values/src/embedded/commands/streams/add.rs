@@ -4,6 +4,7 @@ use super::ids::{self, NewId};
 use super::trim::{Trim, TrimOptions};
 use crate::command::Name;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Marks};
 use crate::{Error, EventClass, ReplySink};
@@ -24,7 +25,7 @@ impl Add {
     fn parse(argv: &[&[u8]]) -> Result<Add, Error> {
         let (mut makes_stream, mut options, mut id, mut at) = (true, TrimOptions::default(), None, 2);
         while let (None, Some(word)) = (id, argv.get(at)) {
-            if ids::c_text(word) == b"*" {
+            if c_text(word) == b"*" {
                 id = Some(NewId::Next);
                 break;
             }

@@ -3,9 +3,9 @@
 use super::ids;
 use super::pending::no_key_or_group;
 use super::range::{write_entry, write_id};
-use super::subcommand::printed;
 use super::told::Told;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::printed;
 use crate::embedded::commands::numbers::{integer, integer_from, saturated};
 use crate::embedded::values::{Claim, Deliveries, Id, Stream};
 use crate::{Error, EventClass, ReplySink};

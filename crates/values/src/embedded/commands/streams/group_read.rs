@@ -3,11 +3,11 @@
 use super::ids;
 use super::range::{write_entry, write_id, write_range};
 use super::read::Words;
-use super::subcommand::printed;
 use super::told::Told;
 use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::blocking::{Awaited, Blocking, Served as Turn, Wait};
+use crate::embedded::commands::c_text::{c_text, printed};
 use crate::embedded::values::{Id, Stream};
 use crate::{Error, EventClass, Reply, ReplySink};
 
@@ -107,7 +107,7 @@ fn parse_asked(keys: &mut Keyspace<'_>, key: &[u8], group: &[u8], id: &[u8]) -> 
         );
         return Err(Error::Other(text.into()));
     }
-    match ids::c_text(id) {
+    match c_text(id) {
         b"$" => Err(Error::text(
             "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
              consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just \

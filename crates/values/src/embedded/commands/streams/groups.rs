@@ -1,8 +1,9 @@
 //! XGROUP: groups and their consumers, made, set and removed.
 
 use super::ids;
-use super::subcommand::{self, Subcommand, misused, printed, write_help};
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::{c_text, printed};
+use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Group, Stream};
 use crate::{Error, EventClass, ReplySink};
@@ -77,7 +78,7 @@ fn create(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     if argv.len() > 8 {
         return Err(misused("XGROUP", argv));
     }
-    let id = match ids::c_text(argv[4]) {
+    let id = match c_text(argv[4]) {
         b"$" => stream.map(|stream| stream.marks().last_id).unwrap_or_default(),
         _ => ids::exact(argv[4])?,
     };
@@ -102,7 +103,7 @@ fn set_id(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) ->
     if argv.len() != 5 && argv.len() != 7 {
         return Err(misused("XGROUP", argv));
     }
-    let id = match ids::c_text(argv[4]) {
+    let id = match c_text(argv[4]) {
         b"$" => keys.stream(argv[2])?.map(|stream| stream.marks().last_id).unwrap_or_default(),
         _ => ids::any(argv[4], 0)?,
     };

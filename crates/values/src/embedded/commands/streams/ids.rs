@@ -1,6 +1,7 @@
 //! Ids as clients write them.
 
 use crate::Error;
+use crate::embedded::commands::c_text::c_text;
 use crate::embedded::values::Id;
 use crate::parse_integer;
 
@@ -74,11 +75,6 @@ pub fn end(word: &[u8]) -> Result<Id, Error> {
 /// All ids of a command, or none of them.
 pub fn all(words: &[&[u8]]) -> Result<Vec<Id>, Error> {
     words.iter().map(|word| exact(word)).collect()
-}
-
-/// The part of a word that C takes for all of it.
-pub fn c_text(word: &[u8]) -> &[u8] {
-    word.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 enum Parsed {

@@ -9,7 +9,6 @@ mod info;
 mod pending;
 mod range;
 mod read;
-mod subcommand;
 mod told;
 mod trim;
 

@@ -2,8 +2,8 @@
 
 use super::ids;
 use super::range::write_id;
-use super::subcommand::printed;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::printed;
 use crate::embedded::commands::numbers::{integer, saturated};
 use crate::embedded::values::{Group, Id, Pending};
 use crate::{Error, ReplySink};

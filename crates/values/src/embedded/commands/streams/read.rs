@@ -6,6 +6,7 @@ use super::trim::count_or_all;
 use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::blocking::{Awaited, Blocking, Served, Wait};
+use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Stream};
 use crate::{Error, Reply, ReplySink};
@@ -174,7 +175,7 @@ pub(super) static XREAD: Blocking = Blocking {
 fn resolve(keys: &mut Keyspace<'_>, words: &Words<'_>) -> Result<Vec<Id>, Error> {
     let resolved = words.streams().map(|(key, id)| {
         let stream = keys.stream(key)?;
-        match ids::c_text(id) {
+        match c_text(id) {
             b"$" => Ok(stream.map(|stream| stream.marks().last_id).unwrap_or_default()),
             b">" => Err(Error::text(
                 "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \

@@ -3,6 +3,7 @@
 use super::ids;
 use crate::command::Name;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::{integer, saturated};
 use crate::embedded::values::{BLOCK_ENTRIES_MAX, Id, Keep, Stream};
 use crate::{Error, EventClass, ReplySink};
@@ -61,7 +62,7 @@ impl TrimOptions {
             let text = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
             return Err(Error::text(text));
         }
-        let (bound, used) = match (ids::c_text(next), rest.first()) {
+        let (bound, used) = match (c_text(next), rest.first()) {
             (b"~" | b"=", Some(bound)) => (bound, 3),
             _ => (next, 2),
         };

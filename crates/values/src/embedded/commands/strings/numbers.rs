@@ -1,5 +1,6 @@
 //! Strings as numbers.
 
+use crate::embedded::values::Origin;
 use crate::embedded::{Expiry, Keyspace};
 use crate::{Error, EventClass, LongDoubleError, ReplySink, add_long_double, parse_integer};
 
@@ -63,6 +64,7 @@ pub(super) fn incrbyfloat(
         LongDoubleError::NotFinite => Error::text("ERR increment would produce NaN or Infinity"),
     })?;
     keys.put_string(key, sum.as_bytes(), Expiry::Keep);
+    keys.string_or_new(key)?.set_origin(Origin::Printed);
     reply.bulk(sum.as_bytes());
     keys.changed_as(key, "set", &[sum.as_bytes(), b"KEEPTTL"]);
     keys.notify(EventClass::String, "incrbyfloat", key);

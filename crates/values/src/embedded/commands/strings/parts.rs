@@ -12,7 +12,8 @@ pub(super) fn append(
     let (key, more) = (argv[1], argv[2]);
     let length = keys.string(key)?.map_or(0, |value| value.len());
     check_length(length as u64, more.len())?;
-    keys.string_or_new(key)?.append(more);
+    let value = keys.string_or_new(key)?;
+    if length == 0 { value.assign(more) } else { value.append(more) }
     reply.integer((length + more.len()) as i64);
     keys.changed(key);
     keys.notify(EventClass::String, "append", key);

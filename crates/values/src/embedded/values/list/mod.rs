@@ -7,6 +7,7 @@ pub use node::End;
 
 use super::packed::{Bounds, Packed, Strings};
 use crate::ReplySink;
+use crate::embedded::footprint::Footprint;
 use nodes::Nodes;
 use std::ops::Range;
 
@@ -27,6 +28,15 @@ enum Form {
 impl Default for Form {
     fn default() -> Self {
         Form::Packed(Packed::default())
+    }
+}
+
+impl Footprint for List {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.0 {
+            Form::Packed(packed) => packed.heap_bytes(samples),
+            Form::Nodes(nodes) => size_of::<Nodes>() + nodes.heap_bytes(samples),
+        }
     }
 }
 
@@ -66,7 +76,7 @@ impl List {
     pub fn push(&mut self, end: End, element: &[u8]) {
         match (&mut self.0, end) {
             (Form::Packed(packed), End::Front) if packed.fits(&[element], PACKED) => {
-                packed.insert(packed.offset(0), [element, &[]])
+                packed.insert(packed.offset(0), element)
             }
             (Form::Packed(packed), End::Back) if packed.fits(&[element], PACKED) => packed.push(element),
             (_, end) => self.unpack().push(end, element),
@@ -77,7 +87,7 @@ impl List {
     pub fn insert(&mut self, index: usize, element: &[u8]) {
         match &mut self.0 {
             Form::Packed(packed) if packed.fits(&[element], PACKED) => {
-                packed.insert(packed.offset(index), [element, &[]])
+                packed.insert(packed.offset(index), element)
             }
             _ => self.unpack().insert(index, element),
         }

@@ -3,6 +3,8 @@
 //! A block has room at either end, so that a list is pushed and popped at both without moving what
 //! it holds. Each element has its length before and behind it, and is walked from both ends.
 
+use crate::embedded::footprint::Footprint;
+
 /// The longest element that shares a block with others.
 const SHARED_BYTES_MAX: usize = u8::MAX as usize;
 
@@ -41,6 +43,15 @@ pub(super) struct Block {
 }
 
 const _: () = assert!(size_of::<Node>() == 24);
+
+impl Footprint for Node {
+    fn heap_bytes(&self, _: usize) -> usize {
+        match self {
+            Node::Shared(block) => block.bytes.len(),
+            Node::Single(element) => element.len(),
+        }
+    }
+}
 
 impl Node {
     /// A node that begins with this element, and is to grow at an end.

@@ -1,6 +1,7 @@
 //! The form of a long list: nodes that follow each other.
 
 use super::node::{self, End, Node};
+use crate::embedded::footprint::{Footprint, of_many};
 use std::collections::VecDeque;
 use std::collections::vec_deque;
 use std::ops::Range;
@@ -11,6 +12,13 @@ use std::ops::Range;
 pub(super) struct Nodes {
     nodes: VecDeque<Node>,
     len: usize,
+}
+
+impl Footprint for Nodes {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        let nodes = self.nodes.iter().map(|node| node.heap_bytes(samples));
+        self.nodes.capacity() * size_of::<Node>() + of_many(self.nodes.len(), samples, nodes)
+    }
 }
 
 impl Nodes {

@@ -12,6 +12,7 @@ mod tests;
 pub use range::{LexRange, ScoreRange};
 
 use super::element::Element;
+use crate::embedded::footprint::Footprint;
 use crate::embedded::table::{Keyed, Table};
 use crate::{ReplySink, key_hash};
 use order::{Order, Slot, ordered_bits};
@@ -135,7 +136,7 @@ impl SortedSet {
                 Some(found) => {
                     let old = found.score();
                     if let Some(score) = decide(Some(old)).filter(|&score| score != old) {
-                        members.update(&found, name, score);
+                        members.update(found, name, score);
                     }
                 }
                 None => {
@@ -167,10 +168,11 @@ impl SortedSet {
         match &mut self.0 {
             Form::Small(members) => {
                 let found = members.find(name);
-                if let Some(found) = &found {
+                let was_there = found.is_some();
+                if let Some(found) = found {
                     members.remove(found);
                 }
-                found.is_some()
+                was_there
             }
             Form::Large(large) => large.remove(name),
         }
@@ -292,6 +294,23 @@ impl<'a> FromIterator<(&'a [u8], f64)> for SortedSet {
         let mut set = SortedSet::default();
         members.into_iter().for_each(|(name, score)| set.add(name, score));
         set
+    }
+}
+
+impl Footprint for SortedSet {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match &self.0 {
+            Form::Small(small) => small.heap_bytes(samples),
+            Form::Large(large) => {
+                size_of::<Large>() + large.members.heap_bytes(samples) + large.order.heap_bytes(samples)
+            }
+        }
+    }
+}
+
+impl Footprint for Member {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.name.heap_bytes(samples)
     }
 }
 

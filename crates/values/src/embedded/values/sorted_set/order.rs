@@ -3,6 +3,7 @@
 //! It holds a [`Slot`] for each member and knows nothing of members: whoever looks for a place says
 //! which slots lie before it.
 
+use crate::embedded::footprint::{Footprint, of_many};
 use smallvec::SmallVec;
 
 /// Slots in a leaf. Twelve cache lines: a shift within one costs less than a miss.
@@ -171,6 +172,24 @@ impl Order {
                 }
             }
         })
+    }
+}
+
+impl Footprint for Order {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        self.root.heap_bytes(samples)
+    }
+}
+
+impl Footprint for Node {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        match self {
+            Node::Leaf(slots) => slots.capacity() * size_of::<Slot>(),
+            Node::Inner(children) => {
+                let below = children.iter().map(|child| child.node.heap_bytes(samples));
+                children.capacity() * size_of::<Child>() + of_many(children.len(), samples, below)
+            }
+        }
     }
 }
 

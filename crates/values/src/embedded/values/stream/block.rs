@@ -4,6 +4,7 @@
 //! that trimming by whole blocks takes just what Redis takes. An entry that is deleted leaves no bytes, but
 //! is counted as before, and its id is remembered where it was the last.
 
+use crate::embedded::footprint::Footprint;
 use super::id::Id;
 use super::word::{Word, decode_number, encode_number, listpack_integer_bytes, number_len};
 
@@ -32,6 +33,12 @@ pub struct Block {
     /// Entries, and those that were deleted with them.
     live: u16,
     total: u16,
+}
+
+impl Footprint for Block {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        size_of::<Block>() + self.bytes.heap_bytes(samples)
+    }
 }
 
 impl Block {

@@ -2,6 +2,7 @@
 
 use super::Marks;
 use super::id::Id;
+use crate::embedded::footprint::Footprint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -33,6 +34,15 @@ pub struct Consumer {
     /// When it was last heard of, in milliseconds since the epoch.
     pub seen_at: u64,
     pending: BTreeSet<Id>,
+}
+
+impl Footprint for Group {
+    fn heap_bytes(&self, _: usize) -> usize {
+        // Each entry is told of twice: in the group, and with its consumer.
+        let pending = self.pending.len() * (size_of::<(Id, Pending)>() + size_of::<Id>());
+        let consumers = self.consumers.keys().map(|name| size_of::<(Arc<[u8]>, Consumer)>() + name.len());
+        size_of::<Group>() + pending + consumers.sum::<usize>()
+    }
 }
 
 impl Consumer {

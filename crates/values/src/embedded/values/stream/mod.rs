@@ -15,6 +15,7 @@ pub use group::{Claim, Consumer, Deliveries, Group, Pending};
 pub use id::Id;
 
 use crate::ReplySink;
+use crate::embedded::footprint::{Footprint, of_many};
 use block::{Block, Pair};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -90,6 +91,14 @@ impl Marks {
             _ => self.entries_up_to(group.last_id)?,
         };
         Some((self.entries_added as i64).wrapping_sub(read))
+    }
+}
+
+impl Footprint for Stream {
+    fn heap_bytes(&self, samples: usize) -> usize {
+        let blocks = self.blocks.values().map(|block| block.heap_bytes(samples));
+        let groups = self.groups.iter().map(|(name, group)| name.len() + group.heap_bytes(samples));
+        of_many(self.blocks.len(), samples, blocks) + of_many(self.groups.len(), samples, groups)
     }
 }
 

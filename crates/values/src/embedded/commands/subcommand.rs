@@ -1,10 +1,10 @@
 //! Commands that are a family of their own, each with its arity.
 
-use super::ids::c_text;
+use super::c_text::printed;
 use crate::{Error, ReplySink};
 
 /// A subcommand.
-pub struct Subcommand<T> {
+pub(super) struct Subcommand<T> {
     /// Its name in lower case.
     pub name: &'static str,
     /// Both names as Redis shows them when the arity is wrong.
@@ -16,7 +16,7 @@ pub struct Subcommand<T> {
 }
 
 /// The subcommand that a call names, if the call has as many words as it needs.
-pub fn find<'a, T>(
+pub(super) fn find<'a, T>(
     subcommands: &'a [Subcommand<T>],
     command: &str,
     argv: &[&[u8]],
@@ -32,19 +32,14 @@ pub fn find<'a, T>(
 }
 
 /// The refusal of a call whose words do not fit its subcommand.
-pub fn misused(command: &str, argv: &[&[u8]]) -> Error {
+pub(super) fn misused(command: &str, argv: &[&[u8]]) -> Error {
     let shown = printed(&argv[1][..argv[1].len().min(128)]);
     let what = "unknown subcommand or wrong number of arguments for";
     Error::Other(format!("ERR {what} '{shown}'. Try {command} HELP.").into())
 }
 
-/// A word as it stands in an error: up to a zero byte, as C prints it, and without line ends.
-pub fn printed(word: &[u8]) -> String {
-    String::from_utf8_lossy(c_text(word)).replace(['\r', '\n'], " ")
-}
-
 /// Writes what a `HELP` answers. Its first line and its last two are the same for every command.
-pub fn write_help(first: &'static str, lines: &[&'static str], reply: &mut dyn ReplySink) {
+pub(super) fn write_help(first: &'static str, lines: &[&'static str], reply: &mut dyn ReplySink) {
     reply.array(lines.len() + 3);
     reply.status(first);
     lines.iter().for_each(|line| reply.status(line));

@@ -1,0 +1,84 @@
+//! `CONFIG`: how the server is set.
+
+use super::super::commands::unknown_subcommand;
+use super::super::dialogue::{Conversation, Flow};
+use super::super::help::write_help;
+use super::settings::{Change, SETTINGS, Setting};
+use hyrax_values::{Error, ReplySink, glob_matches};
+
+/// `CONFIG subcommand …`.
+pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<Flow, Error> {
+    match &argv[1].to_ascii_lowercase()[..] {
+        b"get" => get(conversation, &argv[2..], out),
+        b"help" => write_help(conversation, argv[0], HELP, out),
+        b"resetstat" => {
+            let core = &conversation.session.core;
+            core.counted_before.begin_anew(&core.metrics);
+            core.errors.reset();
+            conversation.reply(out).status("OK");
+        }
+        b"rewrite" => return Err(Error::text("ERR The server is running without a config file")),
+        b"set" => set(conversation, &argv[2..], out)?,
+        _ => return Err(unknown_subcommand("config", argv[1])),
+    }
+    Ok(Flow::Done)
+}
+
+/// `CONFIG GET pattern …`.
+fn get(conversation: &Conversation, patterns: &[&[u8]], out: &mut Vec<u8>) {
+    let patterns: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
+    let is_asked =
+        |setting: &&Setting| patterns.iter().any(|pattern| glob_matches(pattern, setting.name.as_bytes()));
+    let asked: Vec<&Setting> = SETTINGS.iter().filter(is_asked).collect();
+    let mut reply = conversation.reply(out);
+    reply.map(asked.len());
+    for setting in asked {
+        reply.bulk(setting.name.as_bytes());
+        reply.bulk((setting.get)(conversation).as_bytes());
+    }
+}
+
+/// `CONFIG SET parameter value …`: all of them, or none.
+fn set(conversation: &Conversation, words: &[&[u8]], out: &mut Vec<u8>) -> Result<(), Error> {
+    if words.len() % 2 != 0 {
+        return Err(Error::Syntax);
+    }
+    let mut named: Vec<(&Setting, &[u8])> = Vec::new();
+    for pair in words.chunks_exact(2) {
+        let (name, value) = (pair[0], pair[1]);
+        let setting = SETTINGS.iter().find(|setting| name.eq_ignore_ascii_case(setting.name.as_bytes()));
+        let setting = setting.ok_or_else(|| unknown(name))?;
+        if named.iter().any(|(other, _)| other.name == setting.name) {
+            return Err(refused(setting.name, "duplicate parameter"));
+        }
+        named.push((setting, value));
+    }
+    let mut changes: Vec<Change> = Vec::new();
+    for (setting, value) in named {
+        let Some(read) = setting.set else { return Err(refused(setting.name, "can't set immutable config")) };
+        changes.push(read(value).map_err(|problem| refused(setting.name, &problem))?);
+    }
+    changes.into_iter().for_each(|change| change(conversation));
+    conversation.reply(out).status("OK");
+    Ok(())
+}
+
+fn unknown(name: &[u8]) -> Error {
+    let name = String::from_utf8_lossy(name);
+    Error::Other(format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'").into())
+}
+
+fn refused(name: &str, problem: &str) -> Error {
+    Error::Other(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {problem}").into())
+}
+
+const HELP: &[&str] = &[
+    "GET <pattern>",
+    "    Return parameters matching the glob-like <pattern> and their values.",
+    "SET <directive> <value>",
+    "    Set the configuration <directive> to <value>.",
+    "RESETSTAT",
+    "    Reset statistics reported by the INFO command.",
+    "REWRITE",
+    "    Rewrite the configuration file.",
+];

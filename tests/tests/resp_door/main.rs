@@ -1,0 +1,5 @@
+//! The RESP door of a running `hyrax`, beside a real redis-server.
+
+mod blocking;
+mod script;
+mod transactions;
