@@ -116,6 +116,11 @@ fn random_commands_have_the_keys_that_redis_finds() {
                     if command.name.starts_with("georadius") && keys.len() > 2 {
                         continue;
                     }
+                    // Where STREAMS is the value of an option, Redis takes it for the word before the keys, and then
+                    // refuses the call.
+                    if command.name == "xread" && keys_of(command, call).is_empty() {
+                        continue;
+                    }
                     found += 1;
                     assert_eq!(keys_of(command, call), keys, "{}", show(call));
                 }
