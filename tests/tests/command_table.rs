@@ -101,7 +101,10 @@ fn random_commands_have_the_keys_that_redis_finds() {
             match &told {
                 Resp::Error(text) if text.contains("no key arguments") => {
                     keyless += 1;
-                    assert_eq!(keys_of(command, call), [], "{}", show(call));
+                    // A subcommand may have no key where the others have theirs.
+                    if !is_family(command) {
+                        assert_eq!(keys_of(command, call), [], "{}", show(call));
+                    }
                 }
                 // The call cannot run: which of its words are keys is of no consequence.
                 Resp::Error(_) => {}
