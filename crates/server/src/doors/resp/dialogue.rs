@@ -6,6 +6,7 @@
 use super::commands::{self, Entry};
 use super::encode::{Protocol, RespSink, write_error};
 use super::gather::{self, Batch, End};
+use super::monitor::redacted;
 use super::parse::{Bounds, Parser};
 use super::transaction::{NOT_IN_TRANSACTION, Queue};
 use super::waiting::Pending;
@@ -409,7 +410,7 @@ impl Conversation {
             let card = &self.session.card;
             let name = card.name().map(Vec::from).unwrap_or_default();
             let at_s = self.session.now_us() / 1_000_000;
-            slow_log.add(at_s, took_ns, argv, card.peer.address.to_string(), name);
+            slow_log.add(at_s, took_ns, &redacted(argv), card.peer.address.to_string(), name);
         }
     }
 
