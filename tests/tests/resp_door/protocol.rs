@@ -74,7 +74,6 @@ fn what_is_no_part_of_hyrax_is_an_unknown_command() {
         "BGREWRITEAOF",
         "DUMP a",
         "RESTORE a 0 b",
-        "SWAPDB 0 1",
     ] {
         let answer = crate::bytes::exchange(hyrax.address(), format!("{command}\r\n").as_bytes());
         let name = command.split(' ').next().unwrap_or_default();
