@@ -224,7 +224,7 @@ impl Conversation {
             self.replies != Replies::On && commands::lookup(argv[0]).is_some_and(Entry::answers_by_pushes);
         let wanted = if is_pushed { out.len() } else { start };
         if !matches!(flow, Flow::Pending(_)) {
-            self.leave_out_unwanted(start, out);
+            self.leave_out_unwanted(wanted, out);
         }
         self.look_around();
         flow
