@@ -54,9 +54,15 @@ fn the_line_door_and_a_redis_client_see_each_other() {
     check(&mut writer, "SET foo bar", "OK");
     let push = line.push();
     assert_eq!((&push["cmd"], &push["args"]), (&json!("set"), &json!(["bar"])));
-    assert_eq!(shown(&watcher.next_push()), r#"(push) ["hmon", "foo", (integer) REV, "set", ["bar"], (nil)]"#);
+    assert_eq!(
+        shown(&watcher.next_push()),
+        r#"(push) ["hmon", "foo", (integer) REV, "set", ["bar"], (nil)]"#
+    );
     line.request(&json!({"cmd": "append", "key": "foo", "args": ["s"], "id": "gopher"}));
-    assert_eq!(shown(&watcher.next_push()), r#"(push) ["hmon", "foo", (integer) REV, "append", ["s"], "gopher"]"#);
+    assert_eq!(
+        shown(&watcher.next_push()),
+        r#"(push) ["hmon", "foo", (integer) REV, "append", ["s"], "gopher"]"#
+    );
 }
 
 #[test]

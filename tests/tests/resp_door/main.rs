@@ -2,16 +2,13 @@
 
 mod auth;
 mod blocking;
-<<<<<<< HEAD
 mod bounds;
 mod bytes;
 mod commands;
 mod connection;
 mod hyrax_commands;
 mod protocol;
-=======
 mod queues;
->>>>>>> main
 mod script;
 mod server;
 mod transactions;
