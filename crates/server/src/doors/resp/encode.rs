@@ -95,6 +95,11 @@ impl<'a> RespSink<'a> {
         RespSink { out, protocol, start, failed: false, too_large: false, open: SmallVec::new() }
     }
 
+    /// Where the reply begins.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// Ends the reply: whether it was no refusal.
     pub fn finish(&mut self) -> bool {
         if self.too_large {
