@@ -20,7 +20,7 @@ pub use channels::{
 };
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use keyspace_events::EventClasses;
-pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
+pub use outbox::{Counters, Failure, Outbox, Owed, Socket, Standing};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
 
@@ -399,6 +399,11 @@ impl Hub {
 }
 
 impl Feed for Hub {
+    fn is_heard(&self) -> bool {
+        self.has_wide.load(Ordering::Acquire)
+            || self.registries.iter().any(|registry| registry.count.load(Ordering::Acquire) != 0)
+    }
+
     fn wants(&self, hash: u64, _key: &[u8]) -> bool {
         self.registry(hash).count.load(Ordering::Acquire) != 0 || self.has_wide.load(Ordering::Acquire)
     }

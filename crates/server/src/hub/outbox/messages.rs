@@ -96,10 +96,7 @@ impl Outbox {
 impl State {
     /// Whether what comes now may be written at once.
     pub(super) fn is_clear(&self) -> bool {
-        self.queue.is_empty()
-            && self.held.is_none()
-            && self.blocked_since.is_none()
-            && self.failure.is_none()
+        self.queue.is_empty() && self.held.is_none() && self.blocked_since.is_none() && self.failure.is_none()
     }
 
     /// Notes that the outbox will be flushed; whether nobody was about to.
