@@ -240,11 +240,16 @@ impl Conversation {
         if commands::is_attack(argv[0]) {
             return self.answer_otherwise(argv, out);
         }
+        let executes = entry.is_some_and(Entry::executes);
         if let Err(error) = self.check_context(command, entry, argv) {
-            self.refuse(&error, out);
+            if executes {
+                let error = self.abort_because(&error);
+                self.write_refusal(&error, out);
+            } else {
+                self.refuse(&error, out);
+            }
             return Flow::Done;
         }
-        let executes = entry.is_some_and(Entry::executes);
         let writes = match command {
             Some(command) => command.writes,
             None => executes && self.queue.as_ref().is_some_and(|queue| queue.writes()),
@@ -257,11 +262,13 @@ impl Conversation {
             self.queue_up(command, entry, argv, out);
             return Flow::Done;
         }
-        self.show_to_onlookers(entry, argv);
-        match command {
+        let flow = match command {
             Some(command) => self.run_live(command, argv, out),
             None => self.answer_otherwise(argv, out),
-        }
+        };
+        // Afterwards, so that what a transaction ran is shown before the `EXEC` that ran it.
+        self.show_to_onlookers(entry, argv);
+        flow
     }
 
     /// Refuses what does not fit where the client is.
@@ -273,7 +280,7 @@ impl Conversation {
     ) -> Result<(), Error> {
         match (command, entry) {
             (Some(command), _) => {
-                command.check_arity(argv.len())?;
+                command.check_words(argv)?;
                 self.admit(command, argv)?;
             }
             (None, Some(entry)) => {
@@ -309,7 +316,7 @@ impl Conversation {
     /// Runs a command of the engine.
     fn run_live(&mut self, command: &'static Command, argv: &[&[u8]], out: &mut Vec<u8>) -> Flow {
         let mut reply = RespSink::new(out, self.protocol);
-        let admitted = command.check_arity(argv.len()).and_then(|()| self.admit(command, argv));
+        let admitted = command.check_words(argv).and_then(|()| self.admit(command, argv));
         if let Err(error) = admitted {
             reply.error(&error);
         } else {
@@ -393,10 +400,12 @@ impl Conversation {
             return Flow::Done;
         };
         let start = out.len();
-        let outcome = entry
-            .check(argv)
-            .and_then(|spec| self.admit_to(entry, spec, argv))
-            .and_then(|()| (entry.run)(self, argv, out));
+        let admitted = entry.check(argv).and_then(|spec| self.admit_to(entry, spec, argv));
+        let admitted = match admitted {
+            Err(error) if entry.executes() => Err(self.abort_because(&error)),
+            admitted => admitted,
+        };
+        let outcome = admitted.and_then(|()| (entry.run)(self, argv, out));
         let succeeded = outcome.is_ok();
         let flow = outcome.unwrap_or_else(|error| {
             out.truncate(start);

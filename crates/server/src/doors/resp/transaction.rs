@@ -308,6 +308,14 @@ impl Conversation {
         self.session.card.queued_bytes.store(0, Relaxed);
     }
 
+    /// Gives up a transaction whose `EXEC` itself is refused, with this error.
+    pub fn abort_because(&mut self, error: &Error) -> Error {
+        self.leave_transaction();
+        let text = error.to_string();
+        let why = text.strip_prefix("ERR ").unwrap_or(&text);
+        Error::Other(format!("EXECABORT Transaction discarded because of: {why}").into())
+    }
+
     /// Keeps a command for `EXEC`.
     pub fn queue_up(
         &mut self,

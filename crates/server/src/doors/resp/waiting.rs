@@ -101,7 +101,10 @@ impl Pending {
             }
             Pending::Paused => {
                 let core = conversation.session.core.clone();
+                // It counts as waiting, though only the end of the pause lets it go.
+                let _let_go = conversation.session.card.waits();
                 core.pause.changed().await;
+                conversation.session.card.waits_no_more();
                 return;
             }
         }

@@ -44,15 +44,7 @@ pub struct Entry {
 impl Entry {
     /// What is known of the command, or of its subcommand; refuses words that do not fit.
     pub fn check(&self, argv: &[&[u8]]) -> Result<&Spec, Error> {
-        let spec = match argv.get(1) {
-            Some(word) if !self.spec.subcommands.is_empty() => {
-                self.spec.subcommand(word).ok_or_else(|| unknown_subcommand(self.name, word))?
-            }
-            _ => &self.spec,
-        };
-        let expected = spec.arity.unsigned_abs() as usize;
-        let fits = if spec.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
-        if fits { Ok(spec) } else { Err(wrong_arity(&spec.full_name)) }
+        fitting(&self.spec, argv)
     }
 
     /// Its name, with its subcommand's if it has some (`client|list`).
@@ -117,6 +109,19 @@ impl Entry {
                 | "reset"
         )
     }
+}
+
+/// The command, or its subcommand, that `argv` calls; refuses words that do not fit.
+fn fitting<'a>(command: &'a Spec, argv: &[&[u8]]) -> Result<&'a Spec, Error> {
+    let spec = match argv.get(1) {
+        Some(word) if !command.subcommands.is_empty() => {
+            command.subcommand(word).ok_or_else(|| unknown_subcommand(&command.full_name, word))?
+        }
+        _ => command,
+    };
+    let expected = spec.arity.unsigned_abs() as usize;
+    let fits = if spec.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
+    if fits { Ok(spec) } else { Err(wrong_arity(&spec.full_name)) }
 }
 
 /// The command of the door called `name`, in any case.
