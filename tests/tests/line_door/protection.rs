@@ -29,7 +29,7 @@ fn every_writing_command_needs_a_proof() {
     let mut client = hyrax.line();
     for command in COMMANDS.iter().filter(|command| command.writes) {
         // As many words as it takes, of which all that can be keys are.
-        let refusals: Vec<String> = (0..6)
+        let refusals: Vec<String> = (0..9)
             .map(|words| {
                 let args = vec!["1"; words];
                 let reply = client.request(&json!({"cmd": command.name, "key": "1", "args": args}));

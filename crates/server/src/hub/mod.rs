@@ -393,6 +393,11 @@ impl Hub {
 }
 
 impl Feed for Hub {
+    fn is_heard(&self) -> bool {
+        self.has_wide.load(Ordering::Acquire)
+            || self.registries.iter().any(|registry| registry.count.load(Ordering::Acquire) != 0)
+    }
+
     fn wants(&self, hash: u64, _key: &[u8]) -> bool {
         self.registry(hash).count.load(Ordering::Acquire) != 0 || self.has_wide.load(Ordering::Acquire)
     }

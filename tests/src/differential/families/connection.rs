@@ -23,7 +23,6 @@ pub const FAMILY: Family = Family {
         (1, "PUBLISH <key> <value>"),
         (1, "COMMAND GETKEYS SET <key> <value>"),
         (1, "COMMAND GETKEYS MSET { <key> <value> }"),
-        (1, "COMMAND GETKEYS ZUNIONSTORE <key> #{ <key> }"),
         (1, "COMMAND GETKEYSANDFLAGS COPY <key> <key>"),
     ])
 };

@@ -149,6 +149,10 @@ pub fn hello(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         return Err(NOT_LOGGED_IN);
     }
     if let Some(protocol) = protocol {
+        if protocol != conversation.protocol && session.monitors() > 0 {
+            // Pushes in the other version's form are under way.
+            return Err(Error::text("ERR end the monitors (HUNMON) before HELLO changes the protocol"));
+        }
         conversation.speak(protocol);
     }
     write_greeting(conversation, out);

@@ -5,7 +5,8 @@
 
 use super::commands::{self, Entry};
 use super::encode::{Protocol, RespSink, write_error};
-use super::gather::{Batch, End};
+use super::gather::{self, Batch, End};
+use super::monitor::redacted;
 use super::parse::{Bounds, Parser};
 use super::transaction::{NOT_IN_TRANSACTION, Queue};
 use super::waiting::Pending;
@@ -14,6 +15,7 @@ use crate::doors::carrier::{Dialogue, Stop};
 use crate::hub::Outbox;
 use crate::session::Session;
 use hyrax_types::{SteppedClock, is_reserved, limits};
+use hyrax_values::command::Name;
 use hyrax_values::{Call, Command, Error, Execution, ReplySink, Watched, command};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -40,6 +42,8 @@ pub enum Replies {
     Off,
     /// That of the next command is not.
     SkipNext,
+    /// That of the command that is being run is not.
+    SkipThis,
 }
 
 /// What a client may do, as of the beginning of its turn.
@@ -132,7 +136,7 @@ impl Conversation {
                 done = end;
             }
             if let Some((argv, end)) = batch.inline() {
-                let command = command::lookup(argv[0]);
+                let command = gather::lookup(&argv);
                 if let Some(stop) = self.answer_in_turn(command, &argv, turn_ends_us, out) {
                     return self.stop(used, done, end, stop);
                 }
@@ -212,19 +216,15 @@ impl Conversation {
         // A subscriber is told of what it publishes itself where it does so.
         self.session.keep_order(out);
         let start = out.len();
-        let replies = self.replies;
+        if self.replies == Replies::SkipNext {
+            self.replies = Replies::SkipThis;
+        }
         let flow = self.answer_carefully(command, argv, out);
         let is_pushed =
             self.replies != Replies::On && commands::lookup(argv[0]).is_some_and(Entry::answers_by_pushes);
         let wanted = if is_pushed { out.len() } else { start };
-        // The command that turns replies on is answered; the one that turns them off is not.
-        if replies == Replies::SkipNext && self.replies == Replies::SkipNext {
-            out.truncate(wanted);
-            if !matches!(flow, Flow::Pending(_)) {
-                self.replies = Replies::On;
-            }
-        } else if self.replies == Replies::Off {
-            out.truncate(wanted);
+        if !matches!(flow, Flow::Pending(_)) {
+            self.leave_out_unwanted(wanted, out);
         }
         self.look_around();
         flow
@@ -326,9 +326,19 @@ impl Conversation {
                 }
             }
         }
+        let start = reply.start();
         let succeeded = reply.finish();
+        if !succeeded {
+            self.count_error(&out[start..]);
+        }
         self.end_command(command.id as usize, succeeded, argv);
         Flow::Done
+    }
+
+    /// Counts an error that was written.
+    pub fn count_error(&self, written: &[u8]) {
+        let text = written.strip_prefix(b"-").unwrap_or(written);
+        self.session.core.errors.count(&String::from_utf8_lossy(&text[..text.len().min(64)]));
     }
 
     /// Refuses keys that are too long or Hyrax's own, and who may not do this.
@@ -338,8 +348,21 @@ impl Conversation {
             Some(position) => check_key(argv[position])?,
             None => command.keys(argv).try_for_each(|found| check_key(found.key))?,
         }
+        if matches!(command.id, Name::Flushall | Name::Flushdb) {
+            return self.admit_to_flush(command);
+        }
         let allowed = if command.writes { self.rights.writes } else { self.rights.reads };
         if !allowed { Err(NO_AUTH) } else { Ok(()) }
+    }
+
+    /// All keys at once are for operators, where there are logins.
+    fn admit_to_flush(&self, command: &Command) -> Result<(), Error> {
+        match (self.rights.writes, self.session.core.authorizer.is_on()) {
+            (_, true) if self.session.may_administer() => Ok(()),
+            (true, false) => Ok(()),
+            (true, true) => Err(commands::no_permission(command.name)),
+            (false, _) => Err(NO_AUTH),
+        }
     }
 
     /// Refuses who may not run a command of the door.
@@ -409,7 +432,7 @@ impl Conversation {
             let card = &self.session.card;
             let name = card.name().map(Vec::from).unwrap_or_default();
             let at_s = self.session.now_us() / 1_000_000;
-            slow_log.add(at_s, took_ns, argv, card.peer.address.to_string(), name);
+            slow_log.add(at_s, took_ns, &redacted(argv), card.peer.address.to_string(), name);
         }
     }
 

@@ -32,6 +32,16 @@ enum Kind {
     Door(&'static Entry),
 }
 
+impl Kind {
+    /// The command's place among the metrics' names.
+    fn number(self) -> usize {
+        match self {
+            Kind::Engine(command) => command.id as usize,
+            Kind::Door(entry) => entry.number,
+        }
+    }
+}
+
 impl Queued {
     fn new(kind: Kind, argv: &[&[u8]]) -> Self {
         let mut end = 0;
@@ -209,7 +219,11 @@ impl Execution {
                     conversation.show_to_onlookers(None, argv);
                     let mut reply = conversation.reply(out);
                     calls.run(call, &mut reply);
+                    let start = reply.start();
                     let succeeded = reply.finish();
+                    if !succeeded {
+                        conversation.count_error(&out[start..]);
+                    }
                     conversation.end_command(command.id as usize, succeeded, argv);
                     call += 1;
                 }
@@ -307,6 +321,7 @@ impl Conversation {
         else {
             return;
         };
+        let number = kind.number();
         // What is not run need not be kept.
         if !queue.is_spoilt {
             let queued = Queued::new(kind, argv);
@@ -317,6 +332,7 @@ impl Conversation {
             queue.commands.push(queued);
             self.session.card.queued.store(queue.commands.len() + 1, Relaxed);
             self.session.card.queued_bytes.store(queue.bytes, Relaxed);
+            self.session.card.command.store(number, Relaxed);
         }
         self.reply(out).status("QUEUED");
     }

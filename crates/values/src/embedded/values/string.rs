@@ -178,7 +178,11 @@ impl From<&[u8]> for Str {
 
 impl From<Vec<u8>> for Str {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.len() <= SHORT_BYTES_MAX { Str::from(&bytes[..]) } else { Str(Bytes::Long(Origin::Set, bytes)) }
+        if bytes.len() <= SHORT_BYTES_MAX {
+            Str::from(&bytes[..])
+        } else {
+            Str(Bytes::Long(Origin::Set, bytes))
+        }
     }
 }
 

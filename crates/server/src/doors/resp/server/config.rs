@@ -1,6 +1,6 @@
 //! `CONFIG`: how the server is set.
 
-use super::super::commands::unknown_subcommand;
+use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::help::write_help;
 use super::settings::{Change, SETTINGS, Setting};
@@ -15,11 +15,12 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             let core = &conversation.session.core;
             core.counted_before.begin_anew(&core.metrics);
             core.errors.reset();
+            core.values.reset_statistics();
             conversation.reply(out).status("OK");
         }
         b"rewrite" => return Err(Error::text("ERR The server is running without a config file")),
         b"set" => set(conversation, &argv[2..], out)?,
-        _ => return Err(unknown_subcommand("config", argv[1])),
+        _ => return Err(bad_subcommand("config", argv[1])),
     }
     Ok(Flow::Done)
 }

@@ -1,6 +1,6 @@
 //! `DEBUG`: what clients' own tests need of it. Nothing here shows or changes the inner form of a value.
 
-use super::super::commands::{unknown_subcommand, wrong_arity};
+use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::encode::Protocol;
 use super::super::help::write_help;
@@ -34,13 +34,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             tracing::warn!("DEBUG LOG: {}", text.escape_ascii());
             conversation.reply(out).status("OK");
         }
-        (b"jmap" | b"change-repl-id" | b"quicklist-packed-threshold", _) => {
-            return Err(unknown_subcommand("debug", argv[1]));
-        }
-        (b"sleep" | b"set-active-expire" | b"stringmatch-len" | b"protocol" | b"error" | b"log", _) => {
-            return Err(wrong_arity("debug"));
-        }
-        _ => return Err(unknown_subcommand("debug", argv[1])),
+        _ => return Err(bad_subcommand("debug", argv[1])),
     }
     Ok(Flow::Done)
 }

@@ -141,7 +141,8 @@ impl Operation {
         match self.action {
             Action::Get => Some(old),
             Action::Set(value, overflow) => {
-                let value = if self.width.signed { self.taken(value, overflow) } else { i128::from(value as u64) };
+                let value =
+                    if self.width.signed { self.taken(value, overflow) } else { i128::from(value as u64) };
                 self.write(bytes, overflow.fit(value, self.width)?);
                 Some(old)
             }

@@ -33,11 +33,7 @@ pub(super) fn move_to(_: &mut Keyspace<'_>, argv: &[&[u8]], _: &mut dyn ReplySin
     }
 }
 
-pub(super) fn swapdb(
-    _: &mut Keyspace<'_>,
-    argv: &[&[u8]],
-    reply: &mut dyn ReplySink,
-) -> Result<(), Error> {
+pub(super) fn swapdb(_: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
     let first = database(argv[1]).map_err(|_| Error::text("ERR invalid first DB index"))?;
     let second = database(argv[2]).map_err(|_| Error::text("ERR invalid second DB index"))?;
     if (first, second) != (0, 0) {

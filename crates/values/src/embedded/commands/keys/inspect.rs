@@ -45,7 +45,7 @@ pub(super) fn memory(
 }
 
 fn encoding(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    match keys.inspect(argv[2]) {
+    match keys.peek(argv[2]) {
         Some(value) => reply.bulk(value.encoding().as_bytes()),
         None => reply.null(),
     }
@@ -53,7 +53,7 @@ fn encoding(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
 }
 
 fn freq(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    if keys.inspect(argv[2]).is_some() {
+    if keys.peek(argv[2]).is_some() {
         return Err(Error::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
              switching between policies at runtime LRU and LFU data will take some time to adjust.",
@@ -72,7 +72,7 @@ fn idletime(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
 }
 
 fn refcount(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let Some(value) = keys.inspect(argv[2]) else {
+    let Some(value) = keys.peek(argv[2]) else {
         reply.null();
         return Ok(());
     };

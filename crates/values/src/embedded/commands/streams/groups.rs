@@ -3,8 +3,8 @@
 use super::ids;
 use crate::embedded::Keyspace;
 use crate::embedded::commands::c_text::{c_text, printed};
-use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
 use crate::embedded::commands::numbers::integer;
+use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
 use crate::embedded::values::{Group, Stream};
 use crate::{Error, EventClass, ReplySink};
 

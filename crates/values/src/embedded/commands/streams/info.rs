@@ -4,8 +4,8 @@ use super::groups::no_group;
 use super::range::{write_entry, write_id, write_range};
 use super::trim::count_or_all;
 use crate::embedded::Keyspace;
-use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
 use crate::embedded::commands::numbers::integer;
+use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
 use crate::embedded::values::{Consumer, Group, Id, Marks, Pending, Stream};
 use crate::{Error, ReplySink};
 

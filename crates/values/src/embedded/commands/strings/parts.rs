@@ -13,7 +13,11 @@ pub(super) fn append(
     let length = keys.string(key)?.map_or(0, |value| value.len());
     check_length(length as u64, more.len())?;
     let value = keys.string_or_new(key)?;
-    if length == 0 { value.assign(more) } else { value.append(more) }
+    if length == 0 {
+        value.assign(more)
+    } else {
+        value.append(more)
+    }
     reply.integer((length + more.len()) as i64);
     keys.changed(key);
     keys.notify(EventClass::String, "append", key);

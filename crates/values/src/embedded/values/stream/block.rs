@@ -4,9 +4,9 @@
 //! that trimming by whole blocks takes just what Redis takes. An entry that is deleted leaves no bytes, but
 //! is counted as before, and its id is remembered where it was the last.
 
-use crate::embedded::footprint::Footprint;
 use super::id::Id;
 use super::word::{Word, decode_number, encode_number, listpack_integer_bytes, number_len};
+use crate::embedded::footprint::Footprint;
 
 /// Entries of a block, deleted ones included: `stream-node-max-entries`.
 pub const ENTRIES_MAX: u64 = 100;
