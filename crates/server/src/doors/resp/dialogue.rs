@@ -280,10 +280,7 @@ impl Conversation {
     ) -> Result<(), Error> {
         match (command, entry) {
             (Some(command), _) => {
-                command.check_arity(argv.len())?;
-                if self.queue.is_some() {
-                    commands::check_subcommand(command, argv)?;
-                }
+                command.check_words(argv)?;
                 self.admit(command, argv)?;
             }
             (None, Some(entry)) => {
@@ -319,7 +316,7 @@ impl Conversation {
     /// Runs a command of the engine.
     fn run_live(&mut self, command: &'static Command, argv: &[&[u8]], out: &mut Vec<u8>) -> Flow {
         let mut reply = RespSink::new(out, self.protocol);
-        let admitted = command.check_arity(argv.len()).and_then(|()| self.admit(command, argv));
+        let admitted = command.check_words(argv).and_then(|()| self.admit(command, argv));
         if let Err(error) = admitted {
             reply.error(&error);
         } else {

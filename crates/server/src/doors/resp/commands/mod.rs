@@ -8,8 +8,7 @@ pub use data::Spec;
 pub use table::{metrics_names, names};
 
 use super::dialogue::{Conversation, Flow};
-use hyrax_values::command::COMMANDS;
-use hyrax_values::{Command, Error};
+use hyrax_values::Error;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -45,7 +44,15 @@ pub struct Entry {
 impl Entry {
     /// What is known of the command, or of its subcommand; refuses words that do not fit.
     pub fn check(&self, argv: &[&[u8]]) -> Result<&Spec, Error> {
-        fitting(&self.spec, argv)
+        let spec = match argv.get(1) {
+            Some(word) if !self.spec.subcommands.is_empty() => {
+                self.spec.subcommand(word).ok_or_else(|| unknown_subcommand(self.name, word))?
+            }
+            _ => &self.spec,
+        };
+        let expected = spec.arity.unsigned_abs() as usize;
+        let fits = if spec.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
+        if fits { Ok(spec) } else { Err(wrong_arity(&spec.full_name)) }
     }
 
     /// Its name, with its subcommand's if it has some (`client|list`).
@@ -109,32 +116,6 @@ impl Entry {
                 | "quit"
                 | "reset"
         )
-    }
-}
-
-/// The command, or its subcommand, that `argv` calls; refuses words that do not fit.
-fn fitting<'a>(command: &'a Spec, argv: &[&[u8]]) -> Result<&'a Spec, Error> {
-    let spec = match argv.get(1) {
-        Some(word) if !command.subcommands.is_empty() => {
-            command.subcommand(word).ok_or_else(|| unknown_subcommand(&command.full_name, word))?
-        }
-        _ => command,
-    };
-    let expected = spec.arity.unsigned_abs() as usize;
-    let fits = if spec.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
-    if fits { Ok(spec) } else { Err(wrong_arity(&spec.full_name)) }
-}
-
-/// Refuses a call of one of the engine's subcommands that does not fit. The engine does so when it runs it, but a
-/// transaction refuses it before.
-pub fn check_subcommand(command: &Command, argv: &[&[u8]]) -> Result<(), Error> {
-    static CONTAINERS: LazyLock<HashMap<&'static str, Spec>> = LazyLock::new(|| {
-        let specs = COMMANDS.iter().map(|command| (command.name, Spec::of(command.name)));
-        specs.filter(|(_, spec)| !spec.subcommands.is_empty()).collect()
-    });
-    match CONTAINERS.get(command.name) {
-        Some(container) => fitting(container, argv).map(|_| ()),
-        None => Ok(()),
     }
 }
 
