@@ -44,7 +44,15 @@ pub struct Entry {
 impl Entry {
     /// What is known of the command, or of its subcommand; refuses words that do not fit.
     pub fn check(&self, argv: &[&[u8]]) -> Result<&Spec, Error> {
-        fitting(&self.spec, argv)
+        let spec = match argv.get(1) {
+            Some(word) if !self.spec.subcommands.is_empty() => {
+                self.spec.subcommand(word).ok_or_else(|| unknown_subcommand(self.name, word))?
+            }
+            _ => &self.spec,
+        };
+        let expected = spec.arity.unsigned_abs() as usize;
+        let fits = if spec.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
+        if fits { Ok(spec) } else { Err(wrong_arity(&spec.full_name)) }
     }
 
     /// Its name, with its subcommand's if it has some (`client|list`).
