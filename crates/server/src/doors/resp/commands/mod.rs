@@ -119,19 +119,6 @@ impl Entry {
     }
 }
 
-/// The command, or its subcommand, that `argv` calls; refuses words that do not fit.
-fn fitting<'a>(command: &'a Spec, argv: &[&[u8]]) -> Result<&'a Spec, Error> {
-    let spec = match argv.get(1) {
-        Some(word) if !command.subcommands.is_empty() => {
-            command.subcommand(word).ok_or_else(|| unknown_subcommand(&command.full_name, word))?
-        }
-        _ => command,
-    };
-    let expected = spec.arity.unsigned_abs() as usize;
-    let fits = if spec.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
-    if fits { Ok(spec) } else { Err(wrong_arity(&spec.full_name)) }
-}
-
 /// The command of the door called `name`, in any case.
 pub fn lookup(name: &[u8]) -> Option<&'static Entry> {
     static BY_NAME: LazyLock<HashMap<&'static str, Entry>> = LazyLock::new(table::entries);
