@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use hyrax_tests::cases;
-use hyrax_tests::differential::{EngineTarget, Generator, Target, Vocabulary};
+use hyrax_tests::differential::{EngineTarget, Generator, Target, Vocabulary, waits};
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Argv, Resp, RespClient, show, words};
 use hyrax_types::Change;
@@ -88,7 +88,13 @@ fn told_by_redis(
     command: &Argv,
     classes: &str,
 ) -> Vec<Event> {
-    redis.pipeline(&[command.clone(), words("SCAN 0 COUNT 1000000")]);
+    if waits(command) {
+        // In a transaction nothing waits.
+        redis.pipeline(&[words("MULTI"), command.clone(), words("EXEC")]);
+    } else {
+        redis.run(command);
+    }
+    redis.run(&words("SCAN 0 COUNT 1000000"));
     listener.run(&words("PING"));
     let messages: Vec<(Vec<u8>, Vec<u8>)> = listener
         .take_pushes()

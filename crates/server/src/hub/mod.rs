@@ -20,7 +20,7 @@ pub use channels::{
 };
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use keyspace_events::EventClasses;
-pub use outbox::{Counters, Failure, Outbox, Owed, Socket};
+pub use outbox::{Counters, Failure, Outbox, Owed, Socket, Standing};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
 
@@ -174,6 +174,12 @@ impl Hub {
     /// Which keyspace events are published.
     pub fn keyspace_events(&self) -> EventClasses {
         self.keyspace_events.get()
+    }
+
+    /// Publishes the keyspace events that the configuration asks for, if that is something else than
+    /// before: what was set while running stays otherwise.
+    pub fn configure_keyspace_events(&self, classes: EventClasses) {
+        self.keyspace_events.configure(classes);
     }
 
     /// Publishes these keyspace events from now on.

@@ -27,6 +27,8 @@ pub struct Keyspace<'a> {
     pub(super) serving: Option<Box<Serving>>,
     /// What was removed with all its keys. It outlives the locks, as it comes after them.
     pub(super) removed: Vec<Removed>,
+    /// Large values that were removed or replaced. They outlive the locks too, as to free them takes a while.
+    discarded: Vec<Value>,
 }
 
 // One bit for each shard.
@@ -121,6 +123,7 @@ impl<'a> Keyspace<'a> {
             random: None,
             serving: None,
             removed: Vec::new(),
+            discarded: Vec::new(),
         }
     }
 
@@ -303,12 +306,20 @@ impl<'a> Keyspace<'a> {
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
-                shard.table.at_mut(position).value = value;
-                position
+                let old = std::mem::replace(&mut shard.table.at_mut(position).value, value);
+                shard.apply_expiry(hash, position, expiry);
+                return self.discard(old);
             }
             None => shard.insert(hash, key, value, now),
         };
         shard.apply_expiry(hash, position, expiry);
+    }
+
+    /// Drops a value; a large one once the locks are let go.
+    fn discard(&mut self, value: Value) {
+        if value.is_large() {
+            self.discarded.push(value);
+        }
     }
 
     /// Puts a string at a key, whatever was there, into the same memory where it fits.
@@ -339,7 +350,10 @@ impl<'a> Keyspace<'a> {
 
     /// Takes a key away; whether it was there.
     pub fn remove(&mut self, key: &[u8]) -> bool {
-        self.take(key).is_some()
+        let taken = self.take(key);
+        let was_there = taken.is_some();
+        taken.into_iter().for_each(|(value, _)| self.discard(value));
+        was_there
     }
 
     /// Takes a key away whose aggregate has lost its last element, and says so. What took it is told before.

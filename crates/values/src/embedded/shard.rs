@@ -108,10 +108,11 @@ impl Entry {
         }
     }
 
-    /// Notes that it is used.
+    /// Notes that it is used. Memory that need not change is not written to.
     pub fn touch(&mut self, now: LastUse) {
         match &mut self.head {
-            Head::Short { used, .. } | Head::Long { used, .. } => *used = now,
+            Head::Short { used, .. } | Head::Long { used, .. } if *used != now => *used = now,
+            Head::Short { .. } | Head::Long { .. } => {}
         }
     }
 }

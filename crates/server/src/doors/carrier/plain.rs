@@ -77,9 +77,13 @@ impl<D: Dialogue, S: PlainSocket> Connection<D, S> {
             return cause;
         }
         loop {
+            let standing = self.carriage.outbox.standing();
+            if standing.failure.is_some() {
+                return self.carriage.failure(D::GOODBYE).unwrap_or(Cause::Closed);
+            }
             // Who does not read replies gets no more of them.
-            let may_read = self.carriage.outbox.reply_bytes() < limits::REPLY_BYTES_MAX;
-            let ended = match self.carriage.wake(may_read).await {
+            let may_read = standing.reply_bytes < limits::REPLY_BYTES_MAX;
+            let ended = match self.carriage.wake(may_read, standing.is_blocked).await {
                 Wake::Readable(Ok(())) => self.read().await,
                 other => self.carriage.attend::<D>(other).await,
             };
@@ -153,7 +157,7 @@ impl<D: Dialogue, S: PlainSocket> Connection<D, S> {
             match stop {
                 Stop::Dry { needed } => {
                     self.carriage.input.needs(needed);
-                    return self.carriage.failure(D::GOODBYE);
+                    return None;
                 }
                 Stop::Close => {
                     Box::pin(self.carriage.say_farewell::<D>()).await;
@@ -193,8 +197,7 @@ impl<D: Dialogue, S: PlainSocket> Connection<D, S> {
 
 impl<S: PlainSocket> Carriage<S> {
     /// Sleeps until there is something to do.
-    async fn wake(&mut self, may_read: bool) -> Wake {
-        let blocked = self.outbox.blocked_since().is_some();
+    async fn wake(&mut self, may_read: bool, blocked: bool) -> Wake {
         if !blocked {
             self.stall = None;
         }
@@ -246,13 +249,14 @@ impl<S: PlainSocket> Carriage<S> {
     ) -> Option<Cause> {
         loop {
             let may_read = !self.input.is_far_ahead();
+            let blocked = self.outbox.standing().is_blocked;
             let socket = self.socket.clone();
             let wake = tokio::select! {
                 biased;
                 () = &mut finished => return None,
                 // What was read ahead hides the end of the connection, though not its breaking.
                 () = socket.broken(), if !may_read => return Some(Cause::Closed),
-                wake = self.wake(may_read) => wake,
+                wake = self.wake(may_read, blocked) => wake,
             };
             let ended = match wake {
                 Wake::Readable(Ok(())) => self.read_ahead(),
@@ -281,13 +285,19 @@ impl<S: PlainSocket> Carriage<S> {
 
     /// Waits while the client has too many replies to read; the cause when the connection has ended.
     async fn wait_for_room<D: Dialogue>(&mut self) -> Option<Cause> {
-        while self.outbox.reply_bytes() >= limits::REPLY_BYTES_MAX {
-            let wake = self.wake(false).await;
+        loop {
+            let standing = self.outbox.standing();
+            if standing.failure.is_some() {
+                return self.failure(D::GOODBYE);
+            }
+            if standing.reply_bytes < limits::REPLY_BYTES_MAX {
+                return None;
+            }
+            let wake = self.wake(false, standing.is_blocked).await;
             if let Some(cause) = self.attend::<D>(wake).await {
                 return Some(cause);
             }
         }
-        self.failure(D::GOODBYE)
     }
 
     /// Writes what is queued and ends the connection, in such a way that it arrives: a socket closed while
@@ -295,7 +305,8 @@ impl<S: PlainSocket> Carriage<S> {
     /// still comes is read, for a while, and forgotten.
     async fn say_farewell<D: Dialogue>(&mut self) {
         while !self.outbox.is_empty() {
-            let ended = match self.wake(true).await {
+            let blocked = self.outbox.standing().is_blocked;
+            let ended = match self.wake(true, blocked).await {
                 Wake::Readable(Ok(())) => !self.read_and_forget(),
                 other => self.attend::<D>(other).await.is_some(),
             };

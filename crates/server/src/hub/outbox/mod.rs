@@ -76,6 +76,17 @@ pub enum Failure {
     Kicked,
 }
 
+/// How it stands with a client, as of one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// What is wrong, if anything.
+    pub failure: Option<Failure>,
+    /// Whether the socket is full.
+    pub is_blocked: bool,
+    /// Bytes of replies that the client has not read.
+    pub reply_bytes: usize,
+}
+
 #[derive(Default)]
 struct State {
     queue: VecDeque<Item>,
@@ -152,11 +163,16 @@ impl Outbox {
     /// Whether the session's task is wanted: something to write, to reset, or a failure. Otherwise
     /// `context` is woken when it is.
     pub fn poll_attention(&self, context: &Context<'_>) -> bool {
-        if self.attention.swap(false, Ordering::AcqRel) {
+        if self.takes_attention() {
             return true;
         }
         self.waker.register(context.waker());
-        self.attention.swap(false, Ordering::AcqRel)
+        self.takes_attention()
+    }
+
+    fn takes_attention(&self) -> bool {
+        // Looked at first: it is seldom set, and a look costs much less than a swap.
+        self.attention.load(Ordering::Acquire) && self.attention.swap(false, Ordering::AcqRel)
     }
 
     /// Wakes the session's task.
@@ -202,9 +218,14 @@ impl Outbox {
         self.state.lock().failure
     }
 
-    /// Since when the socket has been full.
-    pub fn blocked_since(&self) -> Option<Instant> {
-        self.state.lock().blocked_since
+    /// How it stands with the client.
+    pub fn standing(&self) -> Standing {
+        let state = self.state.lock();
+        Standing {
+            failure: state.failure,
+            is_blocked: state.blocked_since.is_some(),
+            reply_bytes: state.reply_bytes,
+        }
     }
 
     /// Bytes of replies that the client has not read.

@@ -52,7 +52,24 @@ impl Footprint for Value {
     }
 }
 
+/// Elements from which on to free a value takes longer than others are to wait.
+const LARGE_FROM: usize = 1024;
+
 impl Value {
+    /// Whether it takes a while to free.
+    pub fn is_large(&self) -> bool {
+        let elements = match self {
+            // One block, however long.
+            Value::Str(_) => 0,
+            Value::Hash(hash) => hash.len(),
+            Value::List(list) => list.len(),
+            Value::Set(set) => set.len(),
+            Value::SortedSet(sorted_set) => sorted_set.len(),
+            Value::Stream(stream) => stream.len() as usize,
+        };
+        elements >= LARGE_FROM
+    }
+
     /// The type as Redis' `TYPE` names it.
     pub fn type_name(&self) -> &'static str {
         match self {

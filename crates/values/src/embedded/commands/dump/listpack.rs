@@ -36,10 +36,10 @@ fn element<'a>(head: u8, reader: &mut Reader<'a>) -> Option<Cow<'a, [u8]>> {
     let string = |reader: &mut Reader<'a>, len: usize| reader.take(len).map(Cow::Borrowed);
     Some(match head {
         ..0x80 => integer(i64::from(head)),
-        ..0xc0 => string(reader, usize::from(head & 0x3f))?,
+        0x80..0xc0 => string(reader, usize::from(head & 0x3f))?,
         // Thirteen bits with a sign.
-        ..0xe0 => integer(i64::from((u16::from_be_bytes([head, reader.byte()?]) << 3) as i16 >> 3)),
-        ..0xf0 => {
+        0xc0..0xe0 => integer(i64::from((u16::from_be_bytes([head, reader.byte()?]) << 3) as i16 >> 3)),
+        0xe0..0xf0 => {
             let len = u16::from_be_bytes([head & 0x0f, reader.byte()?]);
             string(reader, usize::from(len))?
         }
@@ -62,9 +62,9 @@ fn element<'a>(head: u8, reader: &mut Reader<'a>) -> Option<Cow<'a, [u8]>> {
 fn behind(len: usize, to: &mut Vec<u8>) -> usize {
     let parts = match len {
         ..=127 => 1,
-        ..16_383 => 2,
-        ..2_097_151 => 3,
-        ..268_435_455 => 4,
+        128..16_383 => 2,
+        16_383..2_097_151 => 3,
+        2_097_151..268_435_455 => 4,
         _ => 5,
     };
     for part in (0..parts).rev() {

@@ -52,8 +52,8 @@ pub(super) fn value(value: &Value) -> Vec<u8> {
 pub(super) fn length(len: u64, to: &mut Vec<u8>) {
     match len {
         ..0x40 => to.push(len as u8),
-        ..0x4000 => to.extend((0x4000 | len as u16).to_be_bytes()),
-        ..=0xffff_ffff => {
+        0x40..0x4000 => to.extend((0x4000 | len as u16).to_be_bytes()),
+        0x4000..=0xffff_ffff => {
             to.push(0x80);
             to.extend((len as u32).to_be_bytes());
         }
