@@ -23,6 +23,9 @@ fn without_a_login_one_may_read_alone() {
     {
         check(&mut client, command, NO_AUTH);
     }
+    let long = format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n", 64 * 1024 + 1);
+    let answer = crate::bytes::exchange(hyrax.address(), long.as_bytes());
+    assert_eq!(answer, "-ERR Protocol error: unauthenticated bulk length\n", "a reader sends no values");
     check(&mut client, "AUTH wrong", "WRONGPASS invalid username-password pair or user is disabled.");
     check(&mut client, "AUTH ann hush", "WRONGPASS");
     check(&mut client, "AUTH hush", "OK");

@@ -8,6 +8,7 @@ mod commands;
 mod connection;
 mod hyrax_commands;
 mod protocol;
+mod pubsub;
 mod queues;
 mod script;
 mod server;

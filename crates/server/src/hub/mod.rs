@@ -176,6 +176,12 @@ impl Hub {
         self.keyspace_events.get()
     }
 
+    /// Publishes the keyspace events that the configuration asks for, if that is something else than
+    /// before: what was set while running stays otherwise.
+    pub fn configure_keyspace_events(&self, classes: EventClasses) {
+        self.keyspace_events.configure(classes);
+    }
+
     /// Publishes these keyspace events from now on.
     pub fn set_keyspace_events(&self, classes: EventClasses) {
         self.keyspace_events.set(classes);

@@ -113,7 +113,20 @@ impl Conversation {
     /// How much the client may send.
     fn bounds(&self) -> Bounds {
         let bulk_max = self.session.core.limits.load().proto_max_bulk_len;
-        if self.rights.reads { Bounds::up_to(bulk_max) } else { Bounds::unauthenticated(bulk_max) }
+        match (self.rights.reads, self.rights.writes) {
+            (false, _) => Bounds::unauthenticated(bulk_max),
+            (true, false) => Bounds::reading(bulk_max),
+            (true, true) => Bounds::up_to(bulk_max),
+        }
+    }
+
+    /// How many bytes a command may have before it is whole, and those of a transaction together.
+    pub fn command_bytes_max(&self) -> usize {
+        if self.rights.writes {
+            limits::RESP_COMMAND_BYTES_MAX
+        } else {
+            limits::RESP_READER_COMMAND_BYTES_MAX
+        }
     }
 
     /// Answers commands for as long as one client's turn takes.
@@ -125,7 +138,7 @@ impl Conversation {
         loop {
             let bounds = self.bounds();
             // What follows a login is measured by what it allowed.
-            let commands_max = if self.rights.reads { usize::MAX } else { 1 };
+            let commands_max = if self.rights.writes { usize::MAX } else { 1 };
             let batch = Batch::gather(&mut self.parser, &data[used..], &bounds, commands_max);
             batch.prefetch(&*self.session.core.values);
             let mut done = 0;
@@ -144,7 +157,7 @@ impl Conversation {
             used += batch.bytes();
             match batch.end() {
                 End::More => {}
-                End::Unfinished(needed) if needed > limits::RESP_COMMAND_BYTES_MAX => {
+                End::Unfinished(needed) if needed > self.command_bytes_max() => {
                     return (data.len(), Stop::Close);
                 }
                 End::Unfinished(needed) => return (used, Stop::Dry { needed }),

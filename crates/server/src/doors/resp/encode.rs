@@ -360,7 +360,7 @@ mod tests {
         check(&Reply::Double(1.5), "$3 1.5 ", ",1.5 ");
         check(&Reply::Double(3.0), "$1 3 ", ",3 ");
         check(&Reply::Double(f64::NEG_INFINITY), "$4 -inf ", ",-inf ");
-        check(&Reply::Decimal(38.115556395496299), "$20 38.11555639549629859 ", ",38.11555639549629859 ");
+        check(&Reply::Decimal(38.115_556_395_496_3), "$20 38.11555639549629859 ", ",38.11555639549629859 ");
         check(&Reply::Set(vec![bulk("a")]), "*1 $1 a ", "~1 $1 a ");
         check(&Reply::Map(vec![(bulk("a"), Reply::Integer(1))]), "*2 $1 a :1 ", "%1 $1 a :1 ");
     }

@@ -121,6 +121,7 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         return Err(Error::text("ERR WATCH inside MULTI is not allowed"));
     }
     argv[1..].iter().try_for_each(|key| check_key(key))?;
+    let mut bytes: usize = conversation.watched.iter().map(|watched| watched.key.len()).sum();
     for key in &argv[1..] {
         if conversation.watched.iter().any(|watched| *watched.key == **key) {
             continue;
@@ -128,6 +129,10 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         let room = conversation.session.core.limits.load().monitors_per_session;
         if conversation.watched.len() >= room {
             return Err(Error::Other(format!("ERR a connection may watch {room} keys").into()));
+        }
+        bytes += key.len();
+        if bytes > limits::MONITORED_KEY_BYTES_PER_SESSION_MAX {
+            return Err(Error::text("ERR the keys that this connection watches are too long together"));
         }
         conversation.watched.push(conversation.session.core.values.watch(key));
     }
@@ -324,6 +329,7 @@ impl Conversation {
         argv: &[&[u8]],
         out: &mut Vec<u8>,
     ) {
+        let bytes_max = self.command_bytes_max();
         let (Some(queue), Some(kind)) =
             (&mut self.queue, command.map(Kind::Engine).or(entry.map(Kind::Door)))
         else {
@@ -334,7 +340,7 @@ impl Conversation {
         if !queue.is_spoilt {
             let queued = Queued::new(kind, argv);
             queue.bytes += queued.size();
-            if queue.bytes > limits::RESP_COMMAND_BYTES_MAX {
+            if queue.bytes > bytes_max {
                 return self.refuse(&Error::text("ERR the transaction is too large"), out);
             }
             queue.commands.push(queued);

@@ -41,7 +41,7 @@ fn get(conversation: &Conversation, patterns: &[&[u8]], out: &mut Vec<u8>) {
 
 /// `CONFIG SET parameter value …`: all of them, or none.
 fn set(conversation: &Conversation, words: &[&[u8]], out: &mut Vec<u8>) -> Result<(), Error> {
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     let mut named: Vec<(&Setting, &[u8])> = Vec::new();

