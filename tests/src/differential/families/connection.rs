@@ -34,9 +34,10 @@ fn rule(name: &[u8], command: &[Vec<u8>]) -> Option<Rule> {
     (is_id || name == b"TIME").then_some(Rule::Shape)
 }
 
-/// Alone, `HELLO` shows a client's number.
+/// Alone, `HELLO` shows a client's number, and `COMMAND` all that there is.
 fn tame(command: &mut Argv) {
-    if command.len() == 1 && command[0].eq_ignore_ascii_case(b"HELLO") {
+    let is = |name: &[u8]| command[0].eq_ignore_ascii_case(name);
+    if command.len() == 1 && (is(b"HELLO") || is(b"COMMAND")) {
         command.push(b"0".to_vec());
     }
 }
