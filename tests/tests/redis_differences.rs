@@ -71,6 +71,35 @@ fn a_refusal_shows_what_is_not_utf_8_in_its_own_way() {
 }
 
 #[test]
+fn sorting_looks_at_no_number_but_its_own() {
+    let lines = ["ZADD z 5e-324 2 1 1", "SORT z"];
+    let [redis, hyrax] = last_of(&lines);
+    assert_eq!(redis, error("ERR One or more scores can't be converted into double"));
+    assert_eq!(hyrax, Resp::Array(vec![Resp::bulk("1"), Resp::bulk("2")]));
+}
+
+#[test]
+fn an_integer_that_was_copied_is_still_a_small_one() {
+    let [redis, hyrax] = last_of(&["SET a 1", "COPY a b", "OBJECT REFCOUNT b"]);
+    assert_eq!([redis, hyrax], [Resp::Integer(1), Resp::Integer(2_147_483_647)]);
+}
+
+#[test]
+fn a_list_is_dumped_in_other_bytes_and_restored_by_redis() {
+    let (redis, hyrax) = (Redis::start(), Hyrax::start(&[]));
+    let dump = |mut client: RespClient| {
+        client.run(&words("RPUSH l a b c"));
+        client.run(&words("DUMP l"))
+    };
+    let [theirs, ours] = [dump(redis.client()), dump(hyrax.resp())];
+    assert_ne!(theirs, ours);
+    let Resp::Bulk(payload) = ours else { panic!("a payload expected, not {ours:?}") };
+    let restore = [&b"RESTORE"[..], b"copy", b"0", &payload].map(<[u8]>::to_vec);
+    assert_eq!(redis.client().run(&restore), Resp::simple("OK"));
+    assert_eq!(redis.client().run(&words("LLEN copy")), Resp::Integer(3));
+}
+
+#[test]
 fn there_is_one_database() {
     let redis_as_usual = ["CONFIG GET databases"];
     let [redis, hyrax] = last_of(&redis_as_usual);
