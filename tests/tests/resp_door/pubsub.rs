@@ -131,7 +131,7 @@ fn the_channels_in_use_are_listed() {
 #[test]
 fn in_resp2_a_subscriber_may_only_change_what_it_is_subscribed_to() {
     script_beside_redis(
-        "a: PING; SUBSCRIBE c; PING; PING x; GET k; SET k v; NOSUCH; PUBLISH c m; HELLO; CLIENT ID; MULTI
+        "a: PING; SUBSCRIBE c; PING; PING x; GET k; SET k v; NOSUCH; PUBLISH c m; HELLO; CLIENT GETNAME; MULTI; DISCARD
          a: PSUBSCRIBE d*; UNSUBSCRIBE; GET k; PUNSUBSCRIBE; GET k
          a: SSUBSCRIBE s; GET k; RESET; GET k
          a: MULTI; SUBSCRIBE c; PING; EXEC; UNSUBSCRIBE c
