@@ -40,8 +40,7 @@ fn values_are_carried_there_and_back() {
     for _ in 0..cases::count(20) {
         redis.reset();
         let commands: Vec<Argv> = (0..COMMANDS).map(|_| generator.command()).collect();
-        let commands: Vec<Argv> =
-            commands.into_iter().filter(|command| !waits(command)).collect();
+        let commands: Vec<Argv> = commands.into_iter().filter(|command| !waits(command)).collect();
         redis.run_all(&commands);
         carry(&mut redis, &mut engine);
         compare(&mut redis, &mut engine);
