@@ -50,6 +50,10 @@ fn every_command_has_the_arity_flags_and_key_range_that_redis_tells() {
         let flags = flags.elements().expect("flags");
         let has = |flag: &str| flags.contains(&Resp::simple(flag));
         assert_eq!(i64::from(command.arity), integer(arity), "arity of {}", command.name);
+        // Of a family of subcommands, Redis tells all but the arity for each of these.
+        if flags.is_empty() && is_family(command) {
+            continue;
+        }
         assert_eq!(command.writes, has("write"), "whether {} writes", command.name);
         assert_eq!(!command.writes, has("readonly"), "whether {} only reads", command.name);
         assert_eq!(command.grows, has("denyoom"), "whether {} is denied without memory", command.name);
@@ -57,6 +61,10 @@ fn every_command_has_the_arity_flags_and_key_range_that_redis_tells() {
         let range = (integer(first), integer(last), integer(step));
         assert_eq!(range_of(command.keys), range, "the key range of {}", command.name);
     }
+}
+
+fn is_family(command: &Command) -> bool {
+    ["memory", "object", "xgroup", "xinfo"].contains(&command.name)
 }
 
 /// The keys of a call and whether each may be written, as Redis' `COMMAND GETKEYSANDFLAGS` tells. Nothing of a
@@ -93,14 +101,27 @@ fn random_commands_have_the_keys_that_redis_finds() {
             match &told {
                 Resp::Error(text) if text.contains("no key arguments") => {
                     keyless += 1;
-                    assert_eq!(keys_of(command, call), [], "{}", show(call));
+                    // A subcommand may have no key where the others have theirs.
+                    if !is_family(command) {
+                        assert_eq!(keys_of(command, call), [], "{}", show(call));
+                    }
                 }
                 // The call cannot run: which of its words are keys is of no consequence.
                 Resp::Error(_) => {}
                 _ => {
                     let Some(keys) = keys_in(&told) else { continue };
-                    // Where it only gets, Redis counts its key as read; here it is as the others.
-                    if command.name == "bitfield" {
+                    // Where it only gets, Redis counts its key as read; here it is as the others. What a group reads
+                    // of a stream is read to Redis, and here needs what a write needs, as it changes the group.
+                    if ["bitfield", "xreadgroup"].contains(&command.name) {
+                        continue;
+                    }
+                    // Of two places to store the same, Redis names both, and uses the last.
+                    if command.name.starts_with("georadius") && keys.len() > 2 {
+                        continue;
+                    }
+                    // Where STREAMS is the value of an option, Redis takes it for the word before the keys, and then
+                    // refuses the call.
+                    if command.name == "xread" && keys_of(command, call).is_empty() {
                         continue;
                     }
                     found += 1;

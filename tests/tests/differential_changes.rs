@@ -48,9 +48,15 @@ impl Feed for Recorder {
     fn settle(&self) {}
 }
 
-/// Plays commands on Redis and answers which keys changed. Keys past their time go at once, as Redis would let
+/// Whether it tells what a group of a stream did, for copies of it; to Redis that is a change only where it makes
+/// the stream.
+fn is_of_group(told: &Told) -> bool {
+    ["xack", "xclaim", "xgroup", "xsetid"].contains(&told.command.as_str())
+}
+
+/// Plays commands on Redis and answers which keys changed, but for a flush, of which it only tells that. Keys past their time go at once, as Redis would let
 /// them go some time.
-fn changed_in_redis(redis: &mut RespClient, command: &Argv) -> BTreeSet<Vec<u8>> {
+fn changed_in_redis(redis: &mut RespClient, command: &Argv) -> Option<BTreeSet<Vec<u8>>> {
     if waits(command) {
         // In a transaction nothing waits.
         redis.pipeline(&[words("MULTI"), command.clone(), words("EXEC")]);
@@ -62,13 +68,17 @@ fn changed_in_redis(redis: &mut RespClient, command: &Argv) -> BTreeSet<Vec<u8>>
     redis.run(&words("PING"));
     let mut changed = BTreeSet::new();
     for push in redis.take_pushes() {
-        let Some([_, Resp::Array(keys)]) = push.elements() else { panic!("{push:?}") };
+        let keys = match push.elements() {
+            Some([_, Resp::Array(keys)]) => keys,
+            Some([_, Resp::Null]) => return None,
+            _ => panic!("{push:?}"),
+        };
         changed.extend(keys.iter().map(|key| match key {
             Resp::Bulk(key) => key.clone(),
             _ => panic!("{push:?}"),
         }));
     }
-    changed
+    Some(changed)
 }
 
 /// Whether what a command does depends on chance, or on the order of members with different scores.
@@ -100,6 +110,8 @@ fn random_commands_change_the_same_keys() {
         let expected = changed_in_redis(&mut redis, &command);
         engine.run(&command);
         let mut told = recorder.take();
+        let Some(expected) = expected else { continue };
+        told.retain(|told| expected.contains(&told.key) || !is_of_group(told));
         engine.settle();
         let expired = recorder.take();
         for (at, Told { key, .. }) in told.iter().enumerate() {
@@ -132,6 +144,9 @@ fn replay(copy: &mut EngineTarget, call: &Argv, told: Vec<Told>) {
                 copy.run(call);
             }
             is_call_replayed = true;
+        } else if command == "xgroup" {
+            // Its key is not its first word, so it is told with all of them.
+            copy.run(&[vec![command.into_bytes()], args].concat());
         } else if waits(call) && (command == "lmove" || command == "rpoplpush") {
             if !is_move_replayed {
                 copy.run(&[vec![command.into_bytes()], args].concat());

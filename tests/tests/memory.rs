@@ -74,7 +74,11 @@ fn a_transaction_is_refused_as_in_redis() {
     let text = format!("EXECABORT Transaction discarded because of: {OUT_OF_MEMORY}");
     assert_eq!(run(&mut client, "EXEC"), Resp::Error(text));
     assert_eq!(run(&mut client, "GET a"), Resp::Null);
-    assert_eq!(run(&mut reader, "EXEC"), Resp::Array(vec![Resp::Bulk(value(10_000))]), "reading takes nothing");
+    assert_eq!(
+        run(&mut reader, "EXEC"),
+        Resp::Array(vec![Resp::Bulk(value(10_000))]),
+        "reading takes nothing"
+    );
     run(&mut client, "MULTI");
     assert_eq!(run(&mut client, "GET key:1"), refused, "a queue takes memory whatever is in it");
     let text = "EXECABORT Transaction discarded because of previous errors.".to_owned();

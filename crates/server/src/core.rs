@@ -133,6 +133,7 @@ impl Core {
     /// The server over these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
         let config = parts.config;
+        parts.hub.configure_keyspace_events(config.notify_keyspace_events);
         let began_s = parts.clock.now_ms() / 1000;
         Arc::new(Core {
             values: parts.values,
@@ -165,6 +166,7 @@ impl Core {
         if before.memory() != config.limits.memory() {
             self.values.limit_memory(config.limits.memory());
         }
+        self.hub.configure_keyspace_events(config.notify_keyspace_events);
         self.authorizer.reload(config);
     }
 

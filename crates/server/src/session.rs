@@ -135,7 +135,7 @@ impl Session {
     }
 
     /// How many monitors it has.
-    fn monitors(&self) -> usize {
+    pub fn monitors(&self) -> usize {
         self.keys.len() + self.prefixes.len() + usize::from(self.everything.is_some())
     }
 

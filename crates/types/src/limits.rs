@@ -141,6 +141,12 @@ pub const RESP_BULK_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Redis does.
 pub const RESP_COMMAND_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
+/// The same for who may only read: the longest such command names many keys, and holds no value.
+pub const RESP_READER_COMMAND_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The name that a client gives itself over RESP. It is shown in lists, one line a client.
+pub const CLIENT_NAME_BYTES_MAX: usize = 1024;
+
 /// Bytes of a package's answer after which its further commands are refused. A package that asks for
 /// one large value again and again would else be answered with gigabytes.
 pub const PACKAGE_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;

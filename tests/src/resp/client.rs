@@ -123,6 +123,18 @@ impl RespClient {
         }
     }
 
+    /// Whether a reply comes within this time.
+    pub fn has_reply(&mut self, within: Duration) -> bool {
+        if !self.stream.buffer().is_empty() {
+            return true;
+        }
+        let stream = self.stream.get_ref();
+        stream.set_read_timeout(Some(within)).expect("an open socket takes options");
+        let peeked = stream.peek(&mut [0]);
+        stream.set_read_timeout(Some(REPLY_WITHIN)).expect("an open socket takes options");
+        peeked.is_ok()
+    }
+
     /// The pushes that came before the replies read so far.
     pub fn take_pushes(&mut self) -> Vec<Resp> {
         self.pushes.drain(..).collect()

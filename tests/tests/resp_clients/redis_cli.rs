@@ -76,7 +76,7 @@ fn a_hundred_thousand_keys_go_in_through_its_pipe() {
 
 fn fill(address: SocketAddr) {
     let mut script = String::new();
-    (0..200).for_each(|number| script += &format!("SET user:{number} {}\n", "x".repeat(number)));
+    (1..=200).for_each(|number| script += &format!("SET user:{number} {}\n", "x".repeat(number)));
     script += "RPUSH list a b c\nHSET hash f 1\nSADD set a b\nZADD zset 1 a 2 b 3 c\n";
     fed(&mut redis_cli(address, ""), script);
 }
@@ -89,7 +89,7 @@ fn its_scans_meet_every_key_and_find_the_big_ones() {
         let mut keys: Vec<String> = scanned.lines().map(str::to_owned).collect();
         keys.sort();
         let big = output_of(&mut redis_cli(address, "--bigkeys"));
-        let of_summary = |line: &&str| line.starts_with("Biggest") || line.contains(" with ");
+        let of_summary = |line: &&str| line.starts_with("Biggest") || line.contains("% of keys");
         let mut summary: Vec<String> = big.lines().filter(of_summary).map(str::to_owned).collect();
         summary.sort();
         let memory = output_of(&mut redis_cli(address, "--memkeys"));

@@ -1,5 +1,10 @@
 //! Commands that wait.
 
+use std::time::Duration;
+
+use hyrax_tests::hyrax::Hyrax;
+use hyrax_tests::resp::{Resp, RespClient, words};
+
 use crate::script::beside_redis;
 
 #[test]
@@ -216,6 +221,27 @@ b RPUSH l x
 b LLEN l
 ",
     );
+}
+
+/// Redis leaves a client waiting when its key is overwritten by what it waits for, and gives that to whoever asks
+/// next. Here nobody waits where there is something.
+#[test]
+fn a_key_that_is_overwritten_serves_too() {
+    let hyrax = Hyrax::start(&[]);
+    let (mut waits, mut other) = (RespClient::connect(hyrax.address()), RespClient::connect(hyrax.address()));
+    other.run(&words("RPUSH k x"));
+    other.run(&words("ZADD from 1 m"));
+    waits.send_raw(b"BZPOPMIN gone k 0\r\nPING\r\n").unwrap();
+    let refusal = waits.read().unwrap();
+    assert!(refusal.is_error(), "a list is no sorted set: {refusal:?}");
+    other.run(&words("DEL k"));
+    waits.send_raw(b"BZPOPMIN gone k 0\r\n").unwrap();
+    assert_eq!(waits.read().unwrap(), Resp::simple("PONG"));
+    assert!(!waits.has_reply(Duration::from_millis(100)));
+    other.run(&words("RPUSH k x"));
+    other.run(&words("ZUNIONSTORE k 1 from"));
+    let served = waits.read().unwrap();
+    assert_eq!(served.elements().map(<[Resp]>::len), Some(3), "{served:?}");
 }
 
 /// What a client sends after a command that waits is answered after it.

@@ -18,7 +18,7 @@ enum Form {
 }
 
 /// Each variable (without `HYRAX_`) with the table and the name of its setting.
-const VARIABLES: [(&str, &str, &str, Form); 25] = [
+const VARIABLES: [(&str, &str, &str, Form); 26] = [
     ("LISTEN", "", "listen", Form::List),
     ("SECRET", "", "secrets", Form::List),
     ("OPERATOR", "", "operators", Form::List),
@@ -28,6 +28,7 @@ const VARIABLES: [(&str, &str, &str, Form); 25] = [
     ("ALLOW_LEGACY_SECRETS", "", "allow_legacy_secrets", Form::Boolean),
     ("ALLOWED_ORIGIN", "", "allowed_origins", Form::List),
     ("NODE_NAME", "", "node_name", Form::Text),
+    ("NOTIFY_KEYSPACE_EVENTS", "", "notify_keyspace_events", Form::Text),
     ("TLS_CERT", "tls", "cert", Form::Text),
     ("TLS_KEY", "tls", "key", Form::Text),
     ("MAX_FRAME", "limits", "max_frame", Form::Text),

@@ -17,6 +17,7 @@ mod validate;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::hub::EventClasses;
 use hyrax_types::limits;
 use hyrax_values::{EvictionPolicy, MemoryLimit};
 use serde::Serialize;
@@ -61,6 +62,8 @@ pub struct Config {
     /// start (see [`Config::node_name_or_new`]), so that no two nodes share one by accident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
+    /// Which keyspace events are published.
+    pub notify_keyspace_events: EventClasses,
     /// The certificate and its key for TLS on the same ports. Default: none, no TLS.
     pub tls: Tls,
     /// How much one client, and all together, may use.
@@ -139,6 +142,7 @@ impl Default for Config {
             allow_legacy_secrets: true,
             allowed_origins: Vec::new(),
             node_name: None,
+            notify_keyspace_events: EventClasses::default(),
             tls: Tls::default(),
             limits: Limits::default(),
             log: Log::default(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::secret::read_list;
 use super::{ByteSize, Cidr, Config, Listener, LogFormat, LogLevel, Operator, Secret, Span};
+use crate::hub::EventClasses;
 
 /// What one source says. A setting that it does not name keeps its value from the sources before.
 #[derive(Clone, Debug, Default, PartialEq, Args, Deserialize)]
@@ -48,6 +49,9 @@ pub struct Settings {
     /// This node's name among others [default: the host's name and a random suffix]
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
+    /// Keyspace events to publish, by Redis' letters, as KEA for all of keys and events [default: none]
+    #[arg(long, value_name = "CLASSES")]
+    pub notify_keyspace_events: Option<EventClasses>,
     /// TLS.
     #[command(flatten)]
     pub tls: TlsSettings,
@@ -164,6 +168,7 @@ impl Config {
             allow_legacy_secrets,
             allowed_origins,
             node_name,
+            notify_keyspace_events,
             tls: TlsSettings { cert, key },
             limits,
             log: LogSettings { level, format },
@@ -177,6 +182,7 @@ impl Config {
         set(&mut self.allow_legacy_secrets, allow_legacy_secrets);
         set(&mut self.allowed_origins, allowed_origins);
         set(&mut self.node_name, node_name.map(Some));
+        set(&mut self.notify_keyspace_events, notify_keyspace_events);
         set(&mut self.tls.cert, cert.map(Some));
         set(&mut self.tls.key, key.map(Some));
         set(&mut self.log.level, level);

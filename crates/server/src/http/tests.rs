@@ -37,10 +37,10 @@ async fn ask(running: &Running, request: &str, headers: &str, body: &str) -> (u1
 async fn pages_are_read() {
     let running = Running::plain().await;
     let (status, head, body) = ask(&running, "GET /health", "", "").await;
-    assert_eq!((status, body.as_str()), (200, "{\"health\":\"true\"}"));
+    assert_eq!((status, body.as_str()), (200, "{\"health\":\"true\"}\n"));
     assert!(head.contains("content-type: application/json"), "{head}");
     let (status, _, body) = ask(&running, "GET /version", "", "").await;
-    assert_eq!((status, body), (200, format!("{{\"hyrax\":\"{}\"}}", env!("CARGO_PKG_VERSION"))));
+    assert_eq!((status, body), (200, format!("{{\"hyrax\":\"{}\"}}\n", env!("CARGO_PKG_VERSION"))));
     let (status, head, body) = ask(&running, "GET /metrics", "", "").await;
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
     assert!(status == 200 && body.contains("\nhyrax_keys 42\n"), "{body}");
@@ -110,7 +110,7 @@ async fn commands_are_posted_up_to_a_frame() {
     assert!(status == 200 && body.ends_with(&largest));
     let (status, _, body) = ask(&running, "POST /hyrax", "", &(largest.clone() + "x")).await;
     assert_eq!(status, 413);
-    assert_eq!(body, "{\"error\":\"the body is longer than 1024 bytes (max_frame)\"}");
+    assert_eq!(body, "{\"error\":\"the body is longer than 1024 bytes (max_frame)\"}\n");
     let chunked = format!(
         "POST /hyrax HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
          400\r\n{largest}\r\n400\r\n{largest}\r\n0\r\n\r\n"
@@ -262,7 +262,7 @@ async fn requests_follow_each_other_on_one_connection() {
     let request = "GET /version HTTP/1.1\r\nhost: a\r\n\r\n";
     stream.write_all(request.repeat(3).as_bytes()).await.unwrap();
     for _ in 0..3 {
-        let answer = read_until(&mut stream, "}").await;
+        let answer = read_until(&mut stream, "}\n").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     }
 }

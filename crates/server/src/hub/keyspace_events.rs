@@ -6,6 +6,7 @@
 
 use super::channels::{Channels, Space};
 use hyrax_values::EventClass;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,7 +52,8 @@ const fn bit(class: EventClass) -> u32 {
 }
 
 /// Which keyspace events are published, as `notify-keyspace-events` says it; none by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EventClasses(u32);
 
 /// A letter that stands for no class of events.
@@ -99,6 +101,20 @@ impl FromStr for EventClasses {
     }
 }
 
+impl TryFrom<String> for EventClasses {
+    type Error = UnknownClass;
+
+    fn try_from(letters: String) -> Result<Self, UnknownClass> {
+        letters.parse()
+    }
+}
+
+impl From<EventClasses> for String {
+    fn from(classes: EventClasses) -> Self {
+        classes.to_string()
+    }
+}
+
 impl fmt::Display for EventClasses {
     /// As `CONFIG GET` of Redis 7.0 gives it, which forgets `n` beside `A`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,15 +137,25 @@ impl fmt::Display for EventClasses {
 
 /// The classes that are published now.
 #[derive(Default)]
-pub(super) struct KeyspaceEvents(AtomicU32);
+pub(super) struct KeyspaceEvents {
+    now: AtomicU32,
+    /// What the configuration asked for last.
+    configured: AtomicU32,
+}
 
 impl KeyspaceEvents {
     pub fn get(&self) -> EventClasses {
-        EventClasses(self.0.load(Ordering::Relaxed))
+        EventClasses(self.now.load(Ordering::Relaxed))
     }
 
     pub fn set(&self, classes: EventClasses) {
-        self.0.store(classes.0, Ordering::Relaxed);
+        self.now.store(classes.0, Ordering::Relaxed);
+    }
+
+    pub fn configure(&self, classes: EventClasses) {
+        if self.configured.swap(classes.0, Ordering::Relaxed) != classes.0 {
+            self.set(classes);
+        }
     }
 }
 

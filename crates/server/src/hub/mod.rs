@@ -176,6 +176,12 @@ impl Hub {
         self.keyspace_events.get()
     }
 
+    /// Publishes the keyspace events that the configuration asks for, if that is something else than
+    /// before: what was set while running stays otherwise.
+    pub fn configure_keyspace_events(&self, classes: EventClasses) {
+        self.keyspace_events.configure(classes);
+    }
+
     /// Publishes these keyspace events from now on.
     pub fn set_keyspace_events(&self, classes: EventClasses) {
         self.keyspace_events.set(classes);
@@ -393,6 +399,11 @@ impl Hub {
 }
 
 impl Feed for Hub {
+    fn is_heard(&self) -> bool {
+        self.has_wide.load(Ordering::Acquire)
+            || self.registries.iter().any(|registry| registry.count.load(Ordering::Acquire) != 0)
+    }
+
     fn wants(&self, hash: u64, _key: &[u8]) -> bool {
         self.registry(hash).count.load(Ordering::Acquire) != 0 || self.has_wide.load(Ordering::Acquire)
     }

@@ -5,7 +5,7 @@
 
 use super::event::{Event, Segment, What};
 use super::flusher::WRITES_IN_A_ROW;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Tally};
 use super::subscription::{Sealed, Subscription};
 use hyrax_types::{Revision, limits};
 use parking_lot::Mutex;
@@ -239,21 +239,37 @@ impl Topic {
             return;
         }
         let segment = Segment::new(events);
+        if !alone {
+            push(&segment, &self.subscribers.lock(), dirty);
+            return;
+        }
         let mut pushed = 0;
-        while self.push_to_some(&segment, &mut pushed, dirty) {
-            if alone {
-                dirty.drain(..).for_each(|outbox| outbox.flush());
-                tokio::task::yield_now().await;
-            }
+        while self.push_through_to_some(&segment, &mut pushed, dirty) {
+            dirty.drain(..).for_each(|outbox| outbox.flush());
+            tokio::task::yield_now().await;
         }
     }
 
-    /// Hands a segment to the next few subscribers; whether there are more. Their list changes only in
+    /// Writes a segment to the next few subscribers; whether there are more. Their list changes only in
     /// the flusher's own hands, so that it may be let go of in between.
-    fn push_to_some(&self, segment: &Arc<Segment>, pushed: &mut usize, dirty: &mut Vec<Arc<Outbox>>) -> bool {
+    fn push_through_to_some(
+        &self,
+        segment: &Arc<Segment>,
+        pushed: &mut usize,
+        dirty: &mut Vec<Arc<Outbox>>,
+    ) -> bool {
         let subscribers = self.subscribers.lock();
         let end = subscribers.len().min(*pushed + WRITES_IN_A_ROW);
-        push(segment, &subscribers[*pushed..end], dirty);
+        let some = &subscribers[*pushed..end];
+        let mut tally = Tally::default();
+        for subscription in some {
+            if subscription.outbox.push_through(segment, subscription, &mut tally) {
+                dirty.push(subscription.outbox.clone());
+            }
+        }
+        if let Some(subscription) = some.first() {
+            subscription.outbox.count(&tally);
+        }
         *pushed = end;
         end < subscribers.len()
     }

@@ -4,6 +4,7 @@
 //! The facts are those of Redis 7.0's `COMMAND` reply; a test compares them with the real server.
 
 mod keys;
+mod subcommand;
 mod table;
 
 pub use keys::{Access, KeyAt, KeySpec, Options, Place};
@@ -38,6 +39,13 @@ impl Command {
         let expected = usize::from(self.arity.unsigned_abs());
         let fits = if self.arity < 0 { words >= expected } else { words == expected };
         if fits { Ok(()) } else { Err(Error::Arity(self.name)) }
+    }
+
+    /// Refuses a call with too few or too many words, and one of a family of commands that names none of
+    /// these or has the wrong number of words for it.
+    pub fn check_words(&self, argv: &[&[u8]]) -> Result<(), Error> {
+        self.check_arity(argv.len())?;
+        self.check_subcommand(argv)
     }
 
     /// The keys among the words of a call, in Redis' order.
@@ -84,13 +92,14 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     BY_NAME.get(&*lower).copied()
 }
 
+/// A word as it is shown in a refusal: shortened, and up to a zero byte, as C prints it.
+fn shown(word: &[u8]) -> String {
+    let word = word[..word.len().min(128)].split(|&byte| byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(word).replace(['\r', '\n'], " ")
+}
+
 /// Redis' refusal of a command that is not in the table.
 pub fn unknown(argv: &[&[u8]]) -> Error {
-    // Redis prints with C's `%s`, which ends at a zero byte.
-    let shown = |word: &[u8]| {
-        let word = word[..word.len().min(128)].split(|&byte| byte == 0).next().unwrap_or_default();
-        String::from_utf8_lossy(word).replace(['\r', '\n'], " ")
-    };
     let (name, args) = argv.split_first().map_or((&[][..], &[][..]), |(name, args)| (*name, args));
     let mut quoted = String::new();
     for arg in args {

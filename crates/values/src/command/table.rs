@@ -81,6 +81,7 @@ commands! {
     Copy "copy" -3 "wg" READ_1_WRITE_2;
     Dbsize "dbsize" 1 "f" NO_KEYS;
     Del "del" -2 "w" WRITE_ALL;
+    Dump "dump" 2 "" READ_1;
     Exists "exists" -2 "f" READ_ALL;
     Expire "expire" -3 "wf" WRITE_1;
     Expireat "expireat" -3 "wf" WRITE_1;
@@ -99,6 +100,7 @@ commands! {
     Randomkey "randomkey" 1 "" NO_KEYS;
     Rename "rename" 3 "w" WRITE_1_WRITE_2;
     Renamenx "renamenx" 3 "wf" WRITE_1_WRITE_2;
+    Restore "restore" -4 "wg" WRITE_1;
     Scan "scan" -2 "" NO_KEYS;
     Sort "sort" -2 "wg" SORTED;
     SortRo "sort_ro" -2 "" SORTED_READ;

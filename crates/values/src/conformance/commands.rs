@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// The keys of random commands, by the kind of value they usually hold.
-pub(super) const KEYS: &[&str] = &["s1", "s2", "h1", "h2", "l1", "l2", "t1", "t2", "z1", "z2"];
+pub(super) const KEYS: &[&str] = &["s1", "s2", "h1", "h2", "l1", "l2", "t1", "t2", "z1", "z2", "x1", "x2"];
 
 /// One step of a random history.
 #[derive(Clone)]
@@ -32,8 +32,9 @@ impl std::fmt::Debug for Step {
 
 /// The commands that the reference model knows.
 ///
-/// In braces stands what is drawn: a key that usually holds a string, hash, list, set (`t`) or sorted
-/// set, any key (`k`), an element, an integer, an index, a score, a time to live, an end of a list.
+/// In braces stands what is drawn: a key that usually holds a string, hash, list, set (`t`), sorted set or
+/// stream (`x`), any key (`k`), an element, an integer, an index, a score, an id, a time to live, an end of
+/// a list.
 const CORE: &[&str] = &[
     "get {s}",
     "set {s} {e}",
@@ -136,6 +137,25 @@ const FURTHER: &[&str] = &[
     "zunionstore {z} 2 {z} {t} weights {f} 1",
     "zinterstore {z} 2 {z} {z} aggregate max",
     "zdiffstore {z} 2 {z} {z}",
+    "xadd {x} * {e} {e}",
+    "xadd {x} * {e} {e}",
+    "xadd {x} {id} {e} {e} {e} {n}",
+    "xadd {x} maxlen ~ 2 * {e} {e}",
+    "xadd {x} nomkstream maxlen 2 * {e} {e}",
+    "xtrim {x} maxlen {n}",
+    "xtrim {x} minid ~ {id}",
+    "xdel {x} {id} {id}",
+    "xsetid {x} {id}",
+    "xgroup create {x} g {id} mkstream",
+    "xgroup setid {x} g {id}",
+    "xgroup destroy {x} g",
+    "xgroup createconsumer {x} g {e}",
+    "xgroup delconsumer {x} g {e}",
+    "xreadgroup group g {e} count 2 streams {x} >",
+    "xreadgroup group g {e} noack streams {x} {x} > 0",
+    "xack {x} g {id} {id}",
+    "xclaim {x} g {e} 0 {id} {id} force",
+    "xautoclaim {x} g {e} 0 {id}",
 ];
 
 /// Histories of commands that the model knows.
@@ -174,6 +194,7 @@ fn drawn(place: &str, draw: usize, time_passes: bool) -> &'static str {
         "n" => of(&["1", "2", "3", "-1", "0", "10", "9223372036854775807", "x"]),
         "i" => of(&["0", "-1", "1", "2", "-2", "-3", "100"]),
         "f" => of(&["1", "2", "2.5", "-1", "3", "inf", "-inf", "1e3", "nan"]),
+        "id" => of(&["0", "1-1", "2-1", "2-2", "3-1", "9-9"]),
         "end" => of(&["left", "right"]),
         // Without a clock that stands still, nothing may expire by itself.
         "ms" if time_passes => of(&["5", "20", "60", "1000"]),

@@ -104,6 +104,9 @@ impl Driver {
         };
         let (command, args): (&[u8], Vec<Vec<u8>>) = match value {
             Reply::Bulk(_) => (b"set", vec![bytes(value)]),
+            Reply::Array(entries) if entries.iter().all(|entry| matches!(entry, Reply::Array(_))) => {
+                return self.load_stream(key, entries);
+            }
             Reply::Array(items) => (b"rpush", items.iter().map(bytes).collect()),
             Reply::Set(items) => (b"sadd", items.iter().map(bytes).collect()),
             Reply::Map(pairs) if pairs.iter().any(|(_, score)| matches!(score, Reply::Double(_))) => {
@@ -116,6 +119,22 @@ impl Driver {
         };
         let argv: Vec<&[u8]> = [command, key].into_iter().chain(args.iter().map(Vec::as_slice)).collect();
         if !args.is_empty() {
+            self.execute(&argv, None, false);
+        }
+    }
+
+    /// Makes a stream of these entries, which may be none.
+    fn load_stream(&self, key: &[u8], entries: &[Reply]) {
+        self.execute(&[b"xgroup", b"create", key, b"g", b"$", b"mkstream"], None, false);
+        self.execute(&[b"xgroup", b"destroy", key, b"g"], None, false);
+        for entry in entries {
+            let Reply::Array(parts) = entry else { continue };
+            let [Reply::Bulk(id), Reply::Map(fields)] = &parts[..] else { continue };
+            let words = fields.iter().flat_map(|(name, value)| [name, value]).filter_map(|word| match word {
+                Reply::Bulk(word) => Some(word.as_slice()),
+                _ => None,
+            });
+            let argv: Vec<&[u8]> = [&b"xadd"[..], key, id].into_iter().chain(words).collect();
             self.execute(&argv, None, false);
         }
     }

@@ -169,7 +169,7 @@ impl Embedded {
 
 impl Values for Embedded {
     fn execute(&self, call: &Call<'_>, reply: &mut dyn ReplySink) -> Execution {
-        if let Err(error) = call.command.check_arity(call.argv.len()) {
+        if let Err(error) = call.command.check_words(call.argv) {
             reply.error(&error);
             return Execution::Done;
         }

@@ -25,7 +25,7 @@ impl Calls for Step<'_, '_> {
         let call = &self.calls[call];
         let keys = &mut *self.keys;
         keys.call = call;
-        let outcome = call.command.check_arity(call.argv.len()).and_then(|()| {
+        let outcome = call.command.check_words(call.argv).and_then(|()| {
             match keys.engine.handlers[call.command.id as usize] {
                 Handler::Keyed(run) | Handler::Whole(run) => run(keys, call.argv, reply),
                 Handler::Blocking(blocking) => keys.attempt_once(blocking, reply),

@@ -63,12 +63,6 @@ impl Watches {
     pub fn has_changed(&self, hash: u64, key: &[u8], since: Revision) -> bool {
         self.0.find(hash, key).is_none_or(|position| self.0.at(position).changed > since)
     }
-
-    /// How many keys are watched.
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 /// Keeps a key under watch until it is dropped.

@@ -157,13 +157,13 @@ fn dump(kind: &str) -> Option<(&'static str, &'static str)> {
 fn tame(command: &mut Argv) {
     let name = command[0].to_ascii_uppercase();
     let is_read = name == b"XREAD" || name == b"XREADGROUP";
-    for at in 1..command.len() {
-        if name == b"XADD" && command[at] == b"*" {
-            command[at] = b"9-*".to_vec();
+    for word in command.iter_mut().skip(1) {
+        if name == b"XADD" && word == b"*" {
+            *word = b"9-*".to_vec();
         }
         // Neither server is to wait.
-        if is_read && command[at].eq_ignore_ascii_case(b"BLOCK") {
-            command[at] = b"COUNT".to_vec();
+        if is_read && word.eq_ignore_ascii_case(b"BLOCK") {
+            *word = b"COUNT".to_vec();
         }
     }
 }

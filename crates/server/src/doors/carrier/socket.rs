@@ -2,7 +2,7 @@
 
 use crate::hub::Socket;
 use socket2::SockRef;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 use tokio::io::Interest;
@@ -28,7 +28,13 @@ macro_rules! plain_socket {
     ($socket:ty) => {
         impl Socket for $socket {
             fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-                <$socket>::try_write(self, bytes)
+                // Most often there is room: it need not be looked up first whether there is.
+                match (&*SockRef::from(self)).write(bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        <$socket>::try_write(self, bytes)
+                    }
+                    written => written,
+                }
             }
         }
 

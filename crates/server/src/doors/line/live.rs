@@ -49,7 +49,7 @@ pub fn run(
     argv.push(message.name.as_bytes());
     argv.extend(key.as_deref());
     argv.extend(args.iter().map(|word| &**word));
-    command.check_arity(argv.len()).map_err(|error| error.to_string())?;
+    command.check_words(&argv).map_err(|error| error.to_string())?;
     check_keys(command, &argv)?;
     if command.writes || !session.core.authorizer.anyone_may_read() {
         let reads_too = !session.core.authorizer.anyone_may_read();

@@ -4,6 +4,7 @@ use super::commands::wrong_arity;
 use super::dialogue::{Conversation, Flow, Replies};
 use super::encode::Protocol;
 use crate::auth::Identity;
+use hyrax_types::limits;
 use hyrax_values::{Error, ReplySink, parse_integer};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -149,6 +150,10 @@ pub fn hello(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         return Err(NOT_LOGGED_IN);
     }
     if let Some(protocol) = protocol {
+        if protocol != conversation.protocol && session.monitors() > 0 {
+            // Pushes in the other version's form are under way.
+            return Err(Error::text("ERR end the monitors (HUNMON) before HELLO changes the protocol"));
+        }
         conversation.speak(protocol);
     }
     write_greeting(conversation, out);
@@ -188,6 +193,9 @@ impl Conversation {
             return Err(Error::text(
                 "ERR Client names cannot contain spaces, newlines or special characters.",
             ));
+        }
+        if name.len() > limits::CLIENT_NAME_BYTES_MAX {
+            return Err(Error::text("ERR Client names cannot be longer than 1024 bytes."));
         }
         self.session.card.set_name((!name.is_empty()).then_some(name));
         Ok(())

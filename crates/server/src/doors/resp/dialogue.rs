@@ -5,7 +5,8 @@
 
 use super::commands::{self, Entry};
 use super::encode::{Protocol, RespSink, write_error};
-use super::gather::{Batch, End};
+use super::gather::{self, Batch, End};
+use super::monitor::redacted;
 use super::parse::{Bounds, Parser};
 use super::transaction::{NOT_IN_TRANSACTION, Queue};
 use super::waiting::Pending;
@@ -14,6 +15,7 @@ use crate::doors::carrier::{Dialogue, Stop};
 use crate::hub::Outbox;
 use crate::session::Session;
 use hyrax_types::{SteppedClock, is_reserved, limits};
+use hyrax_values::command::Name;
 use hyrax_values::{Call, Command, Error, Execution, ReplySink, Watched, command};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -40,6 +42,8 @@ pub enum Replies {
     Off,
     /// That of the next command is not.
     SkipNext,
+    /// That of the command that is being run is not.
+    SkipThis,
 }
 
 /// What a client may do, as of the beginning of its turn.
@@ -109,7 +113,20 @@ impl Conversation {
     /// How much the client may send.
     fn bounds(&self) -> Bounds {
         let bulk_max = self.session.core.limits.load().proto_max_bulk_len;
-        if self.rights.reads { Bounds::up_to(bulk_max) } else { Bounds::unauthenticated(bulk_max) }
+        match (self.rights.reads, self.rights.writes) {
+            (false, _) => Bounds::unauthenticated(bulk_max),
+            (true, false) => Bounds::reading(bulk_max),
+            (true, true) => Bounds::up_to(bulk_max),
+        }
+    }
+
+    /// How many bytes a command may have before it is whole, and those of a transaction together.
+    pub fn command_bytes_max(&self) -> usize {
+        if self.rights.writes {
+            limits::RESP_COMMAND_BYTES_MAX
+        } else {
+            limits::RESP_READER_COMMAND_BYTES_MAX
+        }
     }
 
     /// Answers commands for as long as one client's turn takes.
@@ -121,7 +138,7 @@ impl Conversation {
         loop {
             let bounds = self.bounds();
             // What follows a login is measured by what it allowed.
-            let commands_max = if self.rights.reads { usize::MAX } else { 1 };
+            let commands_max = if self.rights.writes { usize::MAX } else { 1 };
             let batch = Batch::gather(&mut self.parser, &data[used..], &bounds, commands_max);
             batch.prefetch(&*self.session.core.values);
             let mut done = 0;
@@ -132,7 +149,7 @@ impl Conversation {
                 done = end;
             }
             if let Some((argv, end)) = batch.inline() {
-                let command = command::lookup(argv[0]);
+                let command = gather::lookup(&argv);
                 if let Some(stop) = self.answer_in_turn(command, &argv, turn_ends_us, out) {
                     return self.stop(used, done, end, stop);
                 }
@@ -140,7 +157,7 @@ impl Conversation {
             used += batch.bytes();
             match batch.end() {
                 End::More => {}
-                End::Unfinished(needed) if needed > limits::RESP_COMMAND_BYTES_MAX => {
+                End::Unfinished(needed) if needed > self.command_bytes_max() => {
                     return (data.len(), Stop::Close);
                 }
                 End::Unfinished(needed) => return (used, Stop::Dry { needed }),
@@ -212,19 +229,15 @@ impl Conversation {
         // A subscriber is told of what it publishes itself where it does so.
         self.session.keep_order(out);
         let start = out.len();
-        let replies = self.replies;
+        if self.replies == Replies::SkipNext {
+            self.replies = Replies::SkipThis;
+        }
         let flow = self.answer_carefully(command, argv, out);
         let is_pushed =
             self.replies != Replies::On && commands::lookup(argv[0]).is_some_and(Entry::answers_by_pushes);
         let wanted = if is_pushed { out.len() } else { start };
-        // The command that turns replies on is answered; the one that turns them off is not.
-        if replies == Replies::SkipNext && self.replies == Replies::SkipNext {
-            out.truncate(wanted);
-            if !matches!(flow, Flow::Pending(_)) {
-                self.replies = Replies::On;
-            }
-        } else if self.replies == Replies::Off {
-            out.truncate(wanted);
+        if !matches!(flow, Flow::Pending(_)) {
+            self.leave_out_unwanted(wanted, out);
         }
         self.look_around();
         flow
@@ -240,11 +253,16 @@ impl Conversation {
         if commands::is_attack(argv[0]) {
             return self.answer_otherwise(argv, out);
         }
+        let executes = entry.is_some_and(Entry::executes);
         if let Err(error) = self.check_context(command, entry, argv) {
-            self.refuse(&error, out);
+            if executes {
+                let error = self.abort_because(&error);
+                self.write_refusal(&error, out);
+            } else {
+                self.refuse(&error, out);
+            }
             return Flow::Done;
         }
-        let executes = entry.is_some_and(Entry::executes);
         let writes = match command {
             Some(command) => command.writes,
             None => executes && self.queue.as_ref().is_some_and(|queue| queue.writes()),
@@ -257,11 +275,13 @@ impl Conversation {
             self.queue_up(command, entry, argv, out);
             return Flow::Done;
         }
-        self.show_to_onlookers(entry, argv);
-        match command {
+        let flow = match command {
             Some(command) => self.run_live(command, argv, out),
             None => self.answer_otherwise(argv, out),
-        }
+        };
+        // Afterwards, so that what a transaction ran is shown before the `EXEC` that ran it.
+        self.show_to_onlookers(entry, argv);
+        flow
     }
 
     /// Refuses what does not fit where the client is.
@@ -273,7 +293,7 @@ impl Conversation {
     ) -> Result<(), Error> {
         match (command, entry) {
             (Some(command), _) => {
-                command.check_arity(argv.len())?;
+                command.check_words(argv)?;
                 self.admit(command, argv)?;
             }
             (None, Some(entry)) => {
@@ -309,7 +329,7 @@ impl Conversation {
     /// Runs a command of the engine.
     fn run_live(&mut self, command: &'static Command, argv: &[&[u8]], out: &mut Vec<u8>) -> Flow {
         let mut reply = RespSink::new(out, self.protocol);
-        let admitted = command.check_arity(argv.len()).and_then(|()| self.admit(command, argv));
+        let admitted = command.check_words(argv).and_then(|()| self.admit(command, argv));
         if let Err(error) = admitted {
             reply.error(&error);
         } else {
@@ -326,9 +346,19 @@ impl Conversation {
                 }
             }
         }
+        let start = reply.start();
         let succeeded = reply.finish();
+        if !succeeded {
+            self.count_error(&out[start..]);
+        }
         self.end_command(command.id as usize, succeeded, argv);
         Flow::Done
+    }
+
+    /// Counts an error that was written.
+    pub fn count_error(&self, written: &[u8]) {
+        let text = written.strip_prefix(b"-").unwrap_or(written);
+        self.session.core.errors.count(&String::from_utf8_lossy(&text[..text.len().min(64)]));
     }
 
     /// Refuses keys that are too long or Hyrax's own, and who may not do this.
@@ -338,8 +368,21 @@ impl Conversation {
             Some(position) => check_key(argv[position])?,
             None => command.keys(argv).try_for_each(|found| check_key(found.key))?,
         }
+        if matches!(command.id, Name::Flushall | Name::Flushdb) {
+            return self.admit_to_flush(command);
+        }
         let allowed = if command.writes { self.rights.writes } else { self.rights.reads };
         if !allowed { Err(NO_AUTH) } else { Ok(()) }
+    }
+
+    /// All keys at once are for operators, where there are logins.
+    fn admit_to_flush(&self, command: &Command) -> Result<(), Error> {
+        match (self.rights.writes, self.session.core.authorizer.is_on()) {
+            (_, true) if self.session.may_administer() => Ok(()),
+            (true, false) => Ok(()),
+            (true, true) => Err(commands::no_permission(command.name)),
+            (false, _) => Err(NO_AUTH),
+        }
     }
 
     /// Refuses who may not run a command of the door.
@@ -370,10 +413,12 @@ impl Conversation {
             return Flow::Done;
         };
         let start = out.len();
-        let outcome = entry
-            .check(argv)
-            .and_then(|spec| self.admit_to(entry, spec, argv))
-            .and_then(|()| (entry.run)(self, argv, out));
+        let admitted = entry.check(argv).and_then(|spec| self.admit_to(entry, spec, argv));
+        let admitted = match admitted {
+            Err(error) if entry.executes() => Err(self.abort_because(&error)),
+            admitted => admitted,
+        };
+        let outcome = admitted.and_then(|()| (entry.run)(self, argv, out));
         let succeeded = outcome.is_ok();
         let flow = outcome.unwrap_or_else(|error| {
             out.truncate(start);
@@ -409,7 +454,7 @@ impl Conversation {
             let card = &self.session.card;
             let name = card.name().map(Vec::from).unwrap_or_default();
             let at_s = self.session.now_us() / 1_000_000;
-            slow_log.add(at_s, took_ns, argv, card.peer.address.to_string(), name);
+            slow_log.add(at_s, took_ns, &redacted(argv), card.peer.address.to_string(), name);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Writes replies in RESP2 and RESP3, straight into the bytes that leave.
 
 use hyrax_types::limits;
-use hyrax_values::{Error, ReplySink, format_double};
+use hyrax_values::{Error, ReplySink, format_decimal, format_double};
 use smallvec::SmallVec;
 
 /// The version of Redis' protocol that a client speaks.
@@ -95,6 +95,11 @@ impl<'a> RespSink<'a> {
         RespSink { out, protocol, start, failed: false, too_large: false, open: SmallVec::new() }
     }
 
+    /// Where the reply begins.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// Ends the reply: whether it was no refusal.
     pub fn finish(&mut self) -> bool {
         if self.too_large {
@@ -114,6 +119,18 @@ impl<'a> RespSink<'a> {
             return;
         }
         self.out.extend_from_slice(bytes);
+    }
+
+    /// A floating-point number as it is written.
+    fn number(&mut self, text: &str) {
+        if self.is_resp3() {
+            self.scalar();
+            self.out.push(b',');
+            self.out.extend_from_slice(text.as_bytes());
+            self.out.extend_from_slice(b"\r\n");
+        } else {
+            self.bulk(text.as_bytes());
+        }
     }
 
     fn is_resp3(&self) -> bool {
@@ -252,14 +269,11 @@ impl ReplySink for RespSink<'_> {
             formatted = format_double(value);
             &formatted
         };
-        if self.is_resp3() {
-            self.scalar();
-            self.out.push(b',');
-            self.out.extend_from_slice(text.as_bytes());
-            self.out.extend_from_slice(b"\r\n");
-        } else {
-            self.bulk(text.as_bytes());
-        }
+        self.number(text);
+    }
+
+    fn decimal(&mut self, value: f64) {
+        self.number(&format_decimal(value));
     }
 
     fn null(&mut self) {
@@ -346,6 +360,7 @@ mod tests {
         check(&Reply::Double(1.5), "$3 1.5 ", ",1.5 ");
         check(&Reply::Double(3.0), "$1 3 ", ",3 ");
         check(&Reply::Double(f64::NEG_INFINITY), "$4 -inf ", ",-inf ");
+        check(&Reply::Decimal(38.115_556_395_496_3), "$20 38.11555639549629859 ", ",38.11555639549629859 ");
         check(&Reply::Set(vec![bulk("a")]), "*1 $1 a ", "~1 $1 a ");
         check(&Reply::Map(vec![(bulk("a"), Reply::Integer(1))]), "*2 $1 a :1 ", "%1 $1 a :1 ");
     }

@@ -2,7 +2,8 @@
 //! can be fetched together.
 
 use super::parse::{Bounds, Broken, Parsed, Parser, Words};
-use hyrax_values::{Command, Values, command, key_hash};
+use hyrax_values::command::{self, Name};
+use hyrax_values::{Command, Values, key_hash};
 use smallvec::SmallVec;
 
 /// Commands looked at ahead. The more, the better their cache misses overlap; the fewer, the surer that
@@ -24,6 +25,15 @@ pub enum End {
     Unfinished(usize),
     /// Something that is none.
     Broken(Broken),
+}
+
+/// The engine's command that these are the words of, if they are.
+pub fn lookup(argv: &[&[u8]]) -> Option<&'static Command> {
+    let command = command::lookup(argv.first()?)?;
+    // What a key takes is the engine's to say, what the server takes the door's.
+    let is_of_door = command.id == Name::Memory
+        && argv.get(1).is_some_and(|subcommand| !subcommand.eq_ignore_ascii_case(b"usage"));
+    (!is_of_door).then_some(command)
 }
 
 /// One of the commands.
@@ -56,7 +66,7 @@ impl<'d> Batch<'d> {
                 Parsed::Command(length) => {
                     batch.bytes += length;
                     batch.found.push(Found {
-                        command: command::lookup(batch.words[first]),
+                        command: lookup(&batch.words[first..]),
                         words_end: batch.words.len(),
                         end: batch.bytes,
                     });

@@ -11,11 +11,11 @@ use futures_util::future::BoxFuture;
 use hyrax_recipes::{PresenceError, Scope};
 use hyrax_values::{Error, Kind, ReplySink};
 
-/// What takes its turn after others: its words are kept.
-fn slowly(
-    argv: &[&[u8]],
-    run: for<'c> fn(&'c mut Conversation, Vec<Bytes>, &'c mut Vec<u8>) -> BoxFuture<'c, Result<(), Error>>,
-) -> Flow {
+/// What takes its time over these words.
+type Run = for<'c> fn(&'c mut Conversation, Vec<Bytes>, &'c mut Vec<u8>) -> BoxFuture<'c, Result<(), Error>>;
+
+/// Has something done that takes its time: the words are kept.
+fn slowly(argv: &[&[u8]], run: Run) -> Flow {
     let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number);
     let words: Vec<Bytes> = argv[1..].iter().map(|word| Bytes::copy_from_slice(word)).collect();
     let slow: Slow = Box::new(move |conversation, out| run(conversation, words, out));

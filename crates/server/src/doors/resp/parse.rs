@@ -6,6 +6,7 @@
 //! Knows no command and no socket.
 
 use super::inline::split_line;
+use hyrax_types::limits;
 use hyrax_values::parse_integer;
 use smallvec::SmallVec;
 
@@ -40,6 +41,11 @@ impl Bounds {
     /// For a client that may do something.
     pub fn up_to(bulk_max: usize) -> Self {
         Bounds { bulk_max, ..Bounds::ANY }
+    }
+
+    /// For a client that may read alone: it names keys, and sends no values.
+    pub fn reading(bulk_max: usize) -> Self {
+        Bounds { bulk_max, bulk: limits::KEY_BYTES_MAX, ..Bounds::ANY }
     }
 
     /// For a client that must first say who it is.

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(
             String::from_utf8_lossy(&out).replace("\r\n", " "),
             ">4 $6 hreset $1 k :7 %1 $1 f $1 v *3 $7 message $10 __hmon__:k \
-             $50 {\"cmd\":\"mreset\",\"key\":\"k\",\"value\":{\"f\":\"v\"},\"rev\":7} "
+             $52 {\"cmd\":\"mreset\",\"key\":\"k\",\"value\":{\"f\":\"v\"},\"rev\":7} "
         );
     }
 }

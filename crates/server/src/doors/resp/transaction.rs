@@ -32,6 +32,16 @@ enum Kind {
     Door(&'static Entry),
 }
 
+impl Kind {
+    /// The command's place among the metrics' names.
+    fn number(self) -> usize {
+        match self {
+            Kind::Engine(command) => command.id as usize,
+            Kind::Door(entry) => entry.number,
+        }
+    }
+}
+
 impl Queued {
     fn new(kind: Kind, argv: &[&[u8]]) -> Self {
         let mut end = 0;
@@ -111,6 +121,7 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         return Err(Error::text("ERR WATCH inside MULTI is not allowed"));
     }
     argv[1..].iter().try_for_each(|key| check_key(key))?;
+    let mut bytes: usize = conversation.watched.iter().map(|watched| watched.key.len()).sum();
     for key in &argv[1..] {
         if conversation.watched.iter().any(|watched| *watched.key == **key) {
             continue;
@@ -118,6 +129,10 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         let room = conversation.session.core.limits.load().monitors_per_session;
         if conversation.watched.len() >= room {
             return Err(Error::Other(format!("ERR a connection may watch {room} keys").into()));
+        }
+        bytes += key.len();
+        if bytes > limits::MONITORED_KEY_BYTES_PER_SESSION_MAX {
+            return Err(Error::text("ERR the keys that this connection watches are too long together"));
         }
         conversation.watched.push(conversation.session.core.values.watch(key));
     }
@@ -209,7 +224,11 @@ impl Execution {
                     conversation.show_to_onlookers(None, argv);
                     let mut reply = conversation.reply(out);
                     calls.run(call, &mut reply);
+                    let start = reply.start();
                     let succeeded = reply.finish();
+                    if !succeeded {
+                        conversation.count_error(&out[start..]);
+                    }
                     conversation.end_command(command.id as usize, succeeded, argv);
                     call += 1;
                 }
@@ -294,6 +313,14 @@ impl Conversation {
         self.session.card.queued_bytes.store(0, Relaxed);
     }
 
+    /// Gives up a transaction whose `EXEC` itself is refused, with this error.
+    pub fn abort_because(&mut self, error: &Error) -> Error {
+        self.leave_transaction();
+        let text = error.to_string();
+        let why = text.strip_prefix("ERR ").unwrap_or(&text);
+        Error::Other(format!("EXECABORT Transaction discarded because of: {why}").into())
+    }
+
     /// Keeps a command for `EXEC`.
     pub fn queue_up(
         &mut self,
@@ -302,21 +329,24 @@ impl Conversation {
         argv: &[&[u8]],
         out: &mut Vec<u8>,
     ) {
+        let bytes_max = self.command_bytes_max();
         let (Some(queue), Some(kind)) =
             (&mut self.queue, command.map(Kind::Engine).or(entry.map(Kind::Door)))
         else {
             return;
         };
+        let number = kind.number();
         // What is not run need not be kept.
         if !queue.is_spoilt {
             let queued = Queued::new(kind, argv);
             queue.bytes += queued.size();
-            if queue.bytes > limits::RESP_COMMAND_BYTES_MAX {
+            if queue.bytes > bytes_max {
                 return self.refuse(&Error::text("ERR the transaction is too large"), out);
             }
             queue.commands.push(queued);
             self.session.card.queued.store(queue.commands.len() + 1, Relaxed);
             self.session.card.queued_bytes.store(queue.bytes, Relaxed);
+            self.session.card.command.store(number, Relaxed);
         }
         self.reply(out).status("QUEUED");
     }

@@ -101,7 +101,10 @@ impl Pending {
             }
             Pending::Paused => {
                 let core = conversation.session.core.clone();
+                // It counts as waiting, though only the end of the pause lets it go.
+                let _let_go = conversation.session.card.waits();
                 core.pause.changed().await;
+                conversation.session.card.waits_no_more();
                 return;
             }
         }
@@ -120,16 +123,21 @@ impl Conversation {
     fn write_late(&mut self, number: usize, reply: &Reply, out: &mut Vec<u8>) {
         let mut sink = self.reply(out);
         reply.write(&mut sink);
+        let start = sink.start();
         let succeeded = sink.finish();
+        if !succeeded {
+            self.count_error(&out[start..]);
+        }
         self.session.end_command(number, succeeded);
     }
 
     /// Takes back what a client did not want to be answered.
-    fn leave_out_unwanted(&mut self, start: usize, out: &mut Vec<u8>) {
+    pub fn leave_out_unwanted(&mut self, start: usize, out: &mut Vec<u8>) {
         match self.replies {
             Replies::On => {}
-            Replies::Off => out.truncate(start),
-            Replies::SkipNext => {
+            // What says that the next one is not wanted has no answer itself.
+            Replies::Off | Replies::SkipNext => out.truncate(start),
+            Replies::SkipThis => {
                 out.truncate(start);
                 self.replies = Replies::On;
             }

@@ -4,7 +4,6 @@
 use super::{Failure, Item, Outbox, State, Tally};
 use crate::hub::channels::Messages;
 use bytes::Bytes;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -29,43 +28,16 @@ impl Outbox {
 
     /// Gives messages to the client: writes them where nothing else waits, and queues what does not fit.
     pub(in crate::hub) fn deliver(&self, messages: &Arc<Messages>, tally: &mut Tally) {
-        let mut state = self.state.lock();
-        let is_clear = state.queue.is_empty() && state.held.is_none() && state.blocked_since.is_none();
-        let (Some(socket), true) = (&self.socket, is_clear) else {
-            drop(state);
-            if self.queue_messages(messages) {
-                self.flush();
-            }
-            return;
-        };
-        if state.failure.is_some() {
-            return;
+        let state = self.state.lock();
+        if let (Some(socket), true) = (&self.socket, state.is_clear()) {
+            tally.pushes += messages.count;
+            let item = || Item::Messages(messages.clone());
+            return self.write_at_once(state, &**socket, &messages.bytes, item, tally);
         }
-        tally.pushes += messages.count;
-        let written = match socket.try_write(&messages.bytes) {
-            Ok(0) => return self.fail_writing(state),
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-            Err(_) => return self.fail_writing(state),
-        };
-        tally.bytes_sent += written;
-        let left = messages.bytes.len() - written;
-        if left == 0 {
-            return;
+        drop(state);
+        if self.queue_messages(messages) {
+            self.flush();
         }
-        state.queue.push_back(Item::Messages(messages.clone()));
-        state.written = written;
-        state.bytes += left;
-        self.counters.queued.fetch_add(left, Ordering::Relaxed);
-        drop(state);
-        self.flush();
-    }
-
-    fn fail_writing(&self, mut state: parking_lot::MutexGuard<'_, State>) {
-        self.fail(&mut state, Failure::Broken);
-        drop(state);
-        self.call_attention();
     }
 
     /// Whether messages are queued: not to a client that is gone, and who falls too far behind goes.
@@ -122,6 +94,11 @@ impl Outbox {
 }
 
 impl State {
+    /// Whether what comes now may be written at once.
+    pub(super) fn is_clear(&self) -> bool {
+        self.queue.is_empty() && self.held.is_none() && self.blocked_since.is_none() && self.failure.is_none()
+    }
+
     /// Notes that the outbox will be flushed; whether nobody was about to.
     pub(super) fn schedule(&mut self) -> bool {
         let idle = !self.scheduled && self.blocked_since.is_none();

@@ -1,6 +1,6 @@
 //! How pushes come in, and fold when the client does not keep up.
 
-use super::{Failure, Item, Outbox, Owed, State};
+use super::{Failure, Item, Outbox, Owed, State, Tally};
 use crate::hub::event::{Event, Segment, What};
 use crate::hub::subscription::{Scope, Subscription};
 use hyrax_types::Revision;
@@ -24,6 +24,35 @@ impl Outbox {
             return self.push_singly(&mut state, segment, subscription);
         }
         self.enqueue(&mut state, segment, subscription)
+    }
+
+    /// As [`Outbox::push`], but what nothing else stands before is written at once.
+    pub(in crate::hub) fn push_through(
+        &self,
+        segment: &Arc<Segment>,
+        subscription: &Arc<Subscription>,
+        tally: &mut Tally,
+    ) -> bool {
+        let state = self.state.lock();
+        let bytes = segment.encoded(subscription.form);
+        let is_wanted = state.owed.is_empty()
+            && !subscription.has_ended()
+            && !segment.has_loss()
+            && segment.events().iter().all(|event| subscription.has_not_seen(event))
+            && bytes.len() <= self.bytes_max.load(Ordering::Relaxed);
+        if let (Some(socket), true, true) = (&self.socket, is_wanted, state.is_clear()) {
+            tally.pushes += segment.events().len();
+            let item = || Item::Pushes(segment.clone(), subscription.clone());
+            self.write_at_once(state, &**socket, bytes, item, tally);
+            return false;
+        }
+        drop(state);
+        self.push(segment, subscription)
+    }
+
+    /// Counts what was done in a row.
+    pub(in crate::hub) fn count(&self, tally: &Tally) {
+        self.counters.count(tally);
     }
 
     /// Queues those of a segment that the client is to be told.

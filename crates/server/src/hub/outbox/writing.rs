@@ -1,7 +1,8 @@
 //! How replies and pushes leave: together, in one order, with as few writes as can be.
 
-use super::{Failure, Item, Outbox, State};
+use super::{Failure, Item, Outbox, Socket, State, Tally};
 use bytes::Bytes;
+use parking_lot::MutexGuard;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -38,6 +39,37 @@ impl Outbox {
         let pending = !state.queue.is_empty();
         drop(state);
         if pending {
+            self.flush();
+        }
+    }
+
+    /// Writes what nothing else stands before; what does not fit is queued, as an item.
+    pub(super) fn write_at_once(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        socket: &dyn Socket,
+        bytes: &[u8],
+        item: impl FnOnce() -> Item,
+        tally: &mut Tally,
+    ) {
+        let written = match socket.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Ok(0) | Err(_) => {
+                self.fail(&mut state, Failure::Broken);
+                drop(state);
+                return self.call_attention();
+            }
+            Ok(written) => written,
+        };
+        tally.bytes_sent += written;
+        let left = bytes.len() - written;
+        if left > 0 {
+            state.queue.push_back(item());
+            state.written = written;
+            state.bytes += left;
+            self.counters.queued.fetch_add(left, Ordering::Relaxed);
+            drop(state);
             self.flush();
         }
     }

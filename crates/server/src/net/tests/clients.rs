@@ -36,6 +36,6 @@ async fn curl_is_served_over_both_versions_of_http() {
     let running = Running::plain().await;
     let url = format!("http://{}/health", running.address());
     for version in ["--http1.1", "--http2-prior-knowledge"] {
-        assert_eq!(run("curl", &["-s", version, &url]).await, "{\"health\":\"true\"}", "{version}");
+        assert_eq!(run("curl", &["-s", version, &url]).await, "{\"health\":\"true\"}\n", "{version}");
     }
 }

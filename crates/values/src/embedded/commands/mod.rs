@@ -5,6 +5,7 @@
 
 mod bits;
 mod c_text;
+mod dump;
 mod element_scan;
 mod geo;
 mod hashes;
@@ -52,6 +53,7 @@ pub(super) fn handler(name: Name) -> Handler {
         .or_else(|| streams::handler(name))
         .or_else(|| keys::handler(name))
         .or_else(|| sort::handler(name))
+        .or_else(|| dump::handler(name))
         .or_else(|| hyperloglog::handler(name))
         .or_else(|| geo::handler(name))
         .unwrap_or(Handler::Whole(|_, argv, _| Err(crate::command::unknown(argv))))

@@ -1,34 +1,23 @@
-//! Commands that are a family of their own, each with its arity.
+//! Commands that are a family of their own.
 
+use super::Run;
 use super::c_text::printed;
+use crate::embedded::Keyspace;
 use crate::{Error, ReplySink};
 
-/// A subcommand.
-pub(super) struct Subcommand<T> {
-    /// Its name in lower case.
-    pub name: &'static str,
-    /// Both names as Redis shows them when the arity is wrong.
-    pub full_name: &'static str,
-    /// How many words a call has, the two names among them: exactly, or at least when negative.
-    pub arity: i16,
-    /// What runs it.
-    pub run: T,
-}
-
-/// The subcommand that a call names, if the call has as many words as it needs.
-pub(super) fn find<'a, T>(
-    subcommands: &'a [Subcommand<T>],
-    command: &str,
+/// Runs the subcommand that a call names. That it names one, with as many words as that needs, was checked
+/// before ([`Command::check_words`](crate::command::Command::check_words)).
+pub(super) fn run(
+    subcommands: &[(&str, Run)],
+    keys: &mut Keyspace<'_>,
     argv: &[&[u8]],
-) -> Result<&'a Subcommand<T>, Error> {
-    let named = |subcommand: &&Subcommand<T>| argv[1].eq_ignore_ascii_case(subcommand.name.as_bytes());
-    let Some(found) = subcommands.iter().find(named) else {
-        let shown = printed(&argv[1][..argv[1].len().min(128)]);
-        return Err(Error::Other(format!("ERR unknown subcommand '{shown}'. Try {command} HELP.").into()));
-    };
-    let expected = usize::from(found.arity.unsigned_abs());
-    let fits = if found.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
-    if fits { Ok(found) } else { Err(Error::Arity(found.full_name)) }
+    reply: &mut dyn ReplySink,
+) -> Result<(), Error> {
+    let named = |(name, _): &&(&str, Run)| argv[1].eq_ignore_ascii_case(name.as_bytes());
+    match subcommands.iter().find(named) {
+        Some((_, run)) => run(keys, argv, reply),
+        None => Err(Error::Syntax),
+    }
 }
 
 /// The refusal of a call whose words do not fit its subcommand.

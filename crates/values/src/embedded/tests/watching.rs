@@ -93,7 +93,7 @@ fn each_watch_begins_when_it_begins_and_leaves_nothing_behind() {
     assert_eq!(check.transaction(&late, &["get k"]), "1");
     assert_eq!(check.transaction(&early, &["get k"]), "aborted");
     drop((early, late));
-    assert!(check.engine().shards.iter().all(|shard| shard.lock().watches.len() == 0));
+    assert!(check.engine().shards.iter().all(|shard| shard.lock().watches.is_empty()));
 }
 
 proptest! {

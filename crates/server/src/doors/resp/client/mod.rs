@@ -4,7 +4,7 @@ mod kill;
 mod list;
 mod wait;
 
-use super::commands::unknown_subcommand;
+use super::commands::bad_subcommand;
 use super::dialogue::{Conversation, Flow, Replies};
 use super::help::write_help;
 use hyrax_values::{Error, ReplySink};
@@ -42,7 +42,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             conversation.session.core.pause.end();
             conversation.reply(out).status("OK");
         }
-        _ => return Err(unknown_subcommand("client", argv[1])),
+        _ => return Err(bad_subcommand("client", argv[1])),
     }
     Ok(Flow::Done)
 }

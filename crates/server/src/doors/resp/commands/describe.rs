@@ -4,14 +4,15 @@ use super::super::dialogue::{Conversation, Flow};
 use super::super::encode::RespSink;
 use super::super::help::write_help;
 use super::data::{docs, elements, info};
-use super::{unknown_subcommand, wrong_arity};
+use super::{bad_subcommand, wrong_arity};
 use hyrax_values::command::{Access, COMMANDS, KeySpec, Place, lookup};
 use hyrax_values::{Error, ReplySink, glob_matches, parse_integer};
 use serde_json::Value;
 
 /// The names of all commands of the door and of the engine.
 fn names() -> impl Iterator<Item = &'static str> {
-    COMMANDS.iter().map(|command| command.name).chain(super::names())
+    let of_door = super::names().filter(|name| lookup(name.as_bytes()).is_none());
+    COMMANDS.iter().map(|command| command.name).chain(of_door)
 }
 
 /// What is known of a command (`get`, `client|list`), if there is such a one here.
@@ -52,7 +53,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
         }
         b"info" => write_infos(argv[2..].iter().map(|name| info_of(name)), conversation, out),
         b"list" => write_list(&argv[2..], conversation, out)?,
-        _ => return Err(unknown_subcommand("command", subcommand)),
+        _ => return Err(bad_subcommand("command", subcommand)),
     }
     Ok(Flow::Done)
 }

@@ -148,6 +148,15 @@ pub fn unknown_subcommand(command: &str, word: &[u8]) -> Error {
     )
 }
 
+/// Redis' refusal of a subcommand whose words do not fit.
+pub fn bad_subcommand(command: &str, word: &[u8]) -> Error {
+    let word = String::from_utf8_lossy(&word[..word.len().min(128)]);
+    let name = command.to_ascii_uppercase();
+    Error::Other(
+        format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try {name} HELP.").into(),
+    )
+}
+
 /// Redis' refusal of a command that is not for everybody.
 pub fn no_permission(name: &str) -> Error {
     Error::Other(format!("NOPERM this user has no permissions to run the '{name}' command").into())

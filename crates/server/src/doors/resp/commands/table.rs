@@ -20,7 +20,7 @@ static ROWS: &[Row] = &[
         Nothing,
         &[
             ("kill", Operator),
-            ("list", Nothing),
+            ("list", Write),
             ("pause", Operator),
             ("unblock", Operator),
             ("unpause", Operator),
@@ -44,7 +44,7 @@ static ROWS: &[Row] = &[
     Row("monitor", monitor::monitor, Operator, &[]),
     Row("role", server::role, Nothing, &[]),
     Row("shutdown", server::shutdown, Operator, &[]),
-    Row("slowlog", slow_log::run, Nothing, &[("reset", Operator)]),
+    Row("slowlog", slow_log::run, Write, &[("reset", Operator)]),
     Row("time", server::time, Nothing, &[]),
     Row("wait", server::wait, Nothing, &[]),
     // Channels.

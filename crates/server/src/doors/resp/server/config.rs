@@ -1,6 +1,6 @@
 //! `CONFIG`: how the server is set.
 
-use super::super::commands::unknown_subcommand;
+use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::help::write_help;
 use super::settings::{Change, SETTINGS, Setting};
@@ -15,11 +15,12 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             let core = &conversation.session.core;
             core.counted_before.begin_anew(&core.metrics);
             core.errors.reset();
+            core.values.reset_statistics();
             conversation.reply(out).status("OK");
         }
         b"rewrite" => return Err(Error::text("ERR The server is running without a config file")),
         b"set" => set(conversation, &argv[2..], out)?,
-        _ => return Err(unknown_subcommand("config", argv[1])),
+        _ => return Err(bad_subcommand("config", argv[1])),
     }
     Ok(Flow::Done)
 }
@@ -40,7 +41,7 @@ fn get(conversation: &Conversation, patterns: &[&[u8]], out: &mut Vec<u8>) {
 
 /// `CONFIG SET parameter value …`: all of them, or none.
 fn set(conversation: &Conversation, words: &[&[u8]], out: &mut Vec<u8>) -> Result<(), Error> {
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     let mut named: Vec<(&Setting, &[u8])> = Vec::new();

@@ -95,12 +95,20 @@ fn clients(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
 fn memory(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     let core = &conversation.session.core;
     let resident = Metrics::process().map_or(0, |(resident, ..)| resident);
-    let queued = core.gauges().queue_bytes;
-    write!(text, "used_memory:{resident}\r\nused_memory_human:{}\r\n", human(resident))?;
+    let limit = core.values.memory_limit();
+    // Where nobody measures what is allocated, what the system gave is the nearest to it.
+    let used = match core.values.statistics().used_bytes {
+        0 => resident,
+        used => used,
+    };
+    let ratio = resident as f64 / used.max(1) as f64;
+    write!(text, "used_memory:{used}\r\nused_memory_human:{}\r\n", human(used))?;
     write!(text, "used_memory_rss:{resident}\r\nused_memory_rss_human:{}\r\n", human(resident))?;
     write!(text, "used_memory_lua:0\r\nused_memory_vm_total:0\r\nnumber_of_cached_scripts:0\r\n")?;
-    write!(text, "maxmemory:0\r\nmaxmemory_human:0B\r\nmaxmemory_policy:noeviction\r\n")?;
-    write!(text, "mem_fragmentation_ratio:1.00\r\nmem_clients_slaves:0\r\nmem_clients_normal:{queued}\r\n")?;
+    write!(text, "maxmemory:{}\r\nmaxmemory_human:{}\r\n", limit.bytes, human(limit.bytes))?;
+    write!(text, "maxmemory_policy:{}\r\nmem_fragmentation_ratio:{ratio:.2}\r\n", limit.policy)?;
+    write!(text, "mem_fragmentation_bytes:{}\r\n", resident as i64 - used as i64)?;
+    write!(text, "mem_clients_slaves:0\r\nmem_clients_normal:{}\r\n", core.gauges().queue_bytes)?;
     write!(text, "mem_allocator:jemalloc\r\nactive_defrag_running:0\r\nlazyfree_pending_objects:0\r\n")
 }
 
@@ -136,6 +144,9 @@ fn stats(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     write!(text, "total_net_input_bytes:{}\r\n", totals.received)?;
     write!(text, "total_net_output_bytes:{}\r\n", totals.sent)?;
     write!(text, "rejected_connections:{}\r\n", totals.refused)?;
+    let counted = core.values.statistics();
+    write!(text, "expired_keys:{}\r\nevicted_keys:{}\r\n", counted.expired, counted.evicted)?;
+    write!(text, "keyspace_hits:{}\r\nkeyspace_misses:{}\r\n", counted.hits, counted.misses)?;
     write!(text, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n")?;
     write!(text, "pubsub_channels:{}\r\n", channels.active(Space::Channels, None).len())?;
     write!(text, "pubsub_patterns:{}\r\n", channels.patterns())?;
@@ -194,8 +205,9 @@ fn latency_stats(conversation: &Conversation, text: &mut String) -> std::fmt::Re
 }
 
 fn keyspace(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
-    match conversation.session.core.values.len_hint() {
-        None | Some(0) => Ok(()),
-        Some(keys) => write!(text, "db0:keys={keys},expires=0,avg_ttl=0\r\n"),
+    let statistics = conversation.session.core.values.statistics();
+    match statistics.keys {
+        0 => Ok(()),
+        keys => write!(text, "db0:keys={keys},expires={},avg_ttl=0\r\n", statistics.expiring),
     }
 }

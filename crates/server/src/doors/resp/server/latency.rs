@@ -1,7 +1,7 @@
 //! `LATENCY`: how long commands take. Events that stopped a whole server, which Redis samples, there are
 //! none here: no command runs for all clients at once.
 
-use super::super::commands::unknown_subcommand;
+use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::encode::RespSink;
 use super::super::help::write_help;
@@ -13,7 +13,7 @@ use hyrax_values::{Error, ReplySink};
 pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<Flow, Error> {
     match &argv[1].to_ascii_lowercase()[..] {
         b"doctor" => conversation.reply(out).verbatim(
-            "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable it.\n",
+            "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable it. If we weren't in a deep space mission I'd suggest to take a look at https://redis.io/topics/latency-monitor.\n",
         ),
         b"graph" => {
             let event = String::from_utf8_lossy(argv[2]);
@@ -23,7 +23,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
         b"histogram" => write_histograms(conversation, &argv[2..], out),
         b"history" | b"latest" => conversation.reply(out).array(0),
         b"reset" => conversation.reply(out).integer(0),
-        _ => return Err(unknown_subcommand("latency", argv[1])),
+        _ => return Err(bad_subcommand("latency", argv[1])),
     }
     Ok(Flow::Done)
 }

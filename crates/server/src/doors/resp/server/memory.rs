@@ -1,6 +1,6 @@
 //! `MEMORY`: how much the server uses. What single keys use is the engine's to say.
 
-use super::super::commands::unknown_subcommand;
+use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::help::write_help;
 use crate::metrics::Metrics;
@@ -16,7 +16,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
         b"malloc-stats" => conversation.reply(out).bulk(b"Stats not supported for the current allocator"),
         b"purge" => conversation.reply(out).status("OK"),
         b"stats" => write_stats(conversation, out),
-        _ => return Err(unknown_subcommand("memory", argv[1])),
+        _ => return Err(bad_subcommand("memory", argv[1])),
     }
     Ok(Flow::Done)
 }
@@ -24,19 +24,24 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
 /// What is known of the process as a whole, by Redis' names.
 fn write_stats(conversation: &Conversation, out: &mut Vec<u8>) {
     let core = &conversation.session.core;
-    let resident = Metrics::process().map_or(0, |(resident, ..)| resident) as i64;
-    let keys = core.values.len_hint().unwrap_or(0) as i64;
+    let resident = Metrics::process().map_or(0, |(resident, ..)| resident);
+    let statistics = core.values.statistics();
+    let used = match statistics.used_bytes {
+        0 => resident,
+        used => used,
+    };
     let figures = [
-        ("total.allocated", resident),
+        ("total.allocated", used),
         ("replication.backlog", 0),
         ("clients.slaves", 0),
-        ("clients.normal", core.gauges().queue_bytes as i64),
+        ("clients.normal", core.gauges().queue_bytes),
         ("aof.buffer", 0),
-        ("keys.count", keys),
-        ("keys.bytes-per-key", if keys > 0 { resident / keys } else { 0 }),
-        ("dataset.bytes", resident),
+        ("keys.count", statistics.keys),
+        ("keys.bytes-per-key", used.checked_div(statistics.keys).unwrap_or(0)),
+        ("dataset.bytes", used),
         ("allocator.resident", resident),
-    ];
+    ]
+    .map(|(name, figure)| (name, figure as i64));
     super::write_figures(&figures, &mut conversation.reply(out));
 }
 

@@ -5,7 +5,7 @@
 use super::super::dialogue::Conversation;
 use crate::config::Limits;
 use crate::core::Core;
-use hyrax_values::parse_integer;
+use hyrax_values::{EvictionPolicy, parse_integer};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Sets what was read.
@@ -51,6 +51,31 @@ pub static SETTINGS: &[Setting] = &[
         set: Some(|value| {
             let connections = number(value, 1, u32::MAX.into())? as usize;
             Ok(change_limits(move |limits| limits.max_connections = connections))
+        }),
+    },
+    Setting {
+        name: "maxmemory",
+        get: |conversation| limits(conversation).maxmemory.to_string(),
+        set: Some(|value| {
+            let bytes = memory(value, 0)?;
+            Ok(change_limits(move |limits| limits.maxmemory = bytes))
+        }),
+    },
+    Setting {
+        name: "maxmemory-policy",
+        get: |conversation| limits(conversation).maxmemory_policy.to_string(),
+        set: Some(|value| {
+            let policy: EvictionPolicy =
+                String::from_utf8_lossy(value).parse().map_err(|_| ONE_OF.to_owned())?;
+            Ok(change_limits(move |limits| limits.maxmemory_policy = policy))
+        }),
+    },
+    Setting {
+        name: "maxmemory-samples",
+        get: |conversation| limits(conversation).maxmemory_samples.to_string(),
+        set: Some(|value| {
+            let samples = number(value, 1, 64)? as u32;
+            Ok(change_limits(move |limits| limits.maxmemory_samples = samples))
         }),
     },
     Setting {
@@ -118,8 +143,12 @@ fn change_limits(action: impl Fn(&mut Limits) + 'static) -> Change {
             action(&mut limits);
             limits
         });
+        core.values.limit_memory(core.limits.load().memory());
     })
 }
+
+/// The policies that there are.
+const ONE_OF: &str = "argument(s) must be one of the following: noeviction, allkeys-lru, allkeys-random, volatile-lru, volatile-random, volatile-ttl";
 
 /// A number within bounds.
 fn number(value: &[u8], least: i64, most: i64) -> Result<i64, String> {

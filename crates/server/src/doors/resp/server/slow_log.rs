@@ -1,6 +1,6 @@
 //! `SLOWLOG`: the commands that took longest.
 
-use super::super::commands::unknown_subcommand;
+use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::help::write_help;
 use hyrax_values::{Error, ReplySink, parse_integer};
@@ -22,7 +22,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             slow_log.reset();
             conversation.reply(out).status("OK");
         }
-        _ => return Err(unknown_subcommand("slowlog", argv[1])),
+        _ => return Err(bad_subcommand("slowlog", argv[1])),
     }
     Ok(Flow::Done)
 }

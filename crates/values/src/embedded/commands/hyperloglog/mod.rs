@@ -82,8 +82,9 @@ fn pfcount(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
         reply.integer(0);
         return Ok(());
     };
+    // Looked at first: what is no sketch keeps its form.
+    sketch::encoding(value.as_bytes())?;
     let sketch = value.as_bytes_mut();
-    sketch::encoding(sketch)?;
     if let Some(count) = sketch::known_count(sketch) {
         reply.integer(count);
         return Ok(());

@@ -186,7 +186,7 @@ impl Run {
         match self {
             Run { len: 0, .. } => {}
             Run { value: 0, len } if len <= Run::ZEROS_MAX => bytes.push(len as u8 - 1),
-            Run { value: 0, len } => bytes.extend((len as u16 - 1 | 0x4000).to_be_bytes()),
+            Run { value: 0, len } => bytes.extend(((len as u16 - 1) | 0x4000).to_be_bytes()),
             Run { value, len } => bytes.push(0x80 | (value - 1) << 2 | (len as u8 - 1)),
         }
     }

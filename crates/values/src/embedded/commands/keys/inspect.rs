@@ -2,7 +2,7 @@
 
 use crate::embedded::Keyspace;
 use crate::embedded::commands::Run;
-use crate::embedded::commands::subcommand::{self, Subcommand, write_help};
+use crate::embedded::commands::subcommand::{self, write_help};
 use crate::embedded::values::Value;
 use crate::{Error, ReplySink, parse_integer};
 
@@ -15,25 +15,22 @@ const SHARED_INTEGERS: i64 = 10_000;
 /// How many elements are looked at to tell what all of them take, unless told.
 const SAMPLES: usize = 5;
 
-const OBJECT: &[Subcommand<Run>] = &[
-    Subcommand { name: "encoding", full_name: "object|encoding", arity: 3, run: encoding },
-    Subcommand { name: "freq", full_name: "object|freq", arity: 3, run: freq },
-    Subcommand { name: "help", full_name: "object|help", arity: 2, run: object_help },
-    Subcommand { name: "idletime", full_name: "object|idletime", arity: 3, run: idletime },
-    Subcommand { name: "refcount", full_name: "object|refcount", arity: 3, run: refcount },
+const OBJECT: &[(&str, Run)] = &[
+    ("encoding", encoding),
+    ("freq", freq),
+    ("help", object_help),
+    ("idletime", idletime),
+    ("refcount", refcount),
 ];
 
-const MEMORY: &[Subcommand<Run>] = &[
-    Subcommand { name: "help", full_name: "memory|help", arity: 2, run: memory_help },
-    Subcommand { name: "usage", full_name: "memory|usage", arity: -3, run: usage },
-];
+const MEMORY: &[(&str, Run)] = &[("help", memory_help), ("usage", usage)];
 
 pub(super) fn object(
     keys: &mut Keyspace<'_>,
     argv: &[&[u8]],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
-    (subcommand::find(OBJECT, "OBJECT", argv)?.run)(keys, argv, reply)
+    subcommand::run(OBJECT, keys, argv, reply)
 }
 
 pub(super) fn memory(
@@ -41,11 +38,11 @@ pub(super) fn memory(
     argv: &[&[u8]],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
-    (subcommand::find(MEMORY, "MEMORY", argv)?.run)(keys, argv, reply)
+    subcommand::run(MEMORY, keys, argv, reply)
 }
 
 fn encoding(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    match keys.inspect(argv[2]) {
+    match keys.peek(argv[2]) {
         Some(value) => reply.bulk(value.encoding().as_bytes()),
         None => reply.null(),
     }
@@ -53,7 +50,7 @@ fn encoding(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
 }
 
 fn freq(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    if keys.inspect(argv[2]).is_some() {
+    if keys.peek(argv[2]).is_some() {
         return Err(Error::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
              switching between policies at runtime LRU and LFU data will take some time to adjust.",
@@ -72,7 +69,7 @@ fn idletime(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
 }
 
 fn refcount(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let Some(value) = keys.inspect(argv[2]) else {
+    let Some(value) = keys.peek(argv[2]) else {
         reply.null();
         return Ok(());
     };

@@ -2,25 +2,24 @@
 
 use super::ids;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::Run;
 use crate::embedded::commands::c_text::{c_text, printed};
 use crate::embedded::commands::numbers::integer;
-use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
+use crate::embedded::commands::subcommand::{self, misused, write_help};
 use crate::embedded::values::{Group, Stream};
 use crate::{Error, EventClass, ReplySink};
 
-type Run = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
-
-const SUBCOMMANDS: &[Subcommand<Run>] = &[
-    Subcommand { name: "create", full_name: "xgroup|create", arity: -5, run: create },
-    Subcommand { name: "createconsumer", full_name: "xgroup|createconsumer", arity: 5, run: create_consumer },
-    Subcommand { name: "delconsumer", full_name: "xgroup|delconsumer", arity: 5, run: delete_consumer },
-    Subcommand { name: "destroy", full_name: "xgroup|destroy", arity: 4, run: destroy },
-    Subcommand { name: "help", full_name: "xgroup|help", arity: 2, run: help },
-    Subcommand { name: "setid", full_name: "xgroup|setid", arity: -5, run: set_id },
+const SUBCOMMANDS: &[(&str, Run)] = &[
+    ("create", create),
+    ("createconsumer", create_consumer),
+    ("delconsumer", delete_consumer),
+    ("destroy", destroy),
+    ("help", help),
+    ("setid", set_id),
 ];
 
 pub fn xgroup(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    (subcommand::find(SUBCOMMANDS, "XGROUP", argv)?.run)(keys, argv, reply)
+    subcommand::run(SUBCOMMANDS, keys, argv, reply)
 }
 
 const NO_STREAM: Error = Error::text(

@@ -4,22 +4,17 @@ use super::groups::no_group;
 use super::range::{write_entry, write_id, write_range};
 use super::trim::count_or_all;
 use crate::embedded::Keyspace;
+use crate::embedded::commands::Run;
 use crate::embedded::commands::numbers::integer;
-use crate::embedded::commands::subcommand::{self, Subcommand, misused, write_help};
+use crate::embedded::commands::subcommand::{self, misused, write_help};
 use crate::embedded::values::{Consumer, Group, Id, Marks, Pending, Stream};
 use crate::{Error, ReplySink};
 
-type Run = fn(&mut Keyspace<'_>, &[&[u8]], &mut dyn ReplySink) -> Result<(), Error>;
-
-const SUBCOMMANDS: &[Subcommand<Run>] = &[
-    Subcommand { name: "consumers", full_name: "xinfo|consumers", arity: 4, run: consumers },
-    Subcommand { name: "groups", full_name: "xinfo|groups", arity: 3, run: groups },
-    Subcommand { name: "help", full_name: "xinfo|help", arity: 2, run: help },
-    Subcommand { name: "stream", full_name: "xinfo|stream", arity: -3, run: stream },
-];
+const SUBCOMMANDS: &[(&str, Run)] =
+    &[("consumers", consumers), ("groups", groups), ("help", help), ("stream", stream)];
 
 pub fn xinfo(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    (subcommand::find(SUBCOMMANDS, "XINFO", argv)?.run)(keys, argv, reply)
+    subcommand::run(SUBCOMMANDS, keys, argv, reply)
 }
 
 /// A map is being written: its keys with their values.
