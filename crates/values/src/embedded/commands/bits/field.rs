@@ -211,22 +211,22 @@ pub(super) fn bitfield(
     };
     let value = keys.string_or_new(argv[1])?;
     let is_lengthened = length > value.len();
-    let (mut has_changed, mut is_told) = (is_lengthened, false);
+    let mut has_changed = false;
     value.lengthen(length);
     reply.array(operations.len());
     for operation in operations {
         let before = operation.read(value.as_bytes());
         let result = operation.run(value.as_bytes_mut());
-        has_changed |= operation.read(value.as_bytes()) != before;
-        // A string that only became longer, as nothing fitted, is no event in Redis.
-        is_told |= has_changed && result.is_some() && !matches!(operation.action, Action::Get);
+        let writes = result.is_some() && !matches!(operation.action, Action::Get);
+        has_changed |= writes && (is_lengthened || operation.read(value.as_bytes()) != before);
         write_integer(result, reply);
     }
-    if is_told {
-        keys.notify(EventClass::String, "setbit", argv[1]);
-    }
     if has_changed {
+        keys.notify(EventClass::String, "setbit", argv[1]);
         keys.changed(argv[1]);
+    } else if is_lengthened {
+        // Nothing fitted. Redis takes that for no change of those who watch the key; who monitors it sees it.
+        keys.told_as(argv[1], "bitfield", &argv[2..]);
     }
     Ok(())
 }
