@@ -159,6 +159,9 @@ fn suggestions(config: &Config, addresses: &[ListenAddress]) -> Vec<(&'static st
     if let Some(address) = opening(Door::Line).find(port).or_else(|| opening(Door::Line).next()) {
         tries.extend(in_lines(config, address));
     }
+    if let Some(address) = opening(Door::Resp).find(port).or_else(|| opening(Door::Resp).next()) {
+        tries.push(("as with Redis", with_redis_cli(config, address)));
+    }
     if let Some(address) = opening(Door::Http).find(port) {
         tries.extend(over_http(config, address));
     }
@@ -193,6 +196,27 @@ fn in_lines(config: &Config, address: &ListenAddress) -> Vec<(&'static str, Stri
         tries.push(("or without hyrax", line));
     }
     tries
+}
+
+/// What to try with Redis' own client.
+fn with_redis_cli(config: &Config, address: &ListenAddress) -> String {
+    let to = match address {
+        ListenAddress::Tcp { host, port } => match reachable(host) {
+            "127.0.0.1" => format!("-p {port}"),
+            host => format!("-h {host} -p {port}"),
+        },
+        ListenAddress::Unix(path) => format!("-s {}", path.display()),
+    };
+    let trusting = match (&config.tls.cert, address) {
+        (Some(cert), ListenAddress::Tcp { .. }) => format!(" --tls --cacert {}", cert.display()),
+        _ => String::new(),
+    };
+    let proof = match (config.secrets.is_empty(), config.operators.is_empty()) {
+        (false, _) => " -a SECRET",
+        (true, false) => " --user NAME -a PASSWORD",
+        (true, true) => "",
+    };
+    format!("redis-cli {to}{trusting}{proof} get foo")
 }
 
 /// What to try on a port that opens the HTTP door.
