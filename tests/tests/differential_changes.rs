@@ -81,6 +81,11 @@ fn changed_in_redis(redis: &mut RespClient, command: &Argv) -> Option<BTreeSet<V
     Some(changed)
 }
 
+/// Whether it may be told of a string that became longer although nothing fitted, which Redis keeps to itself.
+fn only_lengthens(told: &Told) -> bool {
+    told.command == "bitfield" && told.args.iter().any(|word| word.eq_ignore_ascii_case(b"FAIL"))
+}
+
 /// Whether what a command does depends on chance, or on the order of members with different scores.
 fn is_left_open(command: &Argv) -> bool {
     command[0].eq_ignore_ascii_case(b"SPOP")
@@ -111,7 +116,7 @@ fn random_commands_change_the_same_keys() {
         engine.run(&command);
         let mut told = recorder.take();
         let Some(expected) = expected else { continue };
-        told.retain(|told| expected.contains(&told.key) || !is_of_group(told));
+        told.retain(|told| expected.contains(&told.key) || !(is_of_group(told) || only_lengthens(told)));
         engine.settle();
         let expired = recorder.take();
         for (at, Told { key, .. }) in told.iter().enumerate() {
