@@ -1,6 +1,6 @@
 //! Commands that wait while there is nothing to take: they are sent in a transaction, in which nothing waits.
 
-use super::Family;
+use super::{Family, streams};
 use crate::differential::random::Random;
 use crate::differential::rules::Rule;
 
@@ -23,7 +23,7 @@ pub const FAMILY: Family = Family {
 
 /// Whether this command waits when there is nothing to take.
 pub fn waits(command: &[Vec<u8>]) -> bool {
-    is_one(&command[0].to_ascii_uppercase())
+    is_one(&command[0].to_ascii_uppercase()) || streams::waits(command)
 }
 
 fn is_one(name: &[u8]) -> bool {

@@ -42,6 +42,12 @@ pub const FAMILY: Family = Family {
             "XREADGROUP %( GROUP <group> <consumer> [ COUNT <count> ] [ NOACK ] ) STREAMS <stream> <stream> \
              ( > | <id> ) ( > | <id> )",
         ),
+        (3, "XREAD %( [ COUNT <count> ] BLOCK <block> ) STREAMS <stream> ( <id> | $ )"),
+        (
+            4,
+            "XREADGROUP %( GROUP <group> <consumer> [ COUNT <length> ] BLOCK <block> [ NOACK ] ) \
+             STREAMS <stream> ( > | <id> )",
+        ),
         (12, "XGROUP CREATE <stream> <group> ( <id> | $ | 0 ) %( MKSTREAM [ ENTRIESREAD <length> ] )"),
         (3, "XGROUP CREATE <stream> <group> ( <id> | $ ) %( [ MKSTREAM ] [ ENTRIESREAD <length> ] )"),
         (4, "XGROUP SETID <stream> <group> ( <id> | $ | 0 ) [ ENTRIESREAD <length> ]"),
@@ -98,6 +104,7 @@ fn word(name: &str, random: &mut Random) -> Option<Vec<u8>> {
             (*random.pick(&["0", "0", "0", "100000000", "500000000", "1000000000000", "-1"])).to_owned()
         }
         "time" => (*random.pick(&["0", "1", "1000", "99999999999999", "-1", "-1000"])).to_owned(),
+        "block" => (*random.pick(&["0", "1", "1000", "-1", "abc", "1.5", "9223372036854775807"])).to_owned(),
         "length" => match random.below(12) {
             0 => (*random.pick(&["-1", "-2", "9223372036854775807", "1000"])).to_owned(),
             1..=3 => random.between(0, 150).to_string(),
@@ -146,8 +153,18 @@ fn odd_id(random: &mut Random) -> String {
     (*random.pick(&odd)).to_owned()
 }
 
-fn rule(name: &[u8], _command: &[Vec<u8>]) -> Option<Rule> {
+fn rule(name: &[u8], command: &[Vec<u8>]) -> Option<Rule> {
+    if waits(command) {
+        return Some(Rule::AtOnce);
+    }
     matches!(name, b"XPENDING" | b"XINFO").then_some(Rule::Clock)
+}
+
+/// Whether this reads and, when there is nothing, waits.
+pub fn waits(command: &[Vec<u8>]) -> bool {
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    (is(&command[0], "XREAD") || is(&command[0], "XREADGROUP"))
+        && command.iter().any(|word| is(word, "BLOCK"))
 }
 
 fn dump(kind: &str) -> Option<(&'static str, &'static str)> {
@@ -156,15 +173,8 @@ fn dump(kind: &str) -> Option<(&'static str, &'static str)> {
 
 fn tame(command: &mut Argv) {
     let name = command[0].to_ascii_uppercase();
-    let is_read = name == b"XREAD" || name == b"XREADGROUP";
-    for word in command.iter_mut().skip(1) {
-        if name == b"XADD" && word == b"*" {
-            *word = b"9-*".to_vec();
-        }
-        // Neither server is to wait.
-        if is_read && word.eq_ignore_ascii_case(b"BLOCK") {
-            *word = b"COUNT".to_vec();
-        }
+    if name == b"XADD" {
+        command.iter_mut().skip(1).filter(|word| *word == b"*").for_each(|word| *word = b"9-*".to_vec());
     }
 }
 
