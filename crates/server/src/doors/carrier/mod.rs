@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::hub::Outbox;
 use crate::net::{Peer, Stream};
 use crate::session::Session;
+use futures_util::future::BoxFuture;
 use hyrax_recipes::Cause;
 use std::sync::Arc;
 
@@ -78,17 +79,19 @@ pub enum Stop<P> {
 
 /// Serves a connection until it ends. `read_ahead` is what was read of it to tell the protocol; `make`
 /// begins the dialogue.
-pub async fn serve<D: Dialogue>(
+///
+/// Boxed: what carries the bytes differs, and a task that could be any would have room for all of them.
+pub fn serve<D: Dialogue>(
     core: Arc<Core>,
     stream: Stream,
     read_ahead: Vec<u8>,
     peer: Peer,
-    make: impl FnOnce(Session) -> D + Send,
-) {
+    make: impl FnOnce(Session) -> D + Send + 'static,
+) -> BoxFuture<'static, ()> {
     core.metrics.received(read_ahead.len() as u64);
     match stream {
-        Stream::Tcp(socket) => plain::serve(core, socket, read_ahead, peer, make).await,
-        Stream::Unix(socket) => plain::serve(core, socket, read_ahead, peer, make).await,
-        Stream::Tls(socket) => encrypted::serve(core, *socket, read_ahead, peer, make).await,
+        Stream::Tcp(socket) => Box::pin(plain::serve(core, socket, read_ahead, peer, make)),
+        Stream::Unix(socket) => Box::pin(plain::serve(core, socket, read_ahead, peer, make)),
+        Stream::Tls(socket) => Box::pin(encrypted::serve(core, *socket, read_ahead, peer, make)),
     }
 }

@@ -284,3 +284,14 @@ async fn a_large_command_is_taken_once_it_is_whole() {
     a_large_command_is_taken(plain().await).await;
     a_large_command_is_taken(encrypted().await).await;
 }
+
+#[tokio::test]
+async fn an_idle_connection_holds_little() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (served, _) = listener.accept().await.unwrap();
+    let (server, (make, _told)) = (server().await, toy());
+    let serving = plain::serve(server.core().clone(), served, Vec::new(), peer(), make);
+    // A hundred thousand may be open. What is waited for in seldom cases belongs in boxes.
+    assert!(size_of_val(&serving) <= 1152, "{} bytes", size_of_val(&serving));
+}

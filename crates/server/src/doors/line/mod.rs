@@ -32,9 +32,10 @@ pub use websocket::serve_websocket;
 use super::carrier;
 use crate::core::Core;
 use crate::net::{Peer, Stream};
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
 /// Serves a connection until it ends. `read_ahead` is what was read of it to tell the protocol.
-pub async fn serve(core: Arc<Core>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
-    carrier::serve(core, stream, read_ahead, peer, input::Lines::new).await;
+pub fn serve(core: Arc<Core>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) -> BoxFuture<'static, ()> {
+    carrier::serve(core, stream, read_ahead, peer, input::Lines::new)
 }

@@ -28,9 +28,10 @@ use super::carrier;
 use crate::core::Core;
 use crate::net::{Peer, Stream};
 use dialogue::Conversation;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
 /// Serves a connection until it ends. `read_ahead` is what was read of it to tell the protocol.
-pub async fn serve(core: Arc<Core>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
-    carrier::serve(core, stream, read_ahead, peer, Conversation::new).await;
+pub fn serve(core: Arc<Core>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) -> BoxFuture<'static, ()> {
+    carrier::serve(core, stream, read_ahead, peer, Conversation::new)
 }
