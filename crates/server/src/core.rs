@@ -161,11 +161,8 @@ impl Core {
 
     /// Takes over a changed configuration.
     pub fn reload(&self, config: &Config) {
-        let before = self.limits.swap(Arc::new(config.limits.clone()));
-        // What was set while running stays, unless the configuration now says something else.
-        if before.memory() != config.limits.memory() {
-            self.values.limit_memory(config.limits.memory());
-        }
+        self.limits.store(Arc::new(config.limits.clone()));
+        self.values.limit_memory(config.limits.memory());
         self.hub.configure_keyspace_events(config.notify_keyspace_events);
         self.authorizer.reload(config);
     }
