@@ -58,7 +58,7 @@ impl<F: FnMut(&mut RedisTarget, &[Vec<u8>]) -> Resp> Target for Faulty<F> {
 fn found(fault: impl FnMut(&mut RedisTarget, &[Vec<u8>]) -> Resp) -> Box<Finding> {
     let (one, other) = (Redis::start(), Redis::start());
     let mut faulty = Faulty { redis: RedisTarget::new(&other), fault };
-    let campaign = Campaign { seed: 1, commands: 20_000, vocabulary: Vocabulary::Engine };
+    let campaign = Campaign { seed: 1, commands: 200_000, vocabulary: Vocabulary::Engine };
     let finding =
         campaign.run(&mut RedisTarget::new(&one), &mut faulty).expect_err("the fault must be found");
     println!("{finding}");
