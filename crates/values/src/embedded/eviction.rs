@@ -170,36 +170,34 @@ impl Embedded {
     fn evict_one(&self, state: &mut State, told: &mut bool) -> Attempt {
         let State { limit, pool } = state;
         let mut nothing = Attempt::Nothing;
+        let mut samples_left = limit.samples.clamp(1, MAXMEMORY_SAMPLES_MAX);
         let start = fastrand::usize(..SHARDS);
+        // A sample from each shard, so that the few keys of a small store are compared with each other too.
         for number in (start..SHARDS).chain(0..start) {
             // Who holds a shard for long is not waited for.
             let Some(mut shard) = self.shards[number].try_lock() else {
                 nothing = Attempt::Busy;
                 continue;
             };
-            let drawn = draw(&shard, limit.policy);
+            let Some(position) = draw(&shard, limit.policy) else { continue };
+            let hash = shard.hash_at(position);
             match limit.policy {
                 EvictionPolicy::NoEviction => return Attempt::Nothing,
                 EvictionPolicy::AllKeysRandom | EvictionPolicy::VolatileRandom => {
-                    let Some(position) = drawn else { continue };
-                    let hash = shard.hash_at(position);
                     return Attempt::Removed(self.remove_evicted(&mut shard, hash, position, told));
                 }
                 EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru | EvictionPolicy::VolatileTtl => {
-                    let others = (1..limit.samples.min(MAXMEMORY_SAMPLES_MAX))
-                        .filter_map(|_| draw(&shard, limit.policy));
-                    for position in drawn.into_iter().chain(others) {
-                        let hash = shard.hash_at(position);
-                        pool.add(Candidate { hash, turn: turn(&shard, hash, position, limit.policy) });
-                    }
+                    pool.add(Candidate { hash, turn: turn(&shard, hash, position, limit.policy) });
                 }
             }
-            drop(shard);
-            if let Some(removed) = self.evict_best(pool, limit.policy, told) {
-                return Attempt::Removed(removed);
+            // What was drawn may be gone by the time it is taken; then it is tried anew.
+            nothing = Attempt::Busy;
+            samples_left -= 1;
+            if samples_left == 0 {
+                break;
             }
         }
-        nothing
+        self.evict_best(pool, limit.policy, told).map_or(nothing, Attempt::Removed)
     }
 
     /// Takes out the best candidate that still is what it was when it was drawn.
