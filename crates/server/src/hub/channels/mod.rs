@@ -74,8 +74,9 @@ impl Channels {
         if self.is_empty() {
             return 0;
         }
-        let forms = std::array::from_fn(|form| self.forms[form].get().copied());
         let mut names = self.names.lock();
+        // Not before: whoever has just joined brought its form with it.
+        let forms = std::array::from_fn(|form| self.forms[form].get().copied());
         let receivers = names.publish(&forms, space, channel, payload);
         if receivers == 0 {
             return 0;
