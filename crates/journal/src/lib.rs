@@ -1,0 +1,1 @@
+//! A journal on disk: records in order, group commit, snapshots, recovery.
