@@ -202,3 +202,14 @@ pub const SECRETS_PER_KEY_MAX: usize = 32;
 /// Keys looked at to find one to evict (`maxmemory_samples`). More would be nearer to the truth by next to
 /// nothing, and hold up the command that needs the memory.
 pub const MAXMEMORY_SAMPLES_MAX: u32 = 64;
+
+/// Bytes of one segment of the journal. The next one is prepared while it fills; larger ones would make a small
+/// directory large, smaller ones roll over (a sync of the directory) more often.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes reserved or appended to the journal that are not yet on disk. A disk takes this in a second or few; what
+/// waits longer is better told to try again.
+pub const JOURNAL_PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one record of the journal: the largest transaction there may be, with room to spare.
+pub const JOURNAL_RECORD_BYTES_MAX: u64 = 64 * 1024 * 1024;
