@@ -123,13 +123,13 @@ impl FrameReader {
             self.buffer.copy_within(self.start..self.filled, 0);
             self.filled -= self.start;
             self.start = 0;
-            if self.buffer.len() < bytes.max(CHUNK) {
-                self.buffer.resize(bytes.max(CHUNK), 0);
+            let left = self.limit.saturating_sub(self.offset);
+            let wanted = left.min(bytes.max(CHUNK) as u64) as usize;
+            if self.buffer.len() < wanted {
+                self.buffer.resize(wanted, 0);
             }
             let at = self.offset + self.filled as u64;
-            let room = (self.buffer.len() - self.filled) as u64;
-            let wanted = room.min(self.limit.saturating_sub(at)) as usize;
-            self.filled += self.file.read_at(at, &mut self.buffer[self.filled..self.filled + wanted])?;
+            self.filled += self.file.read_at(at, &mut self.buffer[self.filled..wanted.max(self.filled)])?;
         }
         Ok((self.filled - self.start).min(bytes))
     }
@@ -147,12 +147,12 @@ pub(crate) struct Rest {
 /// Looks through all that lies at `from` and behind it.
 pub(crate) fn look_behind(file: &dyn File, from: u64, size: u64, salt: u32) -> io::Result<Rest> {
     let mut rest = Rest::default();
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = vec![0; size.saturating_sub(from).min(CHUNK as u64) as usize + ALIGNMENT as usize];
     // The start of a frame, or the end of a file that is cut within one.
     let mut base =
         from.next_multiple_of(ALIGNMENT) - if from.is_multiple_of(ALIGNMENT) { 0 } else { ALIGNMENT };
     while base < size {
-        let wanted = (size - base).min(CHUNK as u64) as usize;
+        let wanted = (size - base).min(buffer.len() as u64) as usize;
         let filled = file.read_at(base, &mut buffer[..wanted])?;
         let chunk = &buffer[..filled];
         let last = base + filled as u64 >= size || filled < wanted;
@@ -171,7 +171,7 @@ pub(crate) fn look_behind(file: &dyn File, from: u64, size: u64, salt: u32) -> i
             break;
         }
         // A mark may lie across the end of the chunk.
-        base += (CHUNK - MARK_BYTES.next_multiple_of(ALIGNMENT as usize)) as u64;
+        base += (buffer.len() - MARK_BYTES) as u64 / ALIGNMENT * ALIGNMENT;
     }
     Ok(rest)
 }

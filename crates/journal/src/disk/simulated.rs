@@ -89,8 +89,8 @@ enum Change {
 #[derive(Clone)]
 enum NameChange {
     Create(String, u64),
-    Rename(String, String),
-    Remove(String),
+    Rename(String, String, u64),
+    Remove(String, u64),
 }
 
 impl SimulatedDisk {
@@ -153,7 +153,7 @@ impl SimulatedDisk {
             let Some(content) = world.files.get(&file) else { continue };
             let mut bytes = content.synced.clone();
             for change in manner.survivors(&content.unsynced, &mut chance) {
-                change.apply(&mut bytes, manner, &mut chance);
+                change.apply_after_crash(&mut bytes, manner, &mut chance);
             }
             after
                 .files
@@ -203,7 +203,7 @@ impl World {
         }
     }
 
-    fn rename(&mut self, change: NameChange) {
+    fn change_names(&mut self, change: NameChange) {
         change.apply(&mut self.names);
         self.unsynced_names.push(change);
     }
@@ -214,33 +214,44 @@ impl World {
 }
 
 impl NameChange {
-    /// Does it, as far as what it is about is there.
+    /// Does it. What it is about is the file, whichever names others lost or kept.
     fn apply(&self, names: &mut BTreeMap<String, u64>) {
         match self {
             NameChange::Create(name, file) => {
                 names.insert(name.clone(), *file);
             }
-            NameChange::Rename(from, to) => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
+            NameChange::Rename(from, to, file) => {
+                names.insert(to.clone(), *file);
+                if names.get(from) == Some(file) {
+                    names.remove(from);
                 }
             }
-            NameChange::Remove(name) => {
-                names.remove(name);
+            NameChange::Remove(name, file) => {
+                if names.get(name) == Some(file) {
+                    names.remove(name);
+                }
             }
         }
     }
 }
 
 impl Change {
-    fn apply(&self, content: &mut Vec<u8>, manner: Manner, chance: &mut Chance) {
+    fn apply(&self, content: &mut Vec<u8>) {
         match self {
             Change::Resize(size) => content.resize(*size as usize, 0),
-            Change::Write { offset, bytes } => match chance.below(4) {
-                0 if manner == Manner::Anyhow => write_torn(content, *offset, bytes, chance),
-                1 if manner == Manner::Anyhow => write_some_sectors(content, *offset, bytes, chance),
-                _ => write(content, *offset, bytes),
-            },
+            Change::Write { offset, bytes } => write(content, *offset, bytes),
+        }
+    }
+
+    fn apply_after_crash(&self, content: &mut Vec<u8>, manner: Manner, chance: &mut Chance) {
+        match (self, chance.below(4)) {
+            (Change::Write { offset, bytes }, 0) if manner == Manner::Anyhow => {
+                write_torn(content, *offset, bytes, chance);
+            }
+            (Change::Write { offset, bytes }, 1) if manner == Manner::Anyhow => {
+                write_some_sectors(content, *offset, bytes, chance);
+            }
+            _ => self.apply(content),
         }
     }
 }
@@ -349,7 +360,7 @@ impl Disk for SimulatedDisk {
         let file = world.next_file;
         world.next_file += 1;
         world.files.insert(file, Content::default());
-        world.rename(NameChange::Create(name.to_owned(), file));
+        world.change_names(NameChange::Create(name.to_owned(), file));
         Ok(Box::new(SimulatedFile { disk: self.clone(), file }))
     }
 
@@ -360,19 +371,15 @@ impl Disk for SimulatedDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut world = self.begin(Operation::Rename)?;
-        if !world.names.contains_key(from) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        world.rename(NameChange::Rename(from.to_owned(), to.to_owned()));
+        let file = *world.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        world.change_names(NameChange::Rename(from.to_owned(), to.to_owned(), file));
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut world = self.world();
-        if !world.names.contains_key(name) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        world.rename(NameChange::Remove(name.to_owned()));
+        let file = *world.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        world.change_names(NameChange::Remove(name.to_owned(), file));
         Ok(())
     }
 
@@ -435,8 +442,9 @@ impl File for SimulatedFile {
         match self.disk.begin(Operation::Sync) {
             Ok(mut world) => {
                 let content = world.content(self.file);
-                content.synced = content.now.clone();
-                content.unsynced.clear();
+                for change in content.unsynced.drain(..) {
+                    change.apply(&mut content.synced);
+                }
                 Ok(())
             }
             Err(error) => {
