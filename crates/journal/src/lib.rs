@@ -19,10 +19,15 @@
 pub mod disk;
 mod error;
 pub mod format;
+mod frames;
 mod journal;
+mod preparer;
 mod records;
+mod recovery;
 mod settings;
+mod shared;
 mod snapshot;
+mod writer;
 
 pub use disk::{Disk, File, RealDisk};
 pub use error::{AppendError, Failure, OpenError, ReadError, SnapshotError};
