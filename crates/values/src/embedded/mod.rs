@@ -21,7 +21,6 @@ mod tests;
 mod transaction;
 mod values;
 mod watch;
-mod wheel;
 mod whole;
 
 pub use keyspace::Keyspace;
