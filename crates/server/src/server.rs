@@ -92,8 +92,7 @@ impl Server {
         let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
-        let presence =
-            Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
+        let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
         let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
         let mut background = JoinSet::new();
@@ -121,7 +120,15 @@ impl Server {
         let etcd = Etcd::new(core.clone(), first_method, stop.clone());
         let doors = Entrance::new(core.clone(), etcd);
         let listeners = parking_lot::Mutex::new(Some(listeners));
-        Ok(Server { core, doors, stop, listeners, addresses, tls, background: parking_lot::Mutex::new(background) })
+        Ok(Server {
+            core,
+            doors,
+            stop,
+            listeners,
+            addresses,
+            tls,
+            background: parking_lot::Mutex::new(background),
+        })
     }
 
     /// Where it listens, with the ports that were really taken.

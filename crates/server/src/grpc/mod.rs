@@ -9,15 +9,16 @@ mod connection;
 mod reader;
 mod status;
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{Stream, poll};
+use futures_util::Stream;
 use hyper::body::Incoming;
 use prost::Message;
-use std::task::Poll;
 use tonic::Code;
 
 pub use self::body::ReplyBody;
@@ -104,7 +105,7 @@ async fn within<T>(
     answered: impl Future<Output = Result<T, Status>>,
 ) -> Result<T, Status> {
     let mut answered = pin!(answered);
-    if let Poll::Ready(answer) = poll!(answered.as_mut()) {
+    if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answered.as_mut().poll(cx))).await {
         return answer;
     }
     match deadline {

@@ -211,7 +211,7 @@ fn snapshot(etcd: Arc<Etcd>, caller: Caller, mut messages: Messages) -> FramedRe
     let pieces = async move {
         let request = messages.only().await?;
         let snapshot = etcd.snapshot(&caller, request).await?;
-        Ok(stream::try_unfold(snapshot, async |mut snapshot: Snapshot| {
+        Ok::<_, Refusal>(stream::try_unfold(snapshot, async |mut snapshot: Snapshot| {
             let piece = snapshot.next().await?;
             Ok(piece.map(|piece| (grpc::framed(&piece), snapshot)))
         }))

@@ -15,7 +15,6 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::super::Etcd;
-use super::super::error::Refusal;
 use super::super::wire;
 use super::encode;
 use super::member::Member;

@@ -9,7 +9,6 @@ use hyrax_types::Revision;
 use parking_lot::Mutex;
 
 use super::super::error::Refusal;
-use super::encode::Response;
 use super::feed::Feed;
 use super::outbox::Outbox;
 
