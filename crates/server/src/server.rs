@@ -1,17 +1,17 @@
 //! Puts the parts together and runs them.
 
 use crate::auth::Authorizer;
-use crate::config::{Config, Limits, ListenAddress};
+use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
-use crate::doors::{line, resp};
+use crate::doors::etcd3::{self, Etcd};
+use crate::doors::resp;
+use crate::entrance::Entrance;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
-use crate::metrics::{Gauges, Metrics};
-use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsError, TlsServer};
-use axum::extract::ws::WebSocket;
-use bytes::Bytes;
+use crate::metrics::Metrics;
+use crate::net::{BindError, Listeners, TlsError, TlsServer};
 use hyrax_coordination::{
     Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, StoreSettings,
-    Unavailable,
+    Unavailable, Visible,
 };
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
 use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
@@ -57,6 +57,9 @@ pub struct Crashed;
 /// A server that listens.
 pub struct Server {
     core: Arc<Core>,
+    doors: Arc<Entrance>,
+    /// Cancelled when it is to take no more connections, and what waits for ever is to end.
+    stop: CancellationToken,
     listeners: parking_lot::Mutex<Option<Listeners>>,
     addresses: Vec<ListenAddress>,
     tls: Option<TlsServer>,
@@ -79,15 +82,19 @@ impl Server {
         let listeners = Listeners::bind(&config.listen).await?;
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let metrics = Metrics::new(&resp::metrics_names());
+        let mut names = resp::metrics_names();
+        let first_method = names.len();
+        names.extend(etcd3::metrics_names());
+        let metrics = Metrics::new(&names);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
         values.limit_memory(config.limits.memory());
         let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
-        let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
-        let secrets = Arc::new(Secrets::start(coordination).await?);
+        let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
+        let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
+        let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
             let hub = hub.clone();
@@ -99,6 +106,7 @@ impl Server {
         background.spawn(sweep(hub.clone()));
         let core = Core::new(Parts {
             values,
+            coordination: visible,
             presence,
             authorizer: Authorizer::new(&config, secrets),
             metrics,
@@ -108,8 +116,19 @@ impl Server {
             node_name: config.node_name_or_new(),
             config,
         });
+        let stop = CancellationToken::new();
+        let etcd = Etcd::new(core.clone(), first_method, stop.clone());
+        let doors = Entrance::new(core.clone(), etcd);
         let listeners = parking_lot::Mutex::new(Some(listeners));
-        Ok(Server { core, listeners, addresses, tls, background: parking_lot::Mutex::new(background) })
+        Ok(Server {
+            core,
+            doors,
+            stop,
+            listeners,
+            addresses,
+            tls,
+            background: parking_lot::Mutex::new(background),
+        })
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -134,8 +153,7 @@ impl Server {
     pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<usize, Crashed> {
         let Some(listeners) = self.listeners.lock().take() else { return Ok(0) };
         let mut background = std::mem::take(&mut *self.background.lock());
-        let stop = CancellationToken::new();
-        let serving = listeners.serve(self.core.clone(), self.tls.clone(), stop.clone());
+        let serving = listeners.serve(self.doors.clone(), self.tls.clone(), self.stop.clone());
         tokio::pin!(serving);
         tokio::select! {
             left = &mut serving => return Ok(left),
@@ -144,7 +162,7 @@ impl Server {
             () = shutdown => {}
             () = self.core.stop.cancelled() => {}
         }
-        stop.cancel();
+        self.stop.cancel();
         self.core.kick_all();
         Ok(serving.await)
     }
@@ -231,43 +249,5 @@ impl PresenceListener for Told {
             PresenceEventKind::Reset { .. } => PresenceKind::Lost,
         };
         self.0.emit_presence(PresenceChange { ekg: event.ekg, erev: event.erev, kind });
-    }
-}
-
-impl Doors for Core {
-    async fn line(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
-        line::serve(self, stream, read_ahead, peer).await;
-    }
-
-    async fn resp(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
-        resp::serve(self, stream, read_ahead, peer).await;
-    }
-
-    async fn websocket(self: Arc<Self>, socket: WebSocket, peer: Peer) {
-        line::serve_websocket(self, socket, peer).await;
-    }
-
-    async fn post(self: Arc<Self>, body: Bytes, peer: Peer, authorization: Option<Authorization>) -> Vec<u8> {
-        line::post(self, &body, peer, authorization).await
-    }
-
-    fn limits(&self) -> Limits {
-        Limits::clone(&self.limits.load())
-    }
-
-    fn auth_enabled(&self) -> bool {
-        self.authorizer.is_on()
-    }
-
-    fn allows_origin(&self, origin: &str) -> bool {
-        self.allowed_origins.iter().any(|allowed| allowed == origin)
-    }
-
-    fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
-    }
-
-    fn gauges(&self) -> Gauges {
-        Core::gauges(self)
     }
 }
