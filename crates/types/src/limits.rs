@@ -122,6 +122,10 @@ pub const AWAITED_KEYS_MAX: usize = 1_000;
 /// EKG entries of one session, by default.
 pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 
+/// Locks that one session holds or waits for. Each is a watch in the engine; a client that needs thousands
+/// locks too fine.
+pub const LOCKS_PER_SESSION_MAX: usize = 1_000;
+
 /// Commands in one package. A package is answered by one array, which is held until it is whole.
 pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 
