@@ -13,6 +13,7 @@ use crate::onlookers::Onlookers;
 use crate::pause::Pause;
 use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
+use hyrax_coordination::Coordination;
 use hyrax_recipes::Presence;
 use hyrax_types::{Clock, SessionId};
 use hyrax_values::Values;
@@ -28,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Core {
     /// Live values.
     pub values: Arc<dyn Values>,
+    /// The key space as clients may see it.
+    pub coordination: Arc<dyn Coordination>,
     /// EKGs.
     pub presence: Presence,
     /// Monitors.
@@ -70,6 +73,7 @@ pub struct Core {
 #[allow(missing_docs)]
 pub struct Parts {
     pub values: Arc<dyn Values>,
+    pub coordination: Arc<dyn Coordination>,
     pub presence: Presence,
     pub hub: Arc<Hub>,
     pub authorizer: Authorizer,
@@ -137,6 +141,7 @@ impl Core {
         let began_s = parts.clock.now_ms() / 1000;
         Arc::new(Core {
             values: parts.values,
+            coordination: parts.coordination,
             presence: parts.presence,
             hub: parts.hub,
             authorizer: parts.authorizer,

@@ -206,3 +206,25 @@ pub const SECRETS_PER_KEY_MAX: usize = 32;
 /// Keys looked at to find one to evict (`maxmemory_samples`). More would be nearer to the truth by next to
 /// nothing, and hold up the command that needs the memory.
 pub const MAXMEMORY_SAMPLES_MAX: u32 = 64;
+
+/// A request that writes, at etcd's door: etcd's own default.
+pub const ETCD_REQUEST_BYTES_MAX: usize = 1536 * 1024;
+
+/// A gRPC message that is taken at all: that much and etcd's allowance for what is around it. Reads are held
+/// to this alone, as etcd's are.
+pub const GRPC_MESSAGE_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX + 512 * 1024;
+
+/// How long a token stands for a name and a password. Clients of etcd show one again and again, and some never
+/// ask for another, so it must outlast a day's work; a changed password ends it at once.
+pub const AUTH_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bytes of one segment of the journal. The next one is prepared while it fills; larger ones would make a small
+/// directory large, smaller ones roll over (a sync of the directory) more often.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes reserved or appended to the journal that are not yet on disk. A disk takes this in a second or few; what
+/// waits longer is better told to try again.
+pub const JOURNAL_PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one record of the journal: the largest transaction there may be, with room to spare.
+pub const JOURNAL_RECORD_BYTES_MAX: u64 = 64 * 1024 * 1024;

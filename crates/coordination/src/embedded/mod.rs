@@ -29,12 +29,12 @@ use self::store::{Progress, Store};
 use self::watch::EmbeddedWatch;
 use self::watchers::Watchers;
 use crate::{
-    CompactError, CompactResponse, Coordination, DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse,
-    Fencing, LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId, LeaseKeepAliveError,
-    LeaseKeepAliveResponse, LeaseListError, LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse,
-    LeaseTimeToLiveError, LeaseTimeToLiveResponse, Promises, PutError, PutRequest, PutResponse, RangeError,
-    RangeRequest, RangeResponse, Status, StatusError, TxnError, TxnRequest, TxnResponse, WatchError,
-    WatchRequest, WatchStream,
+    CompactError, CompactRequest, CompactResponse, Coordination, DeleteRangeError, DeleteRangeRequest,
+    DeleteRangeResponse, Fencing, LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId,
+    LeaseKeepAliveError, LeaseKeepAliveResponse, LeaseListError, LeaseListResponse, LeaseRevokeError,
+    LeaseRevokeResponse, LeaseTimeToLiveError, LeaseTimeToLiveResponse, Promises, PutError, PutRequest,
+    PutResponse, RangeError, RangeRequest, RangeResponse, Status, StatusError, TxnError, TxnRequest,
+    TxnResponse, WatchError, WatchRequest, WatchStream,
 };
 
 /// Compacted events dropped in one hold of the lock. With every write it is more than the write
@@ -169,9 +169,9 @@ impl Coordination for Embedded {
         answer(self.shared.write(|store, _| store.txn(&request)))
     }
 
-    fn compact(&self, revision: Revision) -> BoxFuture<'_, Result<CompactResponse, CompactError>> {
+    fn compact(&self, request: CompactRequest) -> BoxFuture<'_, Result<CompactResponse, CompactError>> {
         Box::pin(async move {
-            let response = self.shared.state.lock().store.compact(revision)?;
+            let response = self.shared.state.lock().store.compact(request.revision)?;
             loop {
                 let progress = self.shared.state.lock().store.sweep(SWEEP_STEP_EVENTS);
                 if progress == Progress::Done {
@@ -190,18 +190,18 @@ impl Coordination for Embedded {
             return answer(Err(WatchError::EmptyRange));
         }
         let progress_every = request.progress_notify.then_some(self.settings.progress_every);
-        let watcher = {
+        let (watcher, created) = {
             let state = &mut *self.shared.state.lock();
             let compacted = state.store.compacted();
             if request.start_revision != Revision::ZERO && request.start_revision < compacted {
                 return answer(Err(WatchError::Compacted { compacted }));
             }
-            let past =
-                request.start_revision != Revision::ZERO && request.start_revision <= state.store.revision();
+            let current = state.store.revision();
+            let past = request.start_revision != Revision::ZERO && request.start_revision <= current;
             let behind_from = past.then_some(request.start_revision);
-            state.watchers.add(request, behind_from)
+            (state.watchers.add(request, behind_from), current)
         };
-        let watch = EmbeddedWatch::new(Arc::clone(&self.shared), watcher, progress_every);
+        let watch = EmbeddedWatch::new(Arc::clone(&self.shared), watcher, created, progress_every);
         answer(Ok(Box::new(watch) as Box<dyn WatchStream>))
     }
 

@@ -112,7 +112,10 @@ async fn leases_end_by_the_clock_given() {
     let engine = Embedded::start(Arc::clone(&clock) as _, EmbeddedSettings::default());
     let ttl = Duration::from_secs(5);
     for id in 1..=1_000 {
-        engine.lease_grant(LeaseGrantRequest { id: LeaseId(id), ttl }).await.expect("grant");
+        engine
+            .lease_grant(LeaseGrantRequest { id: LeaseId(id), ..LeaseGrantRequest::new(ttl) })
+            .await
+            .expect("grant");
         engine.put(PutRequest::new(format!("{id}"), "").on_lease(LeaseId(id))).await.expect("put");
     }
     clock.advance_ms(3_000);

@@ -19,6 +19,7 @@ const CATCH_UP_EVENTS_MAX: usize = 1_024;
 pub(super) struct EmbeddedWatch {
     shared: Arc<Shared>,
     watcher: Arc<Watcher>,
+    created_revision: Revision,
     progress_requested: bool,
     /// How long nothing may happen before progress is told unasked.
     progress_every: Option<Duration>,
@@ -28,9 +29,10 @@ impl EmbeddedWatch {
     pub(super) fn new(
         shared: Arc<Shared>,
         watcher: Arc<Watcher>,
+        created_revision: Revision,
         progress_every: Option<Duration>,
     ) -> EmbeddedWatch {
-        EmbeddedWatch { shared, watcher, progress_requested: false, progress_every }
+        EmbeddedWatch { shared, watcher, created_revision, progress_requested: false, progress_every }
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<WatchBatch, WatchError>> {
@@ -103,6 +105,10 @@ impl EmbeddedWatch {
 }
 
 impl WatchStream for EmbeddedWatch {
+    fn created_revision(&self) -> Revision {
+        self.created_revision
+    }
+
     fn next(&mut self) -> BoxFuture<'_, Result<WatchBatch, WatchError>> {
         Box::pin(async move {
             let Some(every) = self.progress_every else {
