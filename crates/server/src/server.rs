@@ -10,15 +10,17 @@ use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsEr
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use hyrax_coordination::{
-    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, StoreSettings,
-    Unavailable,
+    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, Key, LeaseGrantError, StoreSettings,
+    Unavailable, Visible,
 };
-use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
-use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
+use hyrax_recipes::{
+    LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
+};
+use hyrax_types::{Clock, Revision, SessionId, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +88,10 @@ impl Server {
         let coordination = embedded_coordination(clock.clone());
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
-        let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
+        let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
+        let (visible_of, node_lease) = (coordination.clone(), lease.clone());
+        let lost_locks = Arc::new(LostLocks::default());
+        let locks = Locks::new(coordination.clone(), lease, lost_locks.clone());
         let secrets = Arc::new(Secrets::start(coordination).await?);
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
@@ -97,9 +102,12 @@ impl Server {
         background.spawn(expire(values.clone(), removes_expired.clone()));
         watch_the_poller();
         background.spawn(sweep(hub.clone()));
+        let visible = Visible::new(visible_of, Box::new(move |id| id == node_lease.id()));
         let core = Core::new(Parts {
             values,
+            coordination: Arc::new(visible),
             presence,
+            locks,
             authorizer: Authorizer::new(&config, secrets),
             metrics,
             hub,
@@ -108,6 +116,7 @@ impl Server {
             node_name: config.node_name_or_new(),
             config,
         });
+        lost_locks.tell_sessions_of(&core);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server { core, listeners, addresses, tls, background: parking_lot::Mutex::new(background) })
     }
@@ -231,6 +240,29 @@ impl PresenceListener for Told {
             PresenceEventKind::Reset { .. } => PresenceKind::Lost,
         };
         self.0.emit_presence(PresenceChange { ekg: event.ekg, erev: event.erev, kind });
+    }
+}
+
+/// Tells sessions of locks that they have lost.
+#[derive(Default)]
+struct LostLocks(OnceLock<Weak<Core>>);
+
+impl LostLocks {
+    /// From now on; nobody holds a lock before.
+    fn tell_sessions_of(&self, core: &Arc<Core>) {
+        self.0.get_or_init(|| Arc::downgrade(core));
+    }
+}
+
+impl LockListener for LostLocks {
+    fn lost(&self, session: SessionId, name: &Key, token: Revision) {
+        let core = self.0.get().and_then(Weak::upgrade);
+        let outbox = core.and_then(|core| core.session(session)?.outbox());
+        if let Some(outbox) = outbox {
+            let mut line = Vec::new();
+            line::write_lost(name, token, &mut line);
+            outbox.tell(line.into());
+        }
     }
 }
 

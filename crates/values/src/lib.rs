@@ -53,7 +53,7 @@ pub struct Fence<'a> {
 
 /// Something was written under a later token of the lock, so the call was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("fenced: the token was overtaken by a later holder of the lock")]
+#[error("fenced")]
 pub struct Fenced;
 
 /// What became of a call.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyrax_coordination::{
-    DeleteRangeRequest, Embedded, EmbeddedSettings, KeyRange, LeaseGrantRequest, Op, PutRequest,
+    CompactRequest, DeleteRangeRequest, Embedded, EmbeddedSettings, KeyRange, LeaseGrantRequest, Op, PutRequest,
     RangeRequest, TxnRequest,
 };
 use hyrax_types::{ManualClock, SessionId};
@@ -133,7 +133,7 @@ async fn an_observer_goes_on_where_the_past_is_forgotten() {
     let bob = world.election().campaign(world.owner().await, "bob".into()).await.unwrap();
     world.engine.put(PutRequest::new("other", "")).await.unwrap();
     let revision = bob.proclaim("bob!".into()).await.unwrap();
-    world.engine.compact(revision).await.unwrap();
+    world.engine.compact(CompactRequest::new(revision)).await.unwrap();
     assert_eq!(seen(&mut observation).await.as_deref(), Some("bob!"));
 }
 

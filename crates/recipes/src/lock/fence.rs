@@ -21,7 +21,7 @@ pub struct Fence {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FenceError {
     /// The lock is nobody's or another's.
-    #[error("fenced: the token is not that of the lock's holder")]
+    #[error("fenced")]
     Fenced,
     /// The engine could not be asked.
     #[error(transparent)]

@@ -121,7 +121,7 @@ impl Queue {
         });
         // The task is never aborted: it ends early only with the runtime.
         told.await
-            .unwrap_or_else(|_| Err(Unavailable { reason: "the process is stopping".to_owned() }.into()))
+            .unwrap_or_else(|_| Err(Unavailable::Stopped.into()))
     }
 
     async fn enter_to_the_end(
