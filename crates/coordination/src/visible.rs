@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, ready};
-use hyrax_types::Revision;
-use hyrax_types::key::{RESERVED_END, RESERVED_PREFIX, is_reserved};
+use hyrax_types::{RESERVED_END, RESERVED_PREFIX, Revision, is_reserved};
+
 
 use crate::{
     CompactError, CompactRequest, CompactResponse, Compare, Coordination, DeleteRangeError, DeleteRangeRequest,

@@ -11,6 +11,6 @@ mod session;
 
 pub use change::{Change, OwnedChange};
 pub use clock::{Clock, ManualClock, SteppedClock, SystemClock};
-pub use key::{DomainKey, RESERVED_PREFIX, is_reserved};
+pub use key::{DomainKey, RESERVED_END, RESERVED_PREFIX, is_reserved};
 pub use revision::Revision;
 pub use session::SessionId;

@@ -80,9 +80,9 @@ pub const HTTP_BODY_WAIT_MAX: Duration = Duration::from_secs(60);
 /// a minute; one that is given up while something is taken for it loses that.
 pub const POST_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Requests in flight on one HTTP/2 connection. gRPC clients wait for a free stream beyond it; the
-/// number is what most servers offer.
-pub const HTTP2_STREAMS_MAX: u32 = 256;
+/// Requests in flight on one HTTP/2 connection. gRPC clients wait for a free stream beyond it, and some of
+/// them use one for each watch and each lock that they wait for, which may stay for ever.
+pub const HTTP2_STREAMS_MAX: u32 = 2_048;
 
 /// Bytes of one HTTP/2 stream that a client may send before they were read.
 pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
@@ -236,3 +236,20 @@ pub const JOURNAL_PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Bytes of one record of the journal: the largest transaction there may be, with room to spare.
 pub const JOURNAL_RECORD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Watches of one gRPC connection, over all its streams: as many as a session may have monitors.
+pub const WATCHES_PER_CONNECTION_MAX: usize = 10_000;
+
+/// Bytes of the keys that one gRPC connection watches: as of the keys that a session monitors.
+pub const WATCHED_KEY_BYTES_PER_CONNECTION_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of events queued to one stream of watches. A watch that finds no room reads its events from the
+/// history once there is, so that this need only bridge the moments in which a client does something else.
+pub const WATCH_STREAM_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of events after which one response of a watch ends, where a revision does: half of what most gRPC
+/// clients take as a message at most.
+pub const WATCH_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
+
+/// How long a watch that asked for it hears nothing before it is told how far it has come: etcd's default.
+pub const WATCH_PROGRESS_EVERY: Duration = Duration::from_secs(10 * 60);

@@ -1,8 +1,6 @@
 //! The Auth service: tokens for the configured operators, and who they are. Operators are configured, not
 //! added over the network, so what would change them is refused.
 
-use std::borrow::Cow;
-
 use hyrax_etcd::authpb;
 use hyrax_etcd::etcdserverpb as pb;
 use tonic::Code;
@@ -15,16 +13,18 @@ use super::error::Refusal;
 const ROLE: &str = "root";
 
 /// The answer to what would change who may do what.
-const CONFIGURED: Refusal = Refusal {
-    code: Code::FailedPrecondition,
-    message: Cow::Borrowed(
-        "etcdserver: users are configured here: set `operators` in the configuration and reload it",
-    ),
-};
+const CONFIGURED: Refusal = Refusal::fixed(
+    Code::FailedPrecondition,
+    "etcdserver: users are configured here: set `operators` in the configuration and reload it",
+);
 
 impl Etcd {
     /// Auth's `Authenticate`.
-    pub async fn authenticate(&self, request: pb::AuthenticateRequest) -> Result<pb::AuthenticateResponse, Refusal> {
+    pub async fn authenticate(
+        &self,
+        _caller: &Caller,
+        request: pb::AuthenticateRequest,
+    ) -> Result<pb::AuthenticateResponse, Refusal> {
         let authorizer = &self.core.authorizer;
         if !authorizer.is_on() {
             return Err(Refusal::AUTH_NOT_ENABLED);

@@ -1,7 +1,5 @@
 //! The Cluster service. A node is a cluster of its own, so there is one member to list, and none to add.
 
-use std::borrow::Cow;
-
 use hyrax_etcd::etcdserverpb as pb;
 use tonic::Code;
 
@@ -10,12 +8,10 @@ use super::caller::Caller;
 use super::error::Refusal;
 
 /// The answer to what would change who is in the cluster.
-const ALONE: Refusal = Refusal {
-    code: Code::Unimplemented,
-    message: Cow::Borrowed(
-        "etcdserver: this server is a cluster of one member; nodes share state through an external engine",
-    ),
-};
+const ALONE: Refusal = Refusal::fixed(
+    Code::Unimplemented,
+    "etcdserver: this server is a cluster of one member; nodes share state through an external engine",
+);
 
 impl Etcd {
     /// Cluster's `MemberList`: this node, reached where the client reached it.

@@ -1,33 +1,16 @@
 //! How the core's failures leave through this door: a gRPC code and etcd's own words, which clients compare.
 
-use std::borrow::Cow;
-
 use hyrax_coordination::{
-    CompactError, DeleteRangeError, LeaseGrantError, LeaseKeepAliveError, LeaseListError, LeaseRevokeError,
+    CompactError, DeleteRangeError, HashKvError, LeaseGrantError, LeaseKeepAliveError, LeaseListError, LeaseRevokeError,
     LeaseTimeToLiveError, PutError, RangeError, StatusError, TxnError, Unavailable,
 };
 use tonic::Code;
 
 /// A request refused: what a gRPC status or the JSON gateway's error says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Refusal {
-    /// gRPC's number.
-    pub code: Code,
-    /// etcd's words, where etcd has such a failure.
-    pub message: Cow<'static, str>,
-}
+pub use crate::grpc::Status as Refusal;
 
+/// Those that no failure of the core stands behind.
 impl Refusal {
-    /// A refusal in these words.
-    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { code, message: message.into() }
-    }
-
-    const fn fixed(code: Code, message: &'static str) -> Refusal {
-        Refusal { code, message: Cow::Borrowed(message) }
-    }
-
     /// An operation of a transaction that is nothing: etcd's odd words for it.
     pub const KEY_NOT_FOUND: Refusal = Refusal::fixed(Code::InvalidArgument, "etcdserver: key not found");
     /// An order or a target that there is not.
@@ -77,7 +60,11 @@ impl Refusal {
 
 impl From<Unavailable> for Refusal {
     fn from(unavailable: Unavailable) -> Refusal {
-        Refusal::new(Code::Unavailable, format!("etcdserver: {unavailable}"))
+        let code = match unavailable {
+            Unavailable::NoSpace | Unavailable::TooManyRequests => Code::ResourceExhausted,
+            Unavailable::Stopped | Unavailable::Other { .. } => Code::Unavailable,
+        };
+        Refusal::new(code, unavailable.to_string())
     }
 }
 
@@ -125,4 +112,5 @@ refusals! {
     LeaseTimeToLiveError { NotFound => NotFound }
     LeaseListError {}
     StatusError {}
+    HashKvError { Compacted => OutOfRange, FutureRevision => OutOfRange }
 }

@@ -63,14 +63,14 @@ impl Etcd {
         Ok(wire::txn_response(response, header))
     }
 
-    /// KV's `Compact`. It answers once the past is gone for every reader, `physical` or not.
+    /// KV's `Compact`.
     pub async fn compact(
         &self,
         caller: &Caller,
         request: pb::CompactionRequest,
     ) -> Result<pb::CompactionResponse, Refusal> {
         self.check_write(caller)?;
-        let response = self.space().compact(wire::revision(request.revision)).await?;
+        let response = self.space().compact(wire::compact_request(request)).await?;
         Ok(pb::CompactionResponse { header: Some(self.header(response.revision)) })
     }
 }

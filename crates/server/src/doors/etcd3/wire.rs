@@ -12,8 +12,8 @@ use hyrax_coordination::{
     Compare, CompareOperator, CompareTarget, KeyRange, LeaseId, Op, OpResponse, SortOrder, SortTarget,
 };
 use hyrax_etcd::etcdserverpb as pb;
-use hyrax_etcd::etcdserverpb::range_request;
 use hyrax_etcd::etcdserverpb::{compare, request_op, response_op};
+use pb::range_request::{SortOrder as Order, SortTarget as Target};
 use hyrax_etcd::mvccpb;
 use hyrax_types::Revision;
 
@@ -41,17 +41,17 @@ pub(super) fn key_range(key: Bytes, range_end: Bytes) -> KeyRange {
 
 pub(super) fn range_request(request: pb::RangeRequest) -> Result<space::RangeRequest, Refusal> {
     let sort_order = match request.sort_order.try_into() {
-        Ok(range_request::SortOrder::None) => SortOrder::None,
-        Ok(range_request::SortOrder::Ascend) => SortOrder::Ascending,
-        Ok(range_request::SortOrder::Descend) => SortOrder::Descending,
+        Ok(Order::None) => SortOrder::None,
+        Ok(Order::Ascend) => SortOrder::Ascending,
+        Ok(Order::Descend) => SortOrder::Descending,
         Err(_) => return Err(Refusal::INVALID_SORT_OPTION),
     };
     let sort_target = match request.sort_target.try_into() {
-        Ok(range_request::SortTarget::Key) => SortTarget::Key,
-        Ok(range_request::SortTarget::Version) => SortTarget::Version,
-        Ok(range_request::SortTarget::Create) => SortTarget::CreateRevision,
-        Ok(range_request::SortTarget::Mod) => SortTarget::ModRevision,
-        Ok(range_request::SortTarget::Value) => SortTarget::Value,
+        Ok(Target::Key) => SortTarget::Key,
+        Ok(Target::Version) => SortTarget::Version,
+        Ok(Target::Create) => SortTarget::CreateRevision,
+        Ok(Target::Mod) => SortTarget::ModRevision,
+        Ok(Target::Value) => SortTarget::Value,
         Err(_) => return Err(Refusal::INVALID_SORT_OPTION),
     };
     let (min_mod_revision, max_mod_revision) = bounds(request.min_mod_revision, request.max_mod_revision);
@@ -94,6 +94,10 @@ pub(super) fn delete_range_request(request: pb::DeleteRangeRequest) -> space::De
         range: key_range(request.key, request.range_end),
         prev_kv: request.prev_kv,
     }
+}
+
+pub(super) fn compact_request(request: pb::CompactionRequest) -> space::CompactRequest {
+    space::CompactRequest { revision: revision(request.revision), physical: request.physical }
 }
 
 pub(super) fn txn_request(request: pb::TxnRequest) -> Result<space::TxnRequest, Refusal> {
