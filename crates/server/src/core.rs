@@ -14,7 +14,7 @@ use crate::pause::Pause;
 use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
 use hyrax_coordination::Coordination;
-use hyrax_recipes::Presence;
+use hyrax_recipes::{Locks, Presence};
 use hyrax_types::{Clock, SessionId};
 use hyrax_values::Values;
 use parking_lot::Mutex;
@@ -33,6 +33,8 @@ pub struct Core {
     pub coordination: Arc<dyn Coordination>,
     /// EKGs.
     pub presence: Presence,
+    /// The locks of this node's sessions.
+    pub locks: Locks,
     /// Monitors.
     pub hub: Arc<Hub>,
     /// Who may do what.
@@ -75,6 +77,7 @@ pub struct Parts {
     pub values: Arc<dyn Values>,
     pub coordination: Arc<dyn Coordination>,
     pub presence: Presence,
+    pub locks: Locks,
     pub hub: Arc<Hub>,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
@@ -143,6 +146,7 @@ impl Core {
             values: parts.values,
             coordination: parts.coordination,
             presence: parts.presence,
+            locks: parts.locks,
             hub: parts.hub,
             authorizer: parts.authorizer,
             metrics: parts.metrics,

@@ -4,21 +4,23 @@ use crate::auth::Authorizer;
 use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
 use crate::doors::etcd3::{self, Etcd};
-use crate::doors::resp;
+use crate::doors::{line, resp};
 use crate::entrance::Entrance;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::Metrics;
 use crate::net::{BindError, Listeners, TlsError, TlsServer};
 use hyrax_coordination::{
-    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, StoreSettings,
+    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, Key, LeaseGrantError, StoreSettings,
     Unavailable, Visible,
 };
-use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
-use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
+use hyrax_recipes::{
+    LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
+};
+use hyrax_types::{Clock, Revision, SessionId, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +95,8 @@ impl Server {
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
         let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
+        let lost_locks = Arc::new(LostLocks::default());
+        let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
         let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
         let mut background = JoinSet::new();
@@ -108,6 +112,7 @@ impl Server {
             values,
             coordination: visible,
             presence,
+            locks,
             authorizer: Authorizer::new(&config, secrets),
             metrics,
             hub,
@@ -116,6 +121,7 @@ impl Server {
             node_name: config.node_name_or_new(),
             config,
         });
+        lost_locks.tell_sessions_of(&core);
         let stop = CancellationToken::new();
         let etcd = Etcd::new(core.clone(), first_method, stop.clone());
         let doors = Entrance::new(core.clone(), etcd);
@@ -249,5 +255,28 @@ impl PresenceListener for Told {
             PresenceEventKind::Reset { .. } => PresenceKind::Lost,
         };
         self.0.emit_presence(PresenceChange { ekg: event.ekg, erev: event.erev, kind });
+    }
+}
+
+/// Tells sessions of locks that they have lost.
+#[derive(Default)]
+struct LostLocks(OnceLock<Weak<Core>>);
+
+impl LostLocks {
+    /// From now on; nobody holds a lock before.
+    fn tell_sessions_of(&self, core: &Arc<Core>) {
+        self.0.get_or_init(|| Arc::downgrade(core));
+    }
+}
+
+impl LockListener for LostLocks {
+    fn lost(&self, session: SessionId, name: &Key, token: Revision) {
+        let core = self.0.get().and_then(Weak::upgrade);
+        let outbox = core.and_then(|core| core.session(session)?.outbox());
+        if let Some(outbox) = outbox {
+            let mut line = Vec::new();
+            line::write_lost(name, token, &mut line);
+            outbox.tell(line.into());
+        }
     }
 }

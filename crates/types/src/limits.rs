@@ -122,6 +122,18 @@ pub const AWAITED_KEYS_MAX: usize = 1_000;
 /// EKG entries of one session, by default.
 pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 
+/// Locks that one session holds or waits for. Each is a watch in the engine; a client that needs thousands
+/// locks too fine.
+pub const LOCKS_PER_SESSION_MAX: usize = 1_000;
+
+/// Locks under whose tokens values were written, remembered for those that come late with a token that was
+/// overtaken. Beyond it the locks with the oldest tokens are forgotten, and who holds one of these for so long
+/// has to take it anew.
+pub const FENCED_LOCKS_MAX: usize = 100_000;
+
+/// Bytes of the names of those locks.
+pub const FENCED_LOCK_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Commands in one package. A package is answered by one array, which is held until it is whole.
 pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
 

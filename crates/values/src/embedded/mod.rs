@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod deadlines;
 mod eviction;
+mod fences;
 mod footprint;
 mod index;
 mod keyspace;
@@ -28,12 +29,13 @@ pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{
-    Call, Calls, EventClass, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics,
-    Transaction, Unmeasured, Values, Watched, key_hash,
+    Call, Calls, EventClass, Execution, Feed, Fence, Fenced, Kind, Memory, MemoryLimit, ReplySink, Snapshot,
+    Statistics, Transaction, Unmeasured, Values, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
 use eviction::Room;
+use fences::Fences;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
 use shard::Shard;
@@ -65,6 +67,7 @@ pub struct Embedded {
     handlers: Vec<Handler>,
     waiting: Arc<WaitingRoom>,
     room: Room,
+    fences: Fences,
 }
 
 /// Shared with whoever has something registered in them.
@@ -87,7 +90,15 @@ impl Embedded {
         let start = Revision(clock.now_us());
         let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(clock.now_ms(), start)))).collect();
         let handlers = COMMANDS.iter().map(|command| commands::handler(command.id)).collect();
-        Embedded { shards, clock, feed, handlers, waiting: Arc::default(), room: Room::new(memory) }
+        Embedded {
+            shards,
+            clock,
+            feed,
+            handlers,
+            waiting: Arc::default(),
+            room: Room::new(memory),
+            fences: Fences::default(),
+        }
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
@@ -190,6 +201,15 @@ impl Values for Embedded {
             Err(error) => reply.error(&error),
         }
         Execution::Done
+    }
+
+    fn execute_fenced(
+        &self,
+        call: &Call<'_>,
+        fence: &Fence<'_>,
+        reply: &mut dyn ReplySink,
+    ) -> Result<Execution, Fenced> {
+        self.run_fenced(call, fence, reply)
     }
 
     fn transaction(

@@ -7,11 +7,13 @@
 mod auth;
 mod caller;
 mod cluster;
+mod election;
 pub(crate) mod error;
 mod ids;
 mod kv;
 mod lease;
 mod library;
+mod lock;
 mod maintenance;
 mod methods;
 mod watch;
