@@ -8,6 +8,7 @@ pub mod doors;
 mod errors;
 mod http;
 pub mod hub;
+mod kept_settings;
 pub mod metrics;
 pub mod net;
 mod onlookers;

@@ -217,6 +217,13 @@ pub trait Values: Send + Sync + 'static {
         false
     }
 
+    /// Until this time, in milliseconds since the epoch, keys past their time, though nobody sees them, are
+    /// not removed nor told of, and none is evicted in the background (`CLIENT PAUSE`). A command that writes
+    /// such a key removes it first all the same.
+    fn keep_expired_until(&self, until_ms: u64) {
+        let _ = until_ms;
+    }
+
     /// What has been counted (`INFO`).
     fn statistics(&self) -> Statistics {
         Statistics::default()

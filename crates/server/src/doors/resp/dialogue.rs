@@ -67,6 +67,8 @@ pub struct Conversation {
     pub watched: Vec<Watched>,
     /// Whether what it asks for is run by `EXEC`, and so must not wait.
     pub is_executing: bool,
+    /// Bytes of the commands among which it is answered now.
+    pub turn_bytes: usize,
     parser: Parser,
     rights: Rights,
     /// Nothing stands between a command and the engine: no transaction, no subscription, nobody who looks on.
@@ -84,6 +86,7 @@ impl Conversation {
             queue: None,
             watched: Vec::new(),
             is_executing: false,
+            turn_bytes: 0,
             parser: Parser::default(),
             rights: Rights::default(),
             is_plain: false,
@@ -132,6 +135,7 @@ impl Conversation {
     /// Answers commands for as long as one client's turn takes.
     fn take_turn(&mut self, data: &[u8], out: &mut Vec<u8>) -> (usize, Stop<Pending>) {
         self.session.begin_command();
+        self.turn_bytes = data.len();
         self.look_around();
         let turn_ends_us = self.session.now_us() + limits::TURN_MAX.as_micros() as u64;
         let mut used = 0;
@@ -351,7 +355,7 @@ impl Conversation {
         if !succeeded {
             self.count_error(&out[start..]);
         }
-        self.end_command(command.id as usize, succeeded, argv);
+        self.end_command(commands::number_of(command, argv), succeeded, argv);
         Flow::Done
     }
 
@@ -427,7 +431,7 @@ impl Conversation {
             Flow::Done
         });
         if !matches!(flow, Flow::Pending(_)) {
-            self.end_command(entry.number, succeeded, argv);
+            self.end_command(entry.number(argv), succeeded, argv);
         }
         flow
     }

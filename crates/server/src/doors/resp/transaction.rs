@@ -1,6 +1,6 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`.
 
-use super::commands::Entry;
+use super::commands::{Entry, number_of};
 use super::dialogue::{Conversation, Flow, check_key};
 use super::waiting::Pending;
 use hyrax_types::{SteppedClock, limits};
@@ -34,10 +34,10 @@ enum Kind {
 
 impl Kind {
     /// The command's place among the metrics' names.
-    fn number(self) -> usize {
+    fn number(self, argv: &[&[u8]]) -> usize {
         match self {
-            Kind::Engine(command) => command.id as usize,
-            Kind::Door(entry) => entry.number,
+            Kind::Engine(command) => number_of(command, argv),
+            Kind::Door(entry) => entry.number(argv),
         }
     }
 }
@@ -229,7 +229,7 @@ impl Execution {
                     if !succeeded {
                         conversation.count_error(&out[start..]);
                     }
-                    conversation.end_command(command.id as usize, succeeded, argv);
+                    conversation.end_command(number_of(command, argv), succeeded, argv);
                     call += 1;
                 }
                 Kind::Door(entry) if entry.asks_engine() => self.left.push((position, out.len())),
@@ -335,7 +335,7 @@ impl Conversation {
         else {
             return;
         };
-        let number = kind.number();
+        let number = kind.number(argv);
         // What is not run need not be kept.
         if !queue.is_spoilt {
             let queued = Queued::new(kind, argv);

@@ -115,7 +115,7 @@ impl Pending {
 impl Conversation {
     /// Has the client wait; the command is named by its first word.
     pub fn wait(&self, argv: &[&[u8]], waiting: Waiting) -> Flow {
-        let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number);
+        let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number(argv));
         Flow::Pending(Pending::Waiting(number, waiting, self.session.card.waits()))
     }
 

@@ -52,8 +52,9 @@ impl Footprint for Value {
     }
 }
 
-/// Elements from which on to free a value takes longer than others are to wait.
-const LARGE_FROM: usize = 1024;
+/// Elements from which on to free a value takes longer than others are to wait: from where Redis does it in
+/// the background.
+const LARGE_FROM: usize = 65;
 
 impl Value {
     /// Whether it takes a while to free.
