@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::doors::carrier::{Dialogue, Stop};
 use crate::hub::Outbox;
 use crate::session::Session;
+use crate::slow_log::shortened;
 use hyrax_types::{SteppedClock, is_reserved, limits};
 use hyrax_values::command::Name;
 use hyrax_values::{Call, Command, Error, Execution, ReplySink, Watched, command};
@@ -267,11 +268,11 @@ impl Conversation {
             }
             return Flow::Done;
         }
-        let writes = match command {
-            Some(command) => command.writes,
-            None => executes && self.queue.as_ref().is_some_and(|queue| queue.writes()),
+        let changes = match command {
+            Some(command) => command.may_replicate(),
+            None if executes => self.queue.as_ref().is_some_and(|queue| queue.may_replicate()),
+            None => entry.is_some_and(Entry::may_replicate),
         };
-        let changes = writes || entry.is_some_and(Entry::may_replicate);
         if !self.is_executing && self.session.core.pause.holds(changes) {
             return Flow::Pending(Pending::Paused);
         }
@@ -345,8 +346,7 @@ impl Conversation {
                     return Flow::Pending(Pending::Later(command.id as usize, reply));
                 }
                 Execution::Waiting(waiting) => {
-                    let let_go = self.session.card.waits();
-                    return Flow::Pending(Pending::Waiting(command.id as usize, waiting, let_go));
+                    return self.wait(command.id as usize, argv, waiting);
                 }
             }
         }
@@ -453,13 +453,17 @@ impl Conversation {
     /// Counts a command that has been answered, and remembers it when it took long.
     pub fn end_command(&mut self, number: usize, succeeded: bool, argv: &[&[u8]]) {
         let took_ns = self.session.end_command(number, succeeded);
-        let slow_log = &self.session.core.slow_log;
-        if slow_log.wants(took_ns) {
-            let card = &self.session.card;
-            let name = card.name().map(Vec::from).unwrap_or_default();
-            let at_s = self.session.now_us() / 1_000_000;
-            slow_log.add(at_s, took_ns, &redacted(argv), card.peer.address.to_string(), name);
+        if self.session.core.slow_log.wants(took_ns) {
+            self.remember_slow(took_ns, shortened(&redacted(argv)));
         }
+    }
+
+    /// Remembers a command that took long.
+    pub fn remember_slow(&self, took_ns: u64, words: Vec<Vec<u8>>) {
+        let card = &self.session.card;
+        let name = card.name().map(Vec::from).unwrap_or_default();
+        let at_s = self.session.now_us() / 1_000_000;
+        self.session.core.slow_log.add(at_s, took_ns, words, card.peer.address.to_string(), name);
     }
 
     /// A sink for a reply of the door's own.

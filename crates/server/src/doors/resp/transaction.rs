@@ -85,10 +85,10 @@ impl Queue {
         self.commands.iter().any(|queued| matches!(queued.kind, Kind::Engine(command) if command.grows))
     }
 
-    /// Whether a command among them changes something.
-    pub fn writes(&self) -> bool {
+    /// Whether a command among them reaches others, and so is held by a pause of writes.
+    pub fn may_replicate(&self) -> bool {
         self.commands.iter().any(|queued| match queued.kind {
-            Kind::Engine(command) => command.writes,
+            Kind::Engine(command) => command.may_replicate(),
             Kind::Door(entry) => entry.may_replicate(),
         })
     }
