@@ -16,7 +16,7 @@ use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
 use hyrax_recipes::Presence;
 use hyrax_types::{Clock, SessionId};
-use hyrax_values::Values;
+use hyrax_values::{StreamNodes, Values};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -167,6 +167,7 @@ impl Core {
     pub fn reload(&self, config: &Config) {
         self.limits.store(Arc::new(config.limits.clone()));
         self.kept_settings.reset();
+        self.values.limit_stream_nodes(StreamNodes::default());
         self.values.limit_memory(config.limits.memory());
         self.hub.configure_keyspace_events(config.notify_keyspace_events);
         self.authorizer.reload(config);

@@ -6,7 +6,7 @@ use super::shard::{Entry, Expiry, LastUse, Shard};
 use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
 use super::whole::Removed;
 use super::{Embedded, SHARDS, shard_number};
-use crate::{Call, Error, EventClass, Feed, key_hash};
+use crate::{Call, Error, EventClass, Feed, StreamNodes, Values, key_hash};
 use hyrax_types::Change;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -139,6 +139,11 @@ impl<'a> Keyspace<'a> {
     /// The instant at which the command runs, in milliseconds since the epoch.
     pub fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// When a node of a stream is full.
+    pub fn stream_nodes(&self) -> StreamNodes {
+        self.engine.stream_nodes()
     }
 
     /// Where random choices come from.

@@ -30,7 +30,7 @@ pub use shard::Expiry;
 use crate::command::COMMANDS;
 use crate::{
     Call, Calls, EventClass, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics,
-    Transaction, Unmeasured, Values, Watched, key_hash,
+    StreamNodes, Transaction, Unmeasured, Values, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
@@ -71,6 +71,8 @@ pub struct Embedded {
     /// Until when keys past their time, though nobody sees them, are not removed, in milliseconds since the
     /// epoch.
     keep_expired_until: AtomicU64,
+    /// Entries and bytes of a stream's node. That they change one after the other does no harm.
+    stream_nodes: [AtomicU64; 2],
 }
 
 /// Shared with whoever has something registered in them.
@@ -101,6 +103,10 @@ impl Embedded {
             waiting: Arc::default(),
             room: Room::new(memory),
             keep_expired_until: AtomicU64::new(0),
+            stream_nodes: {
+                let nodes = StreamNodes::default();
+                [nodes.entries_max, nodes.bytes_max].map(AtomicU64::new)
+            },
         }
     }
 
@@ -299,6 +305,18 @@ impl Values for Embedded {
 
     fn is_out_of_memory(&self) -> bool {
         self.check_memory().is_err()
+    }
+
+    fn limit_stream_nodes(&self, nodes: StreamNodes) {
+        let [entries_max, bytes_max] = &self.stream_nodes;
+        entries_max.store(nodes.entries_max, Ordering::Relaxed);
+        bytes_max.store(nodes.bytes_max, Ordering::Relaxed);
+    }
+
+    fn stream_nodes(&self) -> StreamNodes {
+        let [entries_max, bytes_max] =
+            self.stream_nodes.each_ref().map(|bound| bound.load(Ordering::Relaxed));
+        StreamNodes { entries_max, bytes_max }
     }
 
     fn keep_expired_until(&self, until_ms: u64) {

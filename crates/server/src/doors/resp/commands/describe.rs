@@ -231,25 +231,23 @@ fn write_list(options: &[&[u8]], conversation: &Conversation, out: &mut Vec<u8>)
     let all = with_subcommands();
     let listed: Vec<String> = match options {
         [] => all.into_iter().map(|(name, _)| name).collect(),
-        [filter, by, value] if filter.eq_ignore_ascii_case(b"filterby") => {
-            match &by.to_ascii_lowercase()[..] {
-                b"module" => Vec::new(),
-                b"aclcat" => {
-                    let category = format!("+@{}", String::from_utf8_lossy(value).to_ascii_lowercase());
-                    let has = |info: &Value| {
-                        info.get(6).is_some_and(|all| {
-                            elements(all).iter().any(|held| held.as_str() == Some(&category))
-                        })
-                    };
-                    all.into_iter().filter(|(_, info)| has(info)).map(|(name, _)| name).collect()
-                }
-                b"pattern" => {
-                    let matches = |name: &str| glob_matches(&value.to_ascii_lowercase(), name.as_bytes());
-                    all.into_iter().map(|(name, _)| name).filter(|name| matches(name)).collect()
-                }
-                _ => return Err(Error::Syntax),
+        [filter, by, value] if filter.eq_ignore_ascii_case(b"filterby") => match &by.to_ascii_lowercase()[..]
+        {
+            b"module" => Vec::new(),
+            b"aclcat" => {
+                let category = format!("+@{}", String::from_utf8_lossy(value).to_ascii_lowercase());
+                let has = |info: &Value| {
+                    info.get(6)
+                        .is_some_and(|all| elements(all).iter().any(|held| held.as_str() == Some(&category)))
+                };
+                all.into_iter().filter(|(_, info)| has(info)).map(|(name, _)| name).collect()
             }
-        }
+            b"pattern" => {
+                let matches = |name: &str| glob_matches(&value.to_ascii_lowercase(), name.as_bytes());
+                all.into_iter().map(|(name, _)| name).filter(|name| matches(name)).collect()
+            }
+            _ => return Err(Error::Syntax),
+        },
         _ => return Err(Error::Syntax),
     };
     conversation.reply(out).bulks(listed.iter().map(String::as_bytes));

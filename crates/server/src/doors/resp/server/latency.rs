@@ -52,7 +52,8 @@ fn write_histograms(conversation: &Conversation, asked: &[&[u8]], out: &mut Vec<
     if !asked.is_empty() {
         let is_asked = |name: &str| {
             let family = name.split('|').next().unwrap_or(name);
-            let is = |word: &&[u8]| [name, family].iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+            let is =
+                |word: &&[u8]| [name, family].iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
             asked.iter().any(is)
         };
         totals.retain(|(name, _)| is_asked(name));

@@ -7,7 +7,7 @@
 use super::listpack::{self, Writer};
 use super::read::Reader;
 use super::write::{length, string};
-use crate::embedded::values::{Claim, Deliveries, Group, Id, Stream};
+use crate::embedded::values::{BlockBounds, Claim, Deliveries, Group, Id, Stream};
 use crate::parse_integer;
 use std::borrow::Cow;
 
@@ -177,7 +177,7 @@ fn read_entries(own: Id, packed: &[u8], stream: &mut Stream) -> Option<()> {
         if words.is_empty() || id <= stream.last_entry_id().unwrap_or(Id::MIN) {
             return None;
         }
-        stream.append(id, &words);
+        stream.append(id, &words, BlockBounds::default());
     }
     elements.next().is_none().then_some(())
 }

@@ -11,7 +11,7 @@ pub use value::show_percentile;
 use super::super::dialogue::Conversation;
 use crate::config::Limits;
 use crate::core::Core;
-use hyrax_values::EvictionPolicy;
+use hyrax_values::{EvictionPolicy, StreamNodes};
 use kept::{KEPT, Kept};
 use std::sync::atomic::Ordering::Relaxed;
 use value::{memory, number, one_of};
@@ -141,8 +141,9 @@ static HEEDED: &[Heeded] = &[
         name: "maxmemory-policy",
         get: |conversation| limits(conversation).maxmemory_policy.to_string(),
         set: Set::To(|value| {
-            let policy: EvictionPolicy =
-                String::from_utf8_lossy(value).parse().map_err(|_| one_of(&EvictionPolicy::ALL.map(EvictionPolicy::name)))?;
+            let policy: EvictionPolicy = String::from_utf8_lossy(value)
+                .parse()
+                .map_err(|_| one_of(&EvictionPolicy::ALL.map(EvictionPolicy::name)))?;
             Ok(change_limits(move |limits| limits.maxmemory_policy = policy))
         }),
     },
@@ -194,6 +195,22 @@ static HEEDED: &[Heeded] = &[
         }),
     },
     Heeded {
+        name: "stream-node-max-bytes",
+        get: |conversation| stream_nodes(conversation).bytes_max.to_string(),
+        set: Set::To(|value| {
+            let bytes_max = memory(value, 0)? as u64;
+            Ok(change_stream_nodes(move |nodes| nodes.bytes_max = bytes_max))
+        }),
+    },
+    Heeded {
+        name: "stream-node-max-entries",
+        get: |conversation| stream_nodes(conversation).entries_max.to_string(),
+        set: Set::To(|value| {
+            let entries_max = number(value, 0, i64::MAX)? as u64;
+            Ok(change_stream_nodes(move |nodes| nodes.entries_max = entries_max))
+        }),
+    },
+    Heeded {
         name: "tcp-keepalive",
         get: |conversation| (limits(conversation).half_open.as_secs() / 4).max(1).to_string(),
         set: Set::Same,
@@ -210,6 +227,18 @@ fn limits(conversation: &Conversation) -> std::sync::Arc<Limits> {
 
 fn change(action: impl FnOnce(&Core) + 'static) -> Change {
     Box::new(move |conversation| action(&conversation.session.core))
+}
+
+fn stream_nodes(conversation: &Conversation) -> StreamNodes {
+    conversation.session.core.values.stream_nodes()
+}
+
+fn change_stream_nodes(action: impl FnOnce(&mut StreamNodes) + 'static) -> Change {
+    change(move |core| {
+        let mut nodes = core.values.stream_nodes();
+        action(&mut nodes);
+        core.values.limit_stream_nodes(nodes);
+    })
 }
 
 fn change_limits(action: impl Fn(&mut Limits) + 'static) -> Change {
