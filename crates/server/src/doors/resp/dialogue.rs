@@ -8,7 +8,7 @@ use super::encode::{Protocol, RespSink, write_error};
 use super::gather::{self, Batch, End};
 use super::monitor::redacted;
 use super::parse::{Bounds, Parser};
-use super::transaction::{NOT_IN_TRANSACTION, Queue};
+use super::transaction::{NOT_IN_TRANSACTION, Queue, WatchedKeys};
 use super::waiting::Pending;
 use crate::core::Core;
 use crate::doors::carrier::{Dialogue, Stop};
@@ -17,7 +17,7 @@ use crate::session::Session;
 use crate::slow_log::shortened;
 use hyrax_types::{SteppedClock, is_reserved, limits};
 use hyrax_values::command::Name;
-use hyrax_values::{Call, Command, Error, Execution, ReplySink, Watched, command};
+use hyrax_values::{Call, Command, Error, Execution, ReplySink, command};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Replies gathered before they are written.
@@ -65,7 +65,7 @@ pub struct Conversation {
     /// Commands that wait for `EXEC`.
     pub queue: Option<Box<Queue>>,
     /// Keys that must not change before `EXEC`.
-    pub watched: Vec<Watched>,
+    pub watched: Option<Box<WatchedKeys>>,
     /// Whether what it asks for is run by `EXEC`, and so must not wait.
     pub is_executing: bool,
     /// Bytes of the commands among which it is answered now.
@@ -85,7 +85,7 @@ impl Conversation {
             protocol: Protocol::default(),
             replies: Replies::default(),
             queue: None,
-            watched: Vec::new(),
+            watched: None,
             is_executing: false,
             turn_bytes: 0,
             parser: Parser::default(),

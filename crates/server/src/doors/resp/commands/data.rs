@@ -68,8 +68,6 @@ pub struct Spec {
     pub no_multi: bool,
     /// Whether it is for those who administer.
     pub is_admin: bool,
-    /// Whether it reaches others.
-    pub may_replicate: bool,
     /// Its subcommands.
     pub subcommands: Vec<Spec>,
 }
@@ -90,7 +88,6 @@ impl Spec {
             no_auth: has("+no_auth"),
             no_multi: has("+no_multi"),
             is_admin: has("+admin"),
-            may_replicate: has("+may_replicate"),
             subcommands: elements(info.get(9)?).iter().filter_map(Spec::read).collect(),
         })
     }

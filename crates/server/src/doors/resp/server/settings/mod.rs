@@ -11,10 +11,11 @@ pub use value::show_percentile;
 use super::super::dialogue::Conversation;
 use crate::config::Limits;
 use crate::core::Core;
+use hyrax_types::limits;
 use hyrax_values::{EvictionPolicy, StreamNodes};
 use kept::{KEPT, Kept};
 use std::sync::atomic::Ordering::Relaxed;
-use value::{memory, number, one_of};
+use value::{memory, memory_or_percent, number, one_of};
 
 /// Sets what was read.
 pub type Change = Box<dyn FnOnce(&Conversation)>;
@@ -117,6 +118,7 @@ static HEEDED: &[Heeded] = &[
         }),
     },
     always("appendonly", |_| "no".to_owned(), Set::Same),
+    always("client-query-buffer-limit", |_| limits::RESP_COMMAND_BYTES_MAX.to_string(), Set::Same),
     always("cluster-enabled", |_| "no".to_owned(), Set::Immutable),
     always("daemonize", |_| "no".to_owned(), Set::Immutable),
     always("databases", |_| "1".to_owned(), Set::Immutable),
@@ -136,7 +138,14 @@ static HEEDED: &[Heeded] = &[
             Ok(change_limits(move |limits| limits.maxmemory = bytes))
         }),
     },
-    always("maxmemory-clients", |_| "0".to_owned(), Set::Same),
+    Heeded {
+        name: "maxmemory-clients",
+        get: |_| "0".to_owned(),
+        set: Set::To(|value| match memory_or_percent(value)? {
+            0 => Ok(Box::new(|_| ())),
+            _ => Err("it is always '0' here".to_owned()),
+        }),
+    },
     Heeded {
         name: "maxmemory-policy",
         get: |conversation| limits(conversation).maxmemory_policy.to_string(),

@@ -39,6 +39,18 @@ pub fn memory(value: &[u8], least: usize) -> Result<usize, String> {
     Ok(bytes)
 }
 
+/// A number of bytes, or a share of all.
+pub fn memory_or_percent(value: &[u8]) -> Result<usize, String> {
+    if let Some(share) = value.strip_suffix(b"%").and_then(parse_integer).filter(|share| *share >= 0) {
+        return if share > 100 {
+            Err("percentage argument must be less or equal to 100".to_owned())
+        } else {
+            Ok(share as usize)
+        };
+    }
+    memory(value, 0).map_err(|_| "argument must be a memory or percent value".to_owned())
+}
+
 /// Shares of a hundred, separated by spaces.
 pub fn percentiles(value: &[u8]) -> Result<Vec<f64>, String> {
     let words = value.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
