@@ -55,7 +55,8 @@ impl Etcd {
         let leader = given(request.leader)?;
         let lease = self.session_lease(leader.lease).await?;
         let place = (leader.key, wire::revision(leader.rev));
-        let proclaimed = self.election(&leader.name).proclaim(place, lease, Bytes::copy_from_slice(&request.value)).await;
+        let proclaimed =
+            self.election(&leader.name).proclaim(place, lease, Bytes::copy_from_slice(&request.value)).await;
         let revision = proclaimed.map_err(|error| refusal(error, NOT_LEADER))?;
         Ok(pb::ProclaimResponse { header: Some(self.header(revision)) })
     }

@@ -54,7 +54,11 @@ impl Etcd {
     }
 
     /// Lock's `Unlock`: deletes the key, whosever it is.
-    pub async fn unlock(&self, caller: &Caller, request: pb::UnlockRequest) -> Result<pb::UnlockResponse, Refusal> {
+    pub async fn unlock(
+        &self,
+        caller: &Caller,
+        request: pb::UnlockRequest,
+    ) -> Result<pb::UnlockResponse, Refusal> {
         self.check_write(caller)?;
         let range = KeyRange::single(request.key);
         let deleted = self.space().delete_range(DeleteRangeRequest::new(range)).await;
