@@ -6,6 +6,8 @@ use std::time::Duration;
 use hyrax_types::{ManualClock, Revision, SystemClock};
 use proptest::prelude::*;
 
+mod durable;
+
 use super::store::{Progress, Store, StoreSettings};
 use super::{Embedded, EmbeddedSettings};
 use crate::conformance::{self, Reply, Request, requests};
