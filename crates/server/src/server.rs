@@ -126,7 +126,15 @@ impl Server {
         let etcd = Etcd::new(core.clone(), first_method, stop.clone());
         let doors = Entrance::new(core.clone(), etcd);
         let listeners = parking_lot::Mutex::new(Some(listeners));
-        Ok(Server { core, doors, stop, listeners, addresses, tls, background: parking_lot::Mutex::new(background) })
+        Ok(Server {
+            core,
+            doors,
+            stop,
+            listeners,
+            addresses,
+            tls,
+            background: parking_lot::Mutex::new(background),
+        })
     }
 
     /// Where it listens, with the ports that were really taken.
