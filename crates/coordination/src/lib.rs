@@ -26,7 +26,7 @@ pub mod model;
 
 pub use compact::{CompactError, CompactRequest, CompactResponse};
 pub use coordination::Coordination;
-pub use embedded::{Embedded, EmbeddedSettings, StoreSettings};
+pub use embedded::{AutoCompaction, Embedded, EmbeddedSettings, StoreSettings};
 pub use key_range::KeyRange;
 pub use kv::{Key, KeyValue, LeaseId, Value};
 pub use lease::{

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, ready};
 use hyrax_types::{RESERVED_END, RESERVED_PREFIX, Revision, is_reserved};
 
-
 use crate::{
-    CompactError, CompactRequest, CompactResponse, Compare, Coordination, DeleteRangeError, DeleteRangeRequest,
-    DeleteRangeResponse, KeyRange, LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId,
-    LeaseKeepAliveError, LeaseKeepAliveResponse, LeaseListError, LeaseListResponse, LeaseRevokeError,
-    LeaseRevokeResponse, LeaseTimeToLiveError, LeaseTimeToLiveResponse, Maintenance, Op, OpResponse, PutError, PutRequest,
-    PutResponse, RangeError, RangeRequest, RangeResponse, Status, StatusError, TxnError, TxnRequest,
-    TxnResponse, Unavailable, WatchBatch, WatchError, WatchRequest, WatchStream,
+    CompactError, CompactRequest, CompactResponse, Compare, Coordination, DeleteRangeError,
+    DeleteRangeRequest, DeleteRangeResponse, KeyRange, LeaseGrantError, LeaseGrantRequest,
+    LeaseGrantResponse, LeaseId, LeaseKeepAliveError, LeaseKeepAliveResponse, LeaseListError,
+    LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse, LeaseTimeToLiveError, LeaseTimeToLiveResponse,
+    Maintenance, Op, OpResponse, PutError, PutRequest, PutResponse, RangeError, RangeRequest, RangeResponse,
+    Status, StatusError, TxnError, TxnRequest, TxnResponse, Unavailable, WatchBatch, WatchError,
+    WatchRequest, WatchStream,
 };
 
 /// Tells a lease that nobody may know of.
@@ -116,7 +116,10 @@ impl Parts {
         }
         let before = KeyRange::between(range.key.clone(), Bytes::from_static(RESERVED_PREFIX));
         let after = KeyRange { key: Bytes::from_static(RESERVED_END), range_end: range.range_end.clone() };
-        Parts::Two([if begins_inside { nothing() } else { before }, if ends_inside { nothing() } else { after }])
+        Parts::Two([
+            if begins_inside { nothing() } else { before },
+            if ends_inside { nothing() } else { after },
+        ])
     }
 }
 

@@ -1,8 +1,12 @@
 //! What the journal needs of a disk: files in one directory. A test's disk can lose, tear and refuse.
 
 mod real;
+#[cfg(any(test, feature = "simulation"))]
+mod simulated;
 
 pub use real::RealDisk;
+#[cfg(any(test, feature = "simulation"))]
+pub use simulated::{Observer, Operation, Refusal, SimulatedDisk};
 
 use std::io;
 

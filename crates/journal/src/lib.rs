@@ -14,15 +14,20 @@
 //! 5. [`Journal::snapshot`] now and then; segments and snapshots that nobody needs any more go.
 //! 6. [`Journal::close`] leaves a mark by which the next start knows that the end was a clean one.
 //!
-//! The bytes on disk are described in [`format`].
+//! The bytes on disk are described in [`mod@format`].
 
 pub mod disk;
 mod error;
 pub mod format;
+mod frames;
 mod journal;
+mod preparer;
 mod records;
+mod recovery;
 mod settings;
+mod shared;
 mod snapshot;
+mod writer;
 
 pub use disk::{Disk, File, RealDisk};
 pub use error::{AppendError, Failure, OpenError, ReadError, SnapshotError};

@@ -10,6 +10,7 @@ mod errors;
 mod grpc;
 mod http;
 pub mod hub;
+mod kept_settings;
 pub mod metrics;
 pub mod net;
 mod onlookers;

@@ -84,7 +84,7 @@ impl Server {
         let listeners = Listeners::bind(&config.listen).await?;
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mut names = resp::metrics_names();
+        let mut names = resp::metrics_names().to_vec();
         let first_method = names.len();
         names.extend(etcd3::metrics_names());
         let metrics = Metrics::new(&names);

@@ -204,6 +204,13 @@ pub const COORDINATION_HISTORY_EVENTS_MAX: usize = 100_000;
 /// Bytes of those events, so that large values do not make the history rival the data.
 pub const COORDINATION_HISTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of the coordination store's journal after which it is replaced by a snapshot, by default. It is read
+/// again within a second when the process starts; and smaller states are not written all the time.
+pub const COORDINATION_SNAPSHOT_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
+/// How long after a failed snapshot another is tried. On a full disk each try writes until there is no room.
+pub const COORDINATION_SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
+
 /// Events queued for one watch. A watch that is further behind reads the history instead.
 pub const WATCH_QUEUE_EVENTS_MAX: usize = 1_024;
 

@@ -139,6 +139,22 @@ pub enum EventClass {
     New,
 }
 
+/// When a node of a stream takes no further entry. An engine may bound what is set here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamNodes {
+    /// Entries of a node, deleted ones included; 0 for as many as may be.
+    pub entries_max: u64,
+    /// Bytes of a node as Redis keeps it; 0 for as many as may be.
+    pub bytes_max: u64,
+}
+
+impl Default for StreamNodes {
+    fn default() -> Self {
+        // Those of Redis.
+        StreamNodes { entries_max: 100, bytes_max: 4096 }
+    }
+}
+
 /// What became of a snapshot.
 pub enum Snapshot {
     /// It has been written to the sink, and `joined` has been called.
@@ -241,6 +257,24 @@ pub trait Values: Send + Sync + 'static {
     /// it is, and before it runs a transaction with a command that grows: [`Values::transaction`] does not.
     fn is_out_of_memory(&self) -> bool {
         false
+    }
+
+    /// Sets when a node of a stream is full (`CONFIG SET stream-node-max-entries`, `stream-node-max-bytes`),
+    /// which tells what a trim with `~` takes.
+    fn limit_stream_nodes(&self, nodes: StreamNodes) {
+        let _ = nodes;
+    }
+
+    /// When a node of a stream is full (`CONFIG GET`).
+    fn stream_nodes(&self) -> StreamNodes {
+        StreamNodes::default()
+    }
+
+    /// Until this time, in milliseconds since the epoch, keys past their time, though nobody sees them, are
+    /// not removed nor told of, and none is evicted in the background (`CLIENT PAUSE`). A command that writes
+    /// such a key removes it first all the same.
+    fn keep_expired_until(&self, until_ms: u64) {
+        let _ = until_ms;
     }
 
     /// What has been counted (`INFO`).

@@ -82,9 +82,7 @@ fn a_write_under_a_lock_is_refused_once_another_has_it() {
         let hyrax = Hyrax::start(&[]);
         let (mut ann, mut bob) = (Actor::of(&hyrax, wire), Actor::of(&hyrax, wire));
         let old = token(&ann.asks(json!({"cmd":"lock","key":"jobs"})));
-        let under = |token: u64, key: &str| {
-            json!({"cmd":"set","key":key,"args":["x"],"fence":{"lock":"jobs","token":token},"ref":1})
-        };
+        let under = |token: u64, key: &str| json!({"cmd":"set","key":key,"args":["x"],"fence":{"lock":"jobs","token":token},"ref":1});
         ann.says(under(old, "a"), json!({"return":"OK","ref":1}));
         ann.says(under(old + 1, "a"), json!({"error":"fenced","ref":1}));
         ann.asks(json!({"cmd":"unlock","key":"jobs"}));
@@ -129,7 +127,10 @@ fn what_is_no_guard_is_refused_by_name() {
             "\"timeout\" must be a number of seconds that is not negative",
         );
     }
-    ann.refused(json!({"cmd":"lock","key":"a","args":[5]}), "\"args\" must be an object such as {\"timeout\":5}");
+    ann.refused(
+        json!({"cmd":"lock","key":"a","args":[5]}),
+        "\"args\" must be an object such as {\"timeout\":5}",
+    );
     ann.refused(json!({"cmd":"lock"}), "\"lock\" needs \"key\"");
     ann.refused(json!({"cmd":"lock","key":"\0hyrax/x"}), "this key is reserved for Hyrax itself");
     ann.says(json!({"cmd":"get","key":"a"}), json!({"return":null}));

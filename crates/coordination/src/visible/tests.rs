@@ -57,7 +57,11 @@ async fn reserved_keys_are_passed_over_whatever_the_order_and_the_limit() {
     assert_eq!(read(&visible, from_inside).await, (keys(&["\0hyrax0", "a"]), 2, false));
     let to_inside = RangeRequest::new(KeyRange::between("\0", "\0hyrax/2"));
     assert_eq!(read(&visible, to_inside).await, (keys(&["\0a"]), 1, false));
-    for inside in [KeyRange::single("\0hyrax/1"), KeyRange::prefix("\0hyrax/"), KeyRange::between("\0hyrax/1", "\0hyrax/9")] {
+    for inside in [
+        KeyRange::single("\0hyrax/1"),
+        KeyRange::prefix("\0hyrax/"),
+        KeyRange::between("\0hyrax/1", "\0hyrax/9"),
+    ] {
         assert_eq!(read(&visible, RangeRequest::new(inside)).await, (Vec::new(), 0, false));
     }
     let mut future = RangeRequest::new(KeyRange::all());
@@ -133,7 +137,8 @@ async fn a_transaction_sees_and_does_the_same() {
 async fn a_watch_does_not_hear_of_reserved_keys() {
     let (all, visible) = with_keys().await;
     let mut everything = visible.watch(WatchRequest::new(KeyRange::all(), Revision::ZERO)).await.unwrap();
-    let mut inside = visible.watch(WatchRequest::new(KeyRange::prefix("\0hyrax/"), Revision::ZERO)).await.unwrap();
+    let mut inside =
+        visible.watch(WatchRequest::new(KeyRange::prefix("\0hyrax/"), Revision::ZERO)).await.unwrap();
     all.put(PutRequest::new("\0hyrax/3", "")).await.unwrap();
     let written = all.put(PutRequest::new("c", "")).await.unwrap();
     let batch = everything.next().await.unwrap();

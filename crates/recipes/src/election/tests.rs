@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hyrax_coordination::{
-    CompactRequest, DeleteRangeRequest, Embedded, EmbeddedSettings, KeyRange, LeaseGrantRequest, Op, PutRequest,
-    RangeRequest, TxnRequest,
+    CompactRequest, DeleteRangeRequest, Embedded, EmbeddedSettings, KeyRange, LeaseGrantRequest, Op,
+    PutRequest, RangeRequest, TxnRequest,
 };
 use hyrax_types::{ManualClock, SessionId};
 use proptest::prelude::*;

@@ -120,8 +120,7 @@ impl Queue {
             _ = tell.send(entered);
         });
         // The task is never aborted: it ends early only with the runtime.
-        told.await
-            .unwrap_or_else(|_| Err(Unavailable::Stopped.into()))
+        told.await.unwrap_or_else(|_| Err(Unavailable::Stopped.into()))
     }
 
     async fn enter_to_the_end(

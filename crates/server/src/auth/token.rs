@@ -33,7 +33,12 @@ impl Tokens {
     }
 
     /// Whose token it is, if it is one, and not over.
-    pub(super) fn holder<'a>(&self, token: &[u8], operators: &'a [Operator], now: u64) -> Option<&'a Operator> {
+    pub(super) fn holder<'a>(
+        &self,
+        token: &[u8],
+        operators: &'a [Operator],
+        now: u64,
+    ) -> Option<&'a Operator> {
         let mut parts = str::from_utf8(token).ok()?.split('.');
         let (name, ends, mac) = (parts.next()?, parts.next()?, parts.next()?);
         let ends: u64 = ends.parse().ok()?;

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::status::{self, Status};
 use super::FramedReplies;
+use super::status::{self, Status};
 
 /// The body of a reply to a call.
 pub enum ReplyBody {

@@ -47,7 +47,8 @@ impl Messages {
             }
             if self.ended {
                 let broken = !self.gathered.is_empty();
-                let end = if broken { Err(Status::fixed(Code::Internal, "unexpected EOF")) } else { Ok(None) };
+                let end =
+                    if broken { Err(Status::fixed(Code::Internal, "unexpected EOF")) } else { Ok(None) };
                 return Poll::Ready(end);
             }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -107,14 +108,14 @@ fn length(frame: &[u8]) -> Result<usize, Status> {
     }
     let length = u32::from_be_bytes([frame[1], frame[2], frame[3], frame[4]]) as usize;
     if length > GRPC_MESSAGE_BYTES_MAX {
-        let message = format!("grpc: received message larger than max ({length} vs. {GRPC_MESSAGE_BYTES_MAX})");
+        let message =
+            format!("grpc: received message larger than max ({length} vs. {GRPC_MESSAGE_BYTES_MAX})");
         return Err(Status::new(Code::ResourceExhausted, message));
     }
     Ok(length)
 }
 
 fn decode<Q: Message + Default>(message: Bytes) -> Result<Q, Status> {
-    Q::decode(message).map_err(|error| {
-        Status::new(Code::Internal, format!("grpc: error unmarshalling request: {error}"))
-    })
+    Q::decode(message)
+        .map_err(|error| Status::new(Code::Internal, format!("grpc: error unmarshalling request: {error}")))
 }

@@ -41,14 +41,18 @@ pub(super) async fn answer<D: Doors>(
         return Ok(page.map(Answer::Page));
     }
     arrival.seat.becomes(Door::Grpc);
-    let open = arrival.open;
-    let reply = if open.contains(Opened::Grpc) {
-        doors.grpc(request, connection).await
-    } else {
-        let message = format!("the gRPC door is not open on this listener, which opens {open}");
-        grpc::refusal(&Status::new(Code::Unimplemented, message))
+    let reply = match shut(&arrival) {
+        None => doors.grpc(request, connection).await,
+        Some(refusal) => grpc::refusal(&refusal),
     };
     Ok(reply.map(Answer::Call))
+}
+
+/// Why there are no calls on this listener, if there are none.
+pub(super) fn shut(arrival: &Arrival) -> Option<Status> {
+    let open = arrival.open;
+    let message = || format!("the gRPC door is not open on this listener, which opens {open}");
+    (!open.contains(Opened::Grpc)).then(|| Status::new(Code::Unimplemented, message()))
 }
 
 impl Body for Answer {

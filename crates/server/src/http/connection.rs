@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -13,10 +13,11 @@ use hyrax_types::limits::{
     HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_HEAD_BYTES_MAX,
     HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX,
 };
+use tonic::Code;
 use tower::ServiceExt;
 
 use super::{Arrival, Http, calls};
-use crate::grpc;
+use crate::grpc::{self, Status};
 use crate::net::{Doors, Metered, Replayed, Stream};
 
 /// A version of HTTP, as the first line told it.
@@ -83,9 +84,8 @@ impl<D: Doors> Http<D> {
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         if grpc::is_call(request.headers()) {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
-            return Ok(response);
+            let refusal = calls::shut(&arrival).unwrap_or(Status::fixed(Code::Internal, "gRPC needs HTTP/2"));
+            return Ok(grpc::refusal(&refusal).map(|_| Body::empty()));
         }
         request.extensions_mut().insert(arrival);
         self.router.clone().oneshot(request.map(Body::new)).await

@@ -32,11 +32,8 @@ impl Etcd {
         if request.name.is_empty() {
             return Err(Refusal::USER_EMPTY);
         }
-        let token = authorizer.issue_token(
-            request.name.as_bytes(),
-            request.password.as_bytes(),
-            self.core.now_s(),
-        );
+        let token =
+            authorizer.issue_token(request.name.as_bytes(), request.password.as_bytes(), self.core.now_s());
         let token = token.ok_or(Refusal::AUTH_FAILED)?;
         Ok(pb::AuthenticateResponse { header: Some(self.header_now().await?), token })
     }

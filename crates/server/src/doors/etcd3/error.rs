@@ -1,8 +1,8 @@
 //! How the core's failures leave through this door: a gRPC code and etcd's own words, which clients compare.
 
 use hyrax_coordination::{
-    CompactError, DeleteRangeError, HashKvError, LeaseGrantError, LeaseKeepAliveError, LeaseListError, LeaseRevokeError,
-    LeaseTimeToLiveError, PutError, RangeError, StatusError, TxnError, Unavailable,
+    CompactError, DeleteRangeError, HashKvError, LeaseGrantError, LeaseKeepAliveError, LeaseListError,
+    LeaseRevokeError, LeaseTimeToLiveError, PutError, RangeError, StatusError, TxnError, Unavailable,
 };
 use tonic::Code;
 

@@ -20,7 +20,11 @@ fn check_size(request: &impl Message) -> Result<(), Refusal> {
 
 impl Etcd {
     /// KV's `Range`.
-    pub async fn range(&self, caller: &Caller, request: pb::RangeRequest) -> Result<pb::RangeResponse, Refusal> {
+    pub async fn range(
+        &self,
+        caller: &Caller,
+        request: pb::RangeRequest,
+    ) -> Result<pb::RangeResponse, Refusal> {
         let request = wire::range_request(request)?;
         self.check_read(caller)?;
         let response = self.space().range(request).await?;

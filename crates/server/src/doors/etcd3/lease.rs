@@ -15,7 +15,8 @@ impl Etcd {
         request: pb::LeaseGrantRequest,
     ) -> Result<pb::LeaseGrantResponse, Refusal> {
         self.check_write(caller)?;
-        let request = LeaseGrantRequest { id: LeaseId(request.id), ..LeaseGrantRequest::new(wire::ttl(request.ttl)) };
+        let request =
+            LeaseGrantRequest { id: LeaseId(request.id), ..LeaseGrantRequest::new(wire::ttl(request.ttl)) };
         let granted = self.space().lease_grant(request).await?;
         Ok(pb::LeaseGrantResponse {
             header: Some(self.header(granted.revision)),

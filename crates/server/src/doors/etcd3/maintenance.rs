@@ -1,7 +1,7 @@
 //! The Maintenance service.
 
-use hyrax_etcd::etcdserverpb as pb;
 use hyrax_coordination::{Alarm, Maintenance, SnapshotStream};
+use hyrax_etcd::etcdserverpb as pb;
 use sha2::{Digest, Sha256};
 use tonic::Code;
 
@@ -47,7 +47,11 @@ impl Etcd {
     }
 
     /// Maintenance's `Alarm`. An alarm ends with its cause, so there is nothing to disarm.
-    pub async fn alarm(&self, caller: &Caller, request: pb::AlarmRequest) -> Result<pb::AlarmResponse, Refusal> {
+    pub async fn alarm(
+        &self,
+        caller: &Caller,
+        request: pb::AlarmRequest,
+    ) -> Result<pb::AlarmResponse, Refusal> {
         use pb::alarm_request::AlarmAction;
         let alarms = match request.action() {
             AlarmAction::Get => {
@@ -110,7 +114,11 @@ impl Etcd {
     }
 
     /// Maintenance's `Hash`.
-    pub async fn hash(&self, caller: &Caller, _request: pb::HashRequest) -> Result<pb::HashResponse, Refusal> {
+    pub async fn hash(
+        &self,
+        caller: &Caller,
+        _request: pb::HashRequest,
+    ) -> Result<pb::HashResponse, Refusal> {
         self.check_operator(caller)?;
         let hashed = self.maintenance()?.hash().await?;
         Ok(pb::HashResponse { header: Some(self.header(hashed.revision)), hash: hashed.hash })
@@ -133,7 +141,11 @@ impl Etcd {
 
     /// Maintenance's `Snapshot`: the data in pieces, and as the last one their SHA-256, which etcd's client
     /// leaves at the end of the file.
-    pub async fn snapshot(&self, caller: &Caller, _request: pb::SnapshotRequest) -> Result<Snapshot, Refusal> {
+    pub async fn snapshot(
+        &self,
+        caller: &Caller,
+        _request: pb::SnapshotRequest,
+    ) -> Result<Snapshot, Refusal> {
         self.check_takes_all(caller)?;
         let pieces = self.maintenance()?.snapshot().await?;
         Ok(Snapshot { pieces, digest: Some(Sha256::new()) })

@@ -13,9 +13,9 @@ use hyrax_coordination::{
 };
 use hyrax_etcd::etcdserverpb as pb;
 use hyrax_etcd::etcdserverpb::{compare, request_op, response_op};
-use pb::range_request::{SortOrder as Order, SortTarget as Target};
 use hyrax_etcd::mvccpb;
 use hyrax_types::Revision;
+use pb::range_request::{SortOrder as Order, SortTarget as Target};
 
 use super::error::Refusal;
 
@@ -90,10 +90,7 @@ pub(super) fn put_request(request: pb::PutRequest) -> space::PutRequest {
 }
 
 pub(super) fn delete_range_request(request: pb::DeleteRangeRequest) -> space::DeleteRangeRequest {
-    space::DeleteRangeRequest {
-        range: key_range(request.key, request.range_end),
-        prev_kv: request.prev_kv,
-    }
+    space::DeleteRangeRequest { range: key_range(request.key, request.range_end), prev_kv: request.prev_kv }
 }
 
 pub(super) fn compact_request(request: pb::CompactionRequest) -> space::CompactRequest {
@@ -187,7 +184,10 @@ fn key_values(kvs: &[Arc<space::KeyValue>]) -> Vec<mvccpb::KeyValue> {
     kvs.iter().map(|kv| key_value(kv)).collect()
 }
 
-pub(super) fn range_response(response: space::RangeResponse, header: pb::ResponseHeader) -> pb::RangeResponse {
+pub(super) fn range_response(
+    response: space::RangeResponse,
+    header: pb::ResponseHeader,
+) -> pb::RangeResponse {
     pb::RangeResponse {
         header: Some(header),
         kvs: key_values(&response.kvs),

@@ -66,7 +66,12 @@ impl Response {
 
 /// A batch as the responses that tell it. Whole revisions are kept together, up to a size of several; one that is
 /// larger is one response, unless the client said that it puts fragments together.
-pub(super) fn shared(header: ResponseHeader, batch: &WatchBatch, from: Revision, fragment: bool) -> Vec<Bytes> {
+pub(super) fn shared(
+    header: ResponseHeader,
+    batch: &WatchBatch,
+    from: Revision,
+    fragment: bool,
+) -> Vec<Bytes> {
     let mut responses = Vec::new();
     let mut open = WatchResponse { header: Some(header), ..WatchResponse::default() };
     let mut open_bytes = 0;
@@ -141,7 +146,12 @@ mod tests {
     #[test]
     fn a_response_is_the_shared_bytes_with_the_watchs_number() {
         for id in [0, 1, 300, i64::MAX, -1] {
-            let shared = shared(ResponseHeader { revision: 3, ..Default::default() }, &batch(&[(3, 4)]), Revision(0), false);
+            let shared = shared(
+                ResponseHeader { revision: 3, ..Default::default() },
+                &batch(&[(3, 4)]),
+                Revision(0),
+                false,
+            );
             let response = Response::of(id, &shared[0]);
             let bytes = [response.head(), &response.shared].concat();
             assert_eq!(bytes.len(), response.len());

@@ -206,7 +206,8 @@ impl WatchReplies {
 
     /// The next response, decoded.
     pub async fn next(&mut self) -> Result<WatchResponse, Refusal> {
-        let message = poll_fn(|cx| self.outbox.poll(cx, Queue::pop)).await?.map(|response| response.message());
+        let message =
+            poll_fn(|cx| self.outbox.poll(cx, Queue::pop)).await?.map(|response| response.message());
         WatchResponse::decode(&message.unwrap_or_default()[..])
             .map_err(|error| Refusal::new(Code::Internal, error.to_string()))
     }

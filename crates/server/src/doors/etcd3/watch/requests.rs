@@ -12,8 +12,8 @@ use hyrax_etcd::etcdserverpb::watch_create_request::FilterType;
 use hyrax_etcd::etcdserverpb::watch_request::RequestUnion;
 use hyrax_types::Revision;
 use hyrax_types::limits::WATCH_PROGRESS_EVERY;
-use tonic::Code;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tonic::Code;
 
 use super::super::Etcd;
 use super::super::caller::Caller;
@@ -155,7 +155,8 @@ impl Watching {
         }
         let request = WatchRequest { start_revision: Revision::ZERO, ..request };
         // A feed that is there may have told what was written since that look at the revision.
-        let from = |position: Revision| if start == Revision::ZERO { now.max(position).next() } else { start };
+        let from =
+            |position: Revision| if start == Revision::ZERO { now.max(position).next() } else { start };
         let shared = etcd.feeds.lock().get(&Subject::of(&request)).cloned();
         if shared.is_some_and(|feed| feed.join(member, from, |position| created(now.max(position)))) {
             return Ok(());
