@@ -1,29 +1,50 @@
-//! The form of a small set of integers: all of them in order in a single allocation, each in as few bytes
-//! as the widest needs.
+//! The form of a small set of integers: all of them in order, a few in the set itself and more in a single
+//! allocation, each in as few bytes as the widest needs.
 //!
 //! It knows nothing of text, nor of how many there may be. As in Redis, a width that was needed once stays.
 
 use crate::embedded::footprint::Footprint;
 use crate::embedded::values::compact::rounded;
 
-/// Different integers in order, in two, four or eight bytes each.
+/// How many integers need no allocation, so that there are four words in all.
+const FEW_MAX: usize = 7;
+
+/// Different integers in order.
 #[derive(Clone, Debug)]
 pub enum Integers {
+    Few { len: u8, integers: [i32; FEW_MAX] },
     Two(Vec<i16>),
     Four(Vec<i32>),
     Eight(Vec<i64>),
 }
 
+/// All integers of either width.
+enum Slice<'a> {
+    Two(&'a [i16]),
+    Four(&'a [i32]),
+    Eight(&'a [i64]),
+}
+
 impl Default for Integers {
     fn default() -> Self {
-        Integers::Two(Vec::new())
+        Integers::Few { len: 0, integers: [0; FEW_MAX] }
     }
 }
 
 impl Integers {
+    fn slice(&self) -> Slice<'_> {
+        match self {
+            Integers::Few { len, integers } => Slice::Four(&integers[..usize::from(*len)]),
+            Integers::Two(integers) => Slice::Two(integers),
+            Integers::Four(integers) => Slice::Four(integers),
+            Integers::Eight(integers) => Slice::Eight(integers),
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         match self {
+            Integers::Few { len, .. } => usize::from(*len),
             Integers::Two(integers) => integers.len(),
             Integers::Four(integers) => integers.len(),
             Integers::Eight(integers) => integers.len(),
@@ -32,51 +53,68 @@ impl Integers {
 
     /// The one at an index below [`Integers::len`].
     pub fn at(&self, index: usize) -> i64 {
-        match self {
-            Integers::Two(integers) => integers[index].into(),
-            Integers::Four(integers) => integers[index].into(),
-            Integers::Eight(integers) => integers[index],
+        match self.slice() {
+            Slice::Two(integers) => integers[index].into(),
+            Slice::Four(integers) => integers[index].into(),
+            Slice::Eight(integers) => integers[index],
         }
     }
 
     /// The index of an integer, or the one it is to be inserted at.
     pub fn find(&self, integer: i64) -> Result<usize, usize> {
-        match self {
-            Integers::Two(integers) => find(integers, integer),
-            Integers::Four(integers) => find(integers, integer),
-            Integers::Eight(integers) => find(integers, integer),
+        match self.slice() {
+            Slice::Two(integers) => find(integers, integer),
+            Slice::Four(integers) => find(integers, integer),
+            Slice::Eight(integers) => find(integers, integer),
         }
     }
 
     /// Adds an integer that is not there at the index that [`Integers::find`] gave.
     pub fn insert(&mut self, index: usize, integer: i64) {
-        self.widen_for(integer);
-        // None of them is too wide now.
+        self.make_room_for(integer);
+        // The form is not too narrow now.
         match self {
+            Integers::Few { len, integers } => {
+                integers.copy_within(index..usize::from(*len), index + 1);
+                integers[index] = integer as i32;
+                *len += 1;
+            }
             Integers::Two(integers) => insert(integers, index, integer as i16),
             Integers::Four(integers) => insert(integers, index, integer as i32),
             Integers::Eight(integers) => insert(integers, index, integer),
         }
     }
 
-    fn widen_for(&mut self, integer: i64) {
-        let is_narrow = i32::try_from(integer).is_ok();
-        match self {
-            Integers::Two(integers) if i16::try_from(integer).is_err() => {
-                *self = if is_narrow {
-                    Integers::Four(widened(integers))
-                } else {
-                    Integers::Eight(widened(integers))
-                };
-            }
-            Integers::Four(integers) if !is_narrow => *self = Integers::Eight(widened(integers)),
-            Integers::Two(_) | Integers::Four(_) | Integers::Eight(_) => {}
+    /// Takes on the form that one more integer makes necessary: the narrowest for all of them.
+    fn make_room_for(&mut self, integer: i64) {
+        let has_room = match self {
+            Integers::Few { len, .. } => usize::from(*len) < FEW_MAX && fits::<i32>(integer),
+            Integers::Two(_) => fits::<i16>(integer),
+            Integers::Four(_) => fits::<i32>(integer),
+            Integers::Eight(_) => true,
+        };
+        if has_room {
+            return;
         }
+        let all = || self.iter().chain([integer]);
+        *self = if all().all(fits::<i16>) {
+            Integers::Two(with_room(self.iter(), |integer| integer as i16))
+        } else if all().all(fits::<i32>) {
+            Integers::Four(with_room(self.iter(), |integer| integer as i32))
+        } else {
+            Integers::Eight(with_room(self.iter(), |integer| integer))
+        };
     }
 
     /// Takes out the one at an index below [`Integers::len`].
     pub fn remove(&mut self, index: usize) -> i64 {
         match self {
+            Integers::Few { len, integers } => {
+                let removed = integers[index];
+                integers.copy_within(index + 1..usize::from(*len), index);
+                *len -= 1;
+                removed.into()
+            }
             Integers::Two(integers) => remove(integers, index).into(),
             Integers::Four(integers) => remove(integers, index).into(),
             Integers::Eight(integers) => remove(integers, index),
@@ -85,10 +123,10 @@ impl Integers {
 
     /// All of them in order.
     pub fn iter(&self) -> Iter<'_> {
-        match self {
-            Integers::Two(integers) => Iter::Two(integers.iter()),
-            Integers::Four(integers) => Iter::Four(integers.iter()),
-            Integers::Eight(integers) => Iter::Eight(integers.iter()),
+        match self.slice() {
+            Slice::Two(integers) => Iter::Two(integers.iter()),
+            Slice::Four(integers) => Iter::Four(integers.iter()),
+            Slice::Eight(integers) => Iter::Eight(integers.iter()),
         }
     }
 }
@@ -96,6 +134,7 @@ impl Integers {
 impl Footprint for Integers {
     fn heap_bytes(&self, _: usize) -> usize {
         match self {
+            Integers::Few { .. } => 0,
             Integers::Two(integers) => integers.capacity() * size_of::<i16>(),
             Integers::Four(integers) => integers.capacity() * size_of::<i32>(),
             Integers::Eight(integers) => integers.capacity() * size_of::<i64>(),
@@ -161,11 +200,15 @@ fn remove<T>(integers: &mut Vec<T>, index: usize) -> T {
     removed
 }
 
-/// The same integers in a wider type, with room for one more.
-fn widened<T: Copy, U: From<T>>(integers: &[T]) -> Vec<U> {
-    let mut wide = Vec::with_capacity(room::<U>(integers.len() + 1));
-    wide.extend(integers.iter().map(|&integer| U::from(integer)));
-    wide
+fn fits<T: TryFrom<i64>>(integer: i64) -> bool {
+    T::try_from(integer).is_ok()
+}
+
+/// Integers in a block of another width, with room for one more.
+fn with_room<T>(integers: Iter<'_>, narrow: impl Fn(i64) -> T) -> Vec<T> {
+    let mut block = Vec::with_capacity(room::<T>(integers.size_hint().0 + 1));
+    block.extend(integers.map(narrow));
+    block
 }
 
 #[cfg(test)]
@@ -185,15 +228,22 @@ mod tests {
     fn width(integers: &Integers) -> usize {
         match integers {
             Integers::Two(_) => 2,
-            Integers::Four(_) => 4,
+            Integers::Few { .. } | Integers::Four(_) => 4,
             Integers::Eight(_) => 8,
         }
+    }
+
+    /// These integers, added in this order.
+    fn all(integers: impl IntoIterator<Item = i64>) -> Integers {
+        let mut all = Integers::default();
+        assert!(integers.into_iter().all(|integer| add(&mut all, integer)), "they are different");
+        all
     }
 
     #[test]
     fn integers_are_as_wide_as_the_widest_has_been() {
         for (integer, expected) in [
-            (0, 2),
+            (100, 2),
             (i64::from(i16::MAX), 2),
             (i64::from(i16::MIN), 2),
             (i64::from(i16::MAX) + 1, 4),
@@ -205,21 +255,33 @@ mod tests {
             (i64::MAX, 8),
             (i64::MIN, 8),
         ] {
-            let mut integers = Integers::default();
-            assert!(add(&mut integers, 7));
-            assert_eq!(add(&mut integers, integer), integer != 7);
-            assert_eq!(width(&integers), expected, "{integer}");
-            let index = integers.find(integer);
-            assert_eq!(integers.remove(index.expect("it was added")), integer);
-            assert_eq!(width(&integers), expected, "{integer}");
-            assert!(integers.iter().eq([7]));
+            let narrow = 0..FEW_MAX as i64 + 1;
+            for mut integers in
+                [all(narrow.clone().chain([integer])), all([integer].into_iter().chain(narrow))]
+            {
+                assert_eq!(width(&integers), expected, "{integer}");
+                let index = integers.find(integer);
+                assert_eq!(integers.remove(index.expect("it was added")), integer);
+                assert_eq!(width(&integers), expected, "{integer}");
+                assert!(integers.iter().eq(0..FEW_MAX as i64 + 1));
+            }
         }
     }
 
     #[test]
+    fn a_few_need_no_block_unless_one_is_wide() {
+        assert_eq!(size_of::<Integers>(), 32);
+        let few = || (0..FEW_MAX as i64).map(|integer| i64::from(i32::MIN) + integer);
+        assert_eq!(all(few()).heap_bytes(0), 0);
+        assert_eq!(all(few().chain([0])).heap_bytes(0), 32);
+        assert_eq!(all(0..=FEW_MAX as i64).heap_bytes(0), 16);
+        assert_eq!(all([i64::MIN]).heap_bytes(0), 16);
+    }
+
+    #[test]
     fn blocks_are_no_larger_than_they_are_made() {
-        let mut integers = Integers::default();
-        for number in (0..100).rev() {
+        let mut integers = all((8..100).rev().map(|number| 1000 * number));
+        for number in (0..8).rev() {
             add(&mut integers, 1000 * number);
             assert_eq!(integers.heap_bytes(0), rounded(integers.len() * width(&integers)));
         }
