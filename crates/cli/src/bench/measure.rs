@@ -229,7 +229,7 @@ impl Load<'_> {
         let mut subscribe_up_to = |count: u64| -> Result<u64> {
             for number in open.len() as u64..count {
                 let request = self.encode(Request::Subscribe { key: number })?.bytes;
-                open.push(subscribe(self.target.address, self.protocol, &request)?);
+                open.push(subscribe(self.target.address, self.protocol, &request)?.0);
             }
             thread::sleep(SETTLE);
             resident(pid)
