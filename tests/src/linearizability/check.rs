@@ -6,8 +6,8 @@
 //! the rest depends on: such a pair that was seen before is not tried again. That is what makes it fast: few calls
 //! overlap, so there are few such pairs for each of thousands of calls.
 //!
-//! A call that may be next and changes nothing (a read) is taken at once and for good: wherever else it could be, it
-//! can as well be here. Calls that never returned are no events. They are tried last, where nothing else can be next: most of them took
+//! A call that may be next and never changes anything (a read) is taken at once and for good: wherever else it could
+//! be, it can as well be here. Calls that never returned are no events. They are tried last, where nothing else can be next: most of them took
 //! no effect that anybody saw. And a pair that was seen before is not tried with more of them used up, since
 //! whatever follows could have followed then: or else a few dozen such calls would be as many doublings.
 
@@ -41,7 +41,7 @@ pub fn check<M: Model>(history: &History<M>) -> Verdict {
 enum Choice {
     /// One that returned, by the event of its beginning.
     Returned(usize),
-    /// The same, where it changes nothing.
+    /// The same of a read.
     Idle(usize),
     /// One that never did, by its place among those.
     Unknown(usize),
@@ -140,7 +140,10 @@ impl<'a, M: Model> Search<'a, M> {
     /// Makes a call the next in the order, if it can be, and leads to where the search has not been.
     fn take(&mut self, choice: Choice) -> bool {
         let call = self.call(choice);
-        let Some(next) = self.state_after(call).filter(|next| *next != self.state) else { return false };
+        let Some(next) = self.state_after(call) else { return false };
+        if next == self.state && matches!(choice, Choice::Unknown(_)) {
+            return false;
+        }
         let (mut ordered, mut used) = (self.ordered, self.used.clone());
         match choice {
             Choice::Returned(_) | Choice::Idle(_) => ordered ^= self.names[call],
@@ -160,12 +163,12 @@ impl<'a, M: Model> Search<'a, M> {
         true
     }
 
-    /// Takes all calls that may be next and change nothing.
+    /// Takes all reads that may be next.
     fn take_idle(&mut self) {
         let mut at = self.events.first;
         while at != NOWHERE && self.events.list[at].returns.is_some() {
             let Event { call, after, .. } = self.events.list[at];
-            if self.state_after(call).as_ref() == Some(&self.state) {
+            if self.is_read(call) && self.state_after(call).is_some() {
                 self.events.take_out(at);
                 self.ordered ^= self.names[call];
                 self.taken.push((Choice::Idle(at), self.state.clone()));
@@ -175,6 +178,11 @@ impl<'a, M: Model> Search<'a, M> {
                 at = after;
             }
         }
+    }
+
+    fn is_read(&self, call: usize) -> bool {
+        let Call { ask, returned, .. } = &self.calls[call];
+        matches!(returned, Returned::At(_, answer) if M::is_read(ask, answer))
     }
 
     /// The state after one more call, if that can be answered as it was.

@@ -30,4 +30,9 @@ pub trait Model {
     /// The state after `ask` in `state`, if that may be answered so. `None` for the answer: it is not known, and any
     /// will do.
     fn step(state: &Self::State, ask: &Self::Ask, answer: Option<&Self::Answer>) -> Option<Self::State>;
+
+    /// Whether a call so answered changes nothing in any state.
+    fn is_read(_ask: &Self::Ask, _answer: &Self::Answer) -> bool {
+        false
+    }
 }

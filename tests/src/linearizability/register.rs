@@ -46,4 +46,8 @@ impl Model for Register {
         };
         answer.is_none_or(|answer| *answer == right).then_some(next)
     }
+
+    fn is_read(_ask: &Ask, answer: &Answer) -> bool {
+        matches!(answer, Answer::Value(_) | Answer::Replaced(false))
+    }
 }

@@ -94,6 +94,16 @@ impl Generator {
         listeners: Vec<Vec<u8>>,
         deliveries: Deliveries,
     ) -> Result<Generator> {
+        Generator::connect_both(address, (protocol, drivers), (protocol, listeners), deliveries)
+    }
+
+    /// The same, where listeners listen to something else than answers.
+    pub fn connect_both(
+        address: SocketAddr,
+        (protocol, drivers): (Protocol, Vec<Batch>),
+        (listening, listeners): (Protocol, Vec<Vec<u8>>),
+        deliveries: Deliveries,
+    ) -> Result<Generator> {
         let poll = Poll::new().context("cannot poll")?;
         let driver_count = drivers.len();
         let mut peers = Vec::with_capacity(driver_count + listeners.len());
@@ -101,7 +111,7 @@ impl Generator {
         for (batch, request) in drivers.into_iter().map(|batch| (Some(batch), None)).chain(listeners) {
             let (stream, counter) = match request {
                 None => greet(address, protocol)?,
-                Some(request) => subscribe(address, protocol, &request)?,
+                Some(request) => subscribe(address, listening, &request)?,
             };
             stream.set_nonblocking(true)?;
             let mut stream = mio::net::TcpStream::from_std(stream);
@@ -132,9 +142,9 @@ impl Generator {
         })
     }
 
-    /// How long each batch took so far, from when it was sent to its last answer.
-    pub fn latencies(&self) -> &Latencies {
-        &self.latencies
+    /// How long each batch took, from when it was sent to its last answer, since this was asked last.
+    pub fn take_latencies(&mut self) -> Latencies {
+        std::mem::take(&mut self.latencies)
     }
 
     /// Sends until a limit is reached, then waits for what is still under way.

@@ -150,6 +150,11 @@ impl Template {
         self.text(&format!("{:0DIGITS$}", 0));
     }
 
+    /// Adds the text of a random member.
+    pub fn member(&mut self) {
+        self.word(Word::Member(0));
+    }
+
     /// Adds the id of the next lease, as a variable-length integer.
     pub fn lease(&mut self) {
         let at = self.bytes.len();
