@@ -135,8 +135,9 @@ pub enum Holding {
 pub enum Case {
     /// One command, over and over.
     Plain { command: Plain, keys: u64, pipeline: u64, door: Door },
-    /// See [`Workload::Publish`].
-    Publish { subscribers: u64, publishers: u64, in_flight: u64 },
+    /// See [`Workload::Publish`]. Without a number in flight, each publisher sends the next message when
+    /// the last was answered, as clients do.
+    Publish { subscribers: u64, publishers: u64, in_flight: Option<u64> },
     /// See [`Workload::Memory`].
     Memory { holding: Holding, keys: u64 },
     /// See [`Workload::FanOut`].
@@ -213,8 +214,10 @@ impl Workload {
             Workload::Publish => {
                 let subscribers = monitors(1000);
                 let case = |publishers, in_flight| Case::Publish { subscribers, publishers, in_flight };
-                let several = windows.clone().max().map(|in_flight| case(PUBLISHERS, in_flight));
-                windows.map(|in_flight| case(1, in_flight)).chain(several).collect()
+                let several = windows.clone().max().map(|in_flight| case(PUBLISHERS, Some(in_flight)));
+                let answered = [case(1, None), case(PUBLISHERS, None)];
+                let delivered = windows.map(|in_flight| case(1, Some(in_flight)));
+                answered.into_iter().chain(delivered).chain(several).collect()
             }
             Workload::Memory => {
                 let keys = sizes.keys.unwrap_or(1_000_000);
@@ -327,7 +330,11 @@ impl fmt::Display for Case {
             }
             Case::Publish { subscribers, publishers, in_flight } => {
                 let by = if *publishers > 1 { format!(" by {publishers}") } else { String::new() };
-                write!(f, "publish{by} to {}, {in_flight} in flight", Grouped(*subscribers))
+                write!(f, "publish{by} to {}, ", Grouped(*subscribers))?;
+                match in_flight {
+                    Some(in_flight) => write!(f, "{in_flight} in flight"),
+                    None => f.write_str("answers awaited"),
+                }
             }
             Case::Memory { holding, keys } => {
                 let what = match holding {
@@ -413,6 +420,8 @@ mod tests {
         assert_eq!(
             names(Workload::Publish, &sizes),
             [
+                "publish to 1,000, answers awaited",
+                "publish by 10 to 1,000, answers awaited",
                 "publish to 1,000, 1 in flight",
                 "publish to 1,000, 64 in flight",
                 "publish by 10 to 1,000, 64 in flight"

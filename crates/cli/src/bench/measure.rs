@@ -77,8 +77,10 @@ pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measu
             load.announce(1, subscribers, publishers, in_flight).map(Some)
         }
         Case::Memory { holding, keys } => load.memory(holding, keys).map(Some),
-        Case::FanOut { monitors, in_flight } => load.announce(1, monitors, 1, in_flight).map(Some),
-        Case::Spread { keys, monitors, in_flight } => load.announce(keys, monitors, 1, in_flight).map(Some),
+        Case::FanOut { monitors, in_flight } => load.announce(1, monitors, 1, Some(in_flight)).map(Some),
+        Case::Spread { keys, monitors, in_flight } => {
+            load.announce(keys, monitors, 1, Some(in_flight)).map(Some)
+        }
         Case::Idle { connections } => load.idle(connections).map(Some),
         Case::Ekg { monitors } => match load.protocol {
             Protocol::Line => load.ekg(monitors).map(Some),
@@ -109,6 +111,10 @@ fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
         (ServerKind::Hyrax | ServerKind::Etcd, Door::Resp) | (ServerKind::Redis, _) => Protocol::Resp,
     }
 }
+
+/// Messages under way where publishers wait for answers alone: few enough that no subscriber's queue
+/// overflows.
+const ANSWERED_UNDER_WAY: u64 = 1_000;
 
 /// What puts cases to a target.
 pub struct Load<'a> {
@@ -196,21 +202,28 @@ impl Load<'_> {
     }
 
     /// Fan-out, spread and publish: some connections change keys, and each key's monitors are told.
-    fn announce(&self, keys: u64, monitors: u64, publishers: u64, in_flight: u64) -> Result<Measurement> {
+    fn announce(
+        &self,
+        keys: u64,
+        monitors: u64,
+        publishers: u64,
+        in_flight: Option<u64>,
+    ) -> Result<Measurement> {
         let mut listeners = Vec::new();
         for number in 0..keys {
             let request = self.encode(Request::Subscribe { key: number })?.bytes;
             listeners.extend(std::iter::repeat_n(request, monitors as usize));
         }
         // Half of what may be under way goes out at once while the other half arrives. With one in
-        // flight, it is one at a time.
-        let at_once = (in_flight / 2 / publishers).max(1);
+        // flight, or when only the answer is waited for, it is one at a time.
+        let at_once = in_flight.map_or(1, |in_flight| (in_flight / 2 / publishers).max(1));
         let text = value(self.sizes.value_bytes());
         let announce = self.encode(Request::Announce { key: 0, value: &text })?;
         let turns = Keys::Rising { count: keys, next: 0 };
         let batch = Batch::new(vec![announce; at_once as usize], turns, 1);
         let drivers = vec![batch; publishers as usize];
-        let under_way_max = in_flight.saturating_sub(at_once).saturating_mul(monitors);
+        let under_way_max =
+            in_flight.unwrap_or(ANSWERED_UNDER_WAY).saturating_sub(at_once).saturating_mul(monitors);
         let generator =
             self.connect(drivers, listeners, Deliveries { per_request: monitors, under_way_max })?;
         let requests = self.sizes.requests.unwrap_or((DELIVERIES / monitors.max(1)).max(100));

@@ -405,16 +405,18 @@ mod tests {
         template.stream(false);
         let mut batch = Batch::new(vec![template; 2], Keys::Rising { count: 300, next: 200 }, 1);
         batch.renew();
-        let expected =
-            |stream, low: [u8; 2], key| [&[0, 0, 0, stream], &low[..], &[0x80, 0x80, 1], key, &[0, 0, 0, stream]];
+        let expected = |stream: u8, low: &[u8], key: &[u8]| {
+            let stream = [0, 0, 0, stream];
+            [&stream[..], low, &[0x80, 0x80, 1], key, &stream].concat()
+        };
         let expected = [
-            expected(1, [0xc8, 0x81], b"key:000000000200").concat(),
-            expected(3, [0xc9, 0x81], b"key:000000000201").concat(),
+            expected(1, &[0xc8, 0x81], b"key:000000000200"),
+            expected(3, &[0xc9, 0x81], b"key:000000000201"),
         ];
         assert_eq!(batch.bytes(2), expected.concat());
         batch.renew();
         assert_eq!(batch.bytes(1)[3], 5);
-        assert_eq!(lease_id(200), 0xc8 - 0x80 | 1 << 7 | 1 << 28);
+        assert_eq!(lease_id(200), (1 << 28) + 200);
     }
 
     #[test]

@@ -223,8 +223,8 @@ fn count_keys(runtime: &tokio::runtime::Runtime, address: SocketAddr) -> Result<
         ..RangeRequest::default()
     };
     let count = runtime.block_on(async {
-        let mut client = KvClient::connect(format!("http://{address}")).await?;
-        anyhow::Ok(client.range(request).await?.into_inner().count)
+        let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+        anyhow::Ok(KvClient::new(channel).range(request).await?.into_inner().count)
     });
     Ok(count.context("the keys cannot be counted")?.try_into()?)
 }
