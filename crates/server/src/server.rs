@@ -7,14 +7,12 @@ use crate::doors::{line, resp};
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsError, TlsServer};
+use crate::storage::{self, StorageError};
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
-use hyrax_coordination::{
-    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, StoreSettings,
-    Unavailable,
-};
+use hyrax_coordination::{Coordination, Embedded as EmbeddedCoordination, LeaseGrantError, Unavailable};
 use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
-use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
+use hyrax_types::{Clock, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
 use std::sync::Arc;
@@ -41,6 +39,9 @@ pub enum StartError {
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no coordination engine.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The coordination engine refused the node's lease.
     #[error("the node's lease was not granted: {0}")]
     Lease(#[from] LeaseGrantError),
@@ -57,6 +58,7 @@ pub struct Crashed;
 /// A server that listens.
 pub struct Server {
     core: Arc<Core>,
+    engine: Arc<EmbeddedCoordination>,
     listeners: parking_lot::Mutex<Option<Listeners>>,
     addresses: Vec<ListenAddress>,
     tls: Option<TlsServer>,
@@ -83,7 +85,8 @@ impl Server {
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
         values.limit_memory(config.limits.memory());
-        let coordination = embedded_coordination(clock.clone());
+        let engine = storage::start(&config, clock.clone()).await?;
+        let coordination: Arc<dyn Coordination> = engine.clone();
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
         let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
@@ -109,7 +112,14 @@ impl Server {
             config,
         });
         let listeners = parking_lot::Mutex::new(Some(listeners));
-        Ok(Server { core, listeners, addresses, tls, background: parking_lot::Mutex::new(background) })
+        Ok(Server {
+            core,
+            engine,
+            listeners,
+            addresses,
+            tls,
+            background: parking_lot::Mutex::new(background),
+        })
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -133,6 +143,16 @@ impl Server {
     /// returns at once.
     pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<usize, Crashed> {
         let Some(listeners) = self.listeners.lock().take() else { return Ok(0) };
+        let left = self.serve_until(listeners, shutdown).await;
+        storage::close(self.engine.clone()).await;
+        left
+    }
+
+    async fn serve_until(
+        &self,
+        listeners: Listeners,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<usize, Crashed> {
         let mut background = std::mem::take(&mut *self.background.lock());
         let stop = CancellationToken::new();
         let serving = listeners.serve(self.core.clone(), self.tls.clone(), stop.clone());
@@ -148,13 +168,6 @@ impl Server {
         self.core.kick_all();
         Ok(serving.await)
     }
-}
-
-/// The coordination engine in this process. Its revisions start at the time, so that none of an
-/// earlier run is met again.
-fn embedded_coordination(clock: Arc<dyn Clock>) -> Arc<dyn Coordination> {
-    let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
-    Arc::new(EmbeddedCoordination::start(clock, EmbeddedSettings { store, ..EmbeddedSettings::default() }))
 }
 
 /// How often somebody looks whether the sockets are still being polled.
