@@ -15,6 +15,7 @@ mod maintenance;
 mod range;
 mod status;
 mod txn;
+mod visible;
 mod watch;
 mod write;
 
@@ -37,6 +38,7 @@ pub use maintenance::{Alarm, Hash, HashKv, HashKvError, Maintenance, Size, Snaps
 pub use range::{RangeError, RangeRequest, RangeResponse, SortOrder, SortTarget};
 pub use status::{Fencing, Promises, Status, StatusError, Unavailable};
 pub use txn::{Compare, CompareOperator, CompareTarget, Op, OpResponse, TxnError, TxnRequest, TxnResponse};
+pub use visible::{IsHidden, Visible};
 pub use watch::{Event, EventKind, WatchBatch, WatchError, WatchRequest, WatchStream};
 pub use write::{
     DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse, PutError, PutRequest, PutResponse,

@@ -14,7 +14,7 @@
 //! 5. [`Journal::snapshot`] now and then; segments and snapshots that nobody needs any more go.
 //! 6. [`Journal::close`] leaves a mark by which the next start knows that the end was a clean one.
 //!
-//! The bytes on disk are described in [`format`].
+//! The bytes on disk are described in [`mod@format`].
 
 pub mod disk;
 mod error;

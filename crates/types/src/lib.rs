@@ -13,7 +13,7 @@ mod wheel;
 
 pub use change::{Change, OwnedChange};
 pub use clock::{Clock, ManualClock, SteppedClock, SystemClock};
-pub use key::{DomainKey, RESERVED_PREFIX, is_reserved};
+pub use key::{DomainKey, RESERVED_END, RESERVED_PREFIX, is_reserved};
 pub use revision::Revision;
 pub use session::SessionId;
 pub use wheel::{Timer, Wheel};

@@ -143,7 +143,7 @@ fn a_broken_newest_snapshot_falls_back_to_the_one_before() {
     let newest = snapshots(&disk).pop().expect("there are snapshots");
     disk.corrupt(&newest, |bytes| bytes[1000] ^= 4);
     let (journal, mut recovered) = open(&disk);
-    assert_eq!(recovered.broken_snapshots, [newest.clone()]);
+    assert_eq!(recovered.broken_snapshots, std::slice::from_ref(&newest));
     assert_eq!(snapshot_of(&mut recovered), Some((20, vec![20; 2000])));
     let positions: Vec<u64> = records(&mut recovered).into_iter().map(|(position, _)| position).collect();
     assert_eq!(positions, (21..=32).collect::<Vec<_>>());

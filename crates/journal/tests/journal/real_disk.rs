@@ -104,7 +104,7 @@ fn how_fast() {
     let began = Instant::now();
     snapshot(&journal, journal.last(), &state);
     println!("a snapshot of 300 MB: {:?}", began.elapsed());
-    drop(journal);
+    drop((journal, recovered));
     let began = Instant::now();
     let (_journal, mut recovered) = open(directory.path());
     let length = snapshot_of(&mut recovered).map_or(0, |(_, state)| state.len());

@@ -2,7 +2,7 @@
 //! protocol, so that a client shows the reason and not a broken answer.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -36,17 +36,4 @@ pub(super) async fn answer(request: Request) -> Response {
             json::answer(status, &json!({ "error": message, "message": message, "code": UNIMPLEMENTED }))
         }
     }
-}
-
-/// The refusal of a gRPC call: headers alone, and the status among them. The message must be printable
-/// ASCII without `%`.
-pub(super) fn grpc(message: &str) -> Response {
-    let mut response = StatusCode::OK.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from(u16::from(UNIMPLEMENTED)));
-    if let Ok(message) = HeaderValue::from_str(message) {
-        headers.insert("grpc-message", message);
-    }
-    response
 }

@@ -5,6 +5,7 @@
 
 mod absent;
 mod authorization;
+mod calls;
 mod connection;
 mod gate;
 mod json;
@@ -36,13 +37,14 @@ pub(crate) struct Arrival {
 }
 
 /// The HTTP door of one server.
-pub(crate) struct Http {
+pub(crate) struct Http<D> {
+    doors: Arc<D>,
     router: Router,
     shutdown: CancellationToken,
 }
 
-impl Http {
-    pub(crate) fn new<D: Doors>(doors: Arc<D>, shutdown: CancellationToken) -> Http {
+impl<D: Doors> Http<D> {
+    pub(crate) fn new(doors: Arc<D>, shutdown: CancellationToken) -> Http<D> {
         let router = Router::new()
             .route("/", get(pages::index))
             .route("/health", get(pages::health))
@@ -57,8 +59,8 @@ impl Http {
             // The last added is the first passed: whether the door is open is asked first.
             .layer(middleware::from_fn_with_state(Arc::clone(&doors), origin::check::<D>))
             .layer(middleware::from_fn(gate::check))
-            .with_state(doors);
-        Http { router, shutdown }
+            .with_state(doors.clone());
+        Http { doors, router, shutdown }
     }
 }
 

@@ -167,6 +167,8 @@ pub(super) struct Shard {
     /// Commands that wait for keys here.
     pub waiters: Waiters,
     pub counts: Counts,
+    /// How often a command has changed a key.
+    changes: u64,
 }
 
 /// What is counted of the keys of a shard.
@@ -176,6 +178,7 @@ pub(super) struct Counts {
     pub evicted: u64,
     pub hits: u64,
     pub misses: u64,
+    pub freed_late: u64,
 }
 
 impl Shard {
@@ -188,6 +191,7 @@ impl Shard {
             watches: Watches::default(),
             waiters: Waiters::default(),
             counts: Counts::default(),
+            changes: 0,
         }
     }
 
@@ -200,6 +204,19 @@ impl Shard {
     pub fn next_rev(&mut self) -> Revision {
         self.rev = self.rev.next();
         self.rev
+    }
+
+    /// Counts changes that commands have made.
+    pub fn count_changes(&mut self, keys: usize) {
+        self.changes += keys as u64;
+    }
+
+    /// Gives back a large value, which is to be dropped once the shard is let go, as to free it takes a
+    /// while. Drops any other.
+    pub fn large(&mut self, value: Value) -> Option<Value> {
+        let large = value.is_large().then_some(value);
+        self.counts.freed_late += u64::from(large.is_some());
+        large
     }
 
     /// Notes a change of a key, told or not, and gives its revision.
@@ -284,6 +301,8 @@ impl Shard {
         sum.evicted += self.counts.evicted;
         sum.hits += self.counts.hits;
         sum.misses += self.counts.misses;
+        sum.freed_late += self.counts.freed_late;
+        sum.changes += self.changes;
     }
 
     /// Keys at these positions whose time is not over.
