@@ -20,10 +20,10 @@ use crate::notice::tell;
 pub struct Restore {
     /// The snapshot's file
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// The directory to make; there may be an empty one
     #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
 }
 
 impl Restore {
