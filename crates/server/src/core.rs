@@ -7,15 +7,17 @@ use crate::card::Card;
 use crate::config::{Cidr, Config, Limits};
 use crate::errors::ErrorCounts;
 use crate::hub::Hub;
+use crate::kept_settings::KeptSettings;
 use crate::metrics::{CommandTotal, Gauges, Metrics, Totals};
 use crate::net::{Peer, PeerAddress};
 use crate::onlookers::Onlookers;
 use crate::pause::Pause;
 use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
-use hyrax_recipes::Presence;
+use hyrax_coordination::Coordination;
+use hyrax_recipes::{Locks, Presence};
 use hyrax_types::{Clock, SessionId};
-use hyrax_values::Values;
+use hyrax_values::{StreamNodes, Values};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -28,8 +30,12 @@ use tokio_util::sync::CancellationToken;
 pub struct Core {
     /// Live values.
     pub values: Arc<dyn Values>,
+    /// The key space as clients may see it.
+    pub coordination: Arc<dyn Coordination>,
     /// EKGs.
     pub presence: Presence,
+    /// The locks of this node's sessions.
+    pub locks: Locks,
     /// Monitors.
     pub hub: Arc<Hub>,
     /// Who may do what.
@@ -50,6 +56,8 @@ pub struct Core {
     pub onlookers: Onlookers,
     /// The commands that took longest.
     pub slow_log: SlowLog,
+    /// Settings that clients make and nothing depends on.
+    pub kept_settings: KeptSettings,
     /// How often clients were refused what.
     pub errors: ErrorCounts,
     /// What was counted before somebody asked for the counting to begin anew.
@@ -70,7 +78,9 @@ pub struct Core {
 #[allow(missing_docs)]
 pub struct Parts {
     pub values: Arc<dyn Values>,
+    pub coordination: Arc<dyn Coordination>,
     pub presence: Presence,
+    pub locks: Locks,
     pub hub: Arc<Hub>,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
@@ -137,7 +147,9 @@ impl Core {
         let began_s = parts.clock.now_ms() / 1000;
         Arc::new(Core {
             values: parts.values,
+            coordination: parts.coordination,
             presence: parts.presence,
+            locks: parts.locks,
             hub: parts.hub,
             authorizer: parts.authorizer,
             metrics: parts.metrics,
@@ -148,6 +160,7 @@ impl Core {
             pause: Pause::default(),
             onlookers: Onlookers::default(),
             slow_log: SlowLog::default(),
+            kept_settings: KeptSettings::default(),
             errors: ErrorCounts::default(),
             counted_before: CountedBefore::default(),
             stop: CancellationToken::new(),
@@ -162,6 +175,8 @@ impl Core {
     /// Takes over a changed configuration.
     pub fn reload(&self, config: &Config) {
         self.limits.store(Arc::new(config.limits.clone()));
+        self.kept_settings.reset();
+        self.values.limit_stream_nodes(StreamNodes::default());
         self.values.limit_memory(config.limits.memory());
         self.hub.configure_keyspace_events(config.notify_keyspace_events);
         self.authorizer.reload(config);

@@ -53,6 +53,11 @@ impl Pause {
         self.changed.notify_waiters();
     }
 
+    /// How much of it is left.
+    pub fn left(&self) -> Option<Duration> {
+        self.now().map(|(end, _)| end.saturating_duration_since(Instant::now()))
+    }
+
     /// Whether a command has to wait.
     pub fn holds(&self, changes: bool) -> bool {
         self.is_on() && self.now().is_some_and(|(_, paused)| paused == Paused::All || changes)

@@ -59,9 +59,8 @@ impl SlowLog {
         slower_than_us >= 0 && took_ns / 1000 >= slower_than_us as u64
     }
 
-    /// Remembers a command.
-    pub fn add(&self, at_s: u64, took_ns: u64, argv: &[&[u8]], address: String, client: Vec<u8>) {
-        let words = shortened(argv);
+    /// Remembers a command, its words [`shortened`].
+    pub fn add(&self, at_s: u64, took_ns: u64, words: Vec<Vec<u8>>, address: String, client: Vec<u8>) {
         let mut log = self.log.lock();
         let id = log.next;
         log.next += 1;
@@ -91,7 +90,7 @@ impl SlowLog {
 }
 
 /// The words of a command, as Redis' slow log shortens them.
-fn shortened(argv: &[&[u8]]) -> Vec<Vec<u8>> {
+pub fn shortened(argv: &[&[u8]]) -> Vec<Vec<u8>> {
     let shown = if argv.len() > WORDS_MAX { WORDS_MAX - 1 } else { argv.len() };
     let mut words: Vec<Vec<u8>> = argv[..shown]
         .iter()
@@ -121,12 +120,12 @@ mod tests {
         assert!(log.wants(10_000_000) && !log.wants(9_999_999));
         let long = [b'x'; 130];
         for _ in 0..3 {
-            log.add(1, 10_000_000, &[b"set", &long], "a".to_owned(), Vec::new());
+            log.add(1, 10_000_000, shortened(&[b"set", &long]), "a".to_owned(), Vec::new());
         }
         let many = [&b"y"[..]; 40];
         assert_eq!(log.last(9).iter().map(|slow| slow.id).collect::<Vec<_>>(), [2, 1]);
         assert!(log.last(1)[0].words[1].ends_with(b"xx... (2 more bytes)"));
-        log.add(1, 1, &many, "a".to_owned(), Vec::new());
+        log.add(1, 1, shortened(&many), "a".to_owned(), Vec::new());
         assert_eq!(log.last(1)[0].words.len(), 32);
         assert_eq!(log.last(1)[0].words[31], b"... (9 more arguments)");
         log.slower_than_us.store(-1, Relaxed);

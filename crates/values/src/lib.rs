@@ -42,6 +42,20 @@ pub struct Call<'a> {
     pub quiet: bool,
 }
 
+/// The lock that a write is made under: it is refused once a later holder of the lock has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence<'a> {
+    /// The lock's name.
+    pub lock: &'a [u8],
+    /// The holder's fencing token. Whoever has the lock later has a greater one.
+    pub token: u64,
+}
+
+/// Something was written under a later token of the lock, so the call was not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("fenced")]
+pub struct Fenced;
+
 /// What became of a call.
 ///
 /// The engine in this process always answers at once, and the common path costs no allocation. An
@@ -125,6 +139,22 @@ pub enum EventClass {
     New,
 }
 
+/// When a node of a stream takes no further entry. An engine may bound what is set here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamNodes {
+    /// Entries of a node, deleted ones included; 0 for as many as may be.
+    pub entries_max: u64,
+    /// Bytes of a node as Redis keeps it; 0 for as many as may be.
+    pub bytes_max: u64,
+}
+
+impl Default for StreamNodes {
+    fn default() -> Self {
+        // Those of Redis.
+        StreamNodes { entries_max: 100, bytes_max: 4096 }
+    }
+}
+
 /// What became of a snapshot.
 pub enum Snapshot {
     /// It has been written to the sink, and `joined` has been called.
@@ -159,6 +189,18 @@ pub trait Values: Send + Sync + 'static {
     /// A failure is a reply like any other ([`ReplySink::error`]), with Redis' own text, and has
     /// changed nothing.
     fn execute(&self, call: &Call<'_>, reply: &mut dyn ReplySink) -> Execution;
+
+    /// Runs a command that writes under a lock's token, unless a key that it writes was written under a
+    /// greater one of that lock before, also when the value is gone since. In one step with the write. A
+    /// command that would wait answers at once that there was nothing.
+    ///
+    /// The engine does not ask whether the lock is held: it believes the token.
+    fn execute_fenced(
+        &self,
+        call: &Call<'_>,
+        fence: &Fence<'_>,
+        reply: &mut dyn ReplySink,
+    ) -> Result<Execution, Fenced>;
 
     /// Runs calls as one step that nobody sees half of, unless a watched key has changed. `body` is called
     /// once, and runs the calls one after the other; their changes are delivered after the step, in order.
@@ -215,6 +257,24 @@ pub trait Values: Send + Sync + 'static {
     /// it is, and before it runs a transaction with a command that grows: [`Values::transaction`] does not.
     fn is_out_of_memory(&self) -> bool {
         false
+    }
+
+    /// Sets when a node of a stream is full (`CONFIG SET stream-node-max-entries`, `stream-node-max-bytes`),
+    /// which tells what a trim with `~` takes.
+    fn limit_stream_nodes(&self, nodes: StreamNodes) {
+        let _ = nodes;
+    }
+
+    /// When a node of a stream is full (`CONFIG GET`).
+    fn stream_nodes(&self) -> StreamNodes {
+        StreamNodes::default()
+    }
+
+    /// Until this time, in milliseconds since the epoch, keys past their time, though nobody sees them, are
+    /// not removed nor told of, and none is evicted in the background (`CLIENT PAUSE`). A command that writes
+    /// such a key removes it first all the same.
+    fn keep_expired_until(&self, until_ms: u64) {
+        let _ = until_ms;
     }
 
     /// What has been counted (`INFO`).

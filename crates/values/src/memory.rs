@@ -130,6 +130,10 @@ pub struct Statistics {
     pub hits: u64,
     /// Reads of keys that were not.
     pub misses: u64,
+    /// Large values that were freed once the locks were let go.
+    pub freed_late: u64,
+    /// Changes of keys that commands have made since the start, whatever was reset.
+    pub changes: u64,
     /// Bytes in use, as [`Memory::used`] counts them; 0 where nobody knows.
     pub used_bytes: u64,
 }

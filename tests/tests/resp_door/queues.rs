@@ -10,13 +10,15 @@ use hyrax_tests::hyrax::Hyrax;
 use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Resp, RespClient, words};
 
+use crate::script::until_alone;
+
 const CLIENTS: usize = 7;
 
 /// Steps before all begins anew.
 const EPISODE: usize = 40;
 
 /// How long a server may take for what is to happen at once.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A server, and the clients' connections to it.
 struct Side {
@@ -35,6 +37,7 @@ impl Side {
         };
         let ids = clients.iter_mut().map(&mut id).collect();
         let mut prompter = RespClient::connect(address);
+        until_alone(&mut prompter, CLIENTS + 1);
         if let Resp::Array(keys) = prompter.run(&words("KEYS *")) {
             for key in keys {
                 let Resp::Bulk(key) = key else { panic!("{key:?} is no key") };

@@ -14,7 +14,7 @@ use hyrax_tests::peers::Redis;
 use hyrax_tests::resp::{Resp, RespClient, words};
 
 /// How long a command may take to begin to wait.
-const WAITS_WITHIN: Duration = Duration::from_secs(20);
+const WAITS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Plays every paragraph on both servers, in both versions of the protocol.
 pub fn beside_redis(script: &str) {
@@ -30,6 +30,20 @@ pub fn beside_redis(script: &str) {
     }
 }
 
+/// Waits until there are as many clients as the test has, and those of the one before are gone: one that still
+/// waited would take what is not its own.
+pub fn until_alone(prompter: &mut RespClient, clients: usize) {
+    let since = Instant::now();
+    loop {
+        let Resp::Bulk(list) = prompter.run(&words("CLIENT LIST")) else { panic!("no list of clients") };
+        if list.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count() == clients {
+            return;
+        }
+        assert!(since.elapsed() < WAITS_WITHIN, "clients that left are still there");
+        sleep(Duration::from_millis(1));
+    }
+}
+
 struct Stage {
     address: SocketAddr,
     resp3: bool,
@@ -42,6 +56,7 @@ struct Stage {
 impl Stage {
     fn new(address: SocketAddr, resp3: bool) -> Self {
         let mut prompter = RespClient::connect(address);
+        until_alone(&mut prompter, 1);
         if let Resp::Array(keys) = prompter.run(&words("KEYS *")) {
             for key in keys {
                 let Resp::Bulk(key) = key else { panic!("{key:?} is no key") };

@@ -184,9 +184,9 @@ a MULTI
 a GET k
 a EXEC
 
-a SET k 1 PX 30
+a SET k 1 PX 300
 a WATCH k
-pause 60
+pause 400
 a MULTI
 a EXISTS k
 a EXEC
@@ -204,6 +204,44 @@ a WATCH k
 b SET k 2
 a MULTI
 a EXISTS k
+a EXEC
+
+a SET k 1
+a WATCH k nosuch
+b FLUSHALL
+a MULTI
+a EXEC
+
+a WATCH nosuch
+b SET k 1
+b FLUSHALL
+a MULTI
+a PING
+a EXEC
+
+a WATCH k
+b SET k 1
+b FLUSHDB ASYNC
+a MULTI
+a PING
+a EXEC
+
+a SET k 1
+a WATCH k
+a MULTI
+a FLUSHALL
+a SET k 2
+a DBSIZE
+a EXEC
+a MULTI
+a GET k
+a EXEC
+
+a SET k 1
+a WATCH k
+a FLUSHALL
+a MULTI
+a GET k
 a EXEC
 
 a WATCH dst

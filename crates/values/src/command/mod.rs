@@ -34,6 +34,12 @@ pub struct Command {
 }
 
 impl Command {
+    /// Whether Redis tells its replicas of it: what writes, and what notes its result beside the data. A
+    /// pause of writes holds it.
+    pub fn may_replicate(&self) -> bool {
+        self.writes || self.id == Name::Pfcount
+    }
+
     /// Refuses a call with too few or too many words.
     pub fn check_arity(&self, words: usize) -> Result<(), Error> {
         let expected = usize::from(self.arity.unsigned_abs());

@@ -45,6 +45,11 @@ const XINFO: &[Subcommand] = &[
 ];
 
 impl Command {
+    /// Whether its second word names one of several commands.
+    pub fn is_family(&self) -> bool {
+        !self.subcommands().is_empty()
+    }
+
     /// The members of the family that this is, if it is one.
     fn subcommands(&self) -> &'static [Subcommand] {
         match self.id {

@@ -132,7 +132,7 @@ impl Embedded {
 
     /// Evicts what commands have left to do; whether there is more.
     pub(super) fn evict_in_background(&self) -> bool {
-        if !self.room.is_limited() {
+        if !self.room.is_limited() || self.keeps_expired(self.clock.now_ms()) {
             return false;
         }
         self.room.memory.refresh();

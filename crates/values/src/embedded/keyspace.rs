@@ -6,7 +6,7 @@ use super::shard::{Entry, Expiry, LastUse, Shard};
 use super::values::{Hash, List, Set, SortedSet, Str, Stream, Value};
 use super::whole::Removed;
 use super::{Embedded, SHARDS, shard_number};
-use crate::{Call, Error, EventClass, Feed, key_hash};
+use crate::{Call, Error, EventClass, Feed, StreamNodes, Values, key_hash};
 use hyrax_types::Change;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -28,7 +28,7 @@ pub struct Keyspace<'a> {
     /// What was removed with all its keys. It outlives the locks, as it comes after them.
     pub(super) removed: Vec<Removed>,
     /// Large values that were removed or replaced. They outlive the locks too, as to free them takes a while.
-    discarded: Vec<Value>,
+    pub(super) discarded: Vec<Value>,
 }
 
 // One bit for each shard.
@@ -141,6 +141,11 @@ impl<'a> Keyspace<'a> {
         self.now_ms
     }
 
+    /// When a node of a stream is full.
+    pub fn stream_nodes(&self) -> StreamNodes {
+        self.engine.stream_nodes()
+    }
+
     /// Where random choices come from.
     pub fn random(&mut self) -> &mut fastrand::Rng {
         self.random.get_or_insert_with(fastrand::Rng::new)
@@ -178,9 +183,13 @@ impl<'a> Keyspace<'a> {
         if !shard.is_expired(hash, position, now) {
             return Some((hash, position));
         }
-        let engine = self.engine;
-        let emitted = engine.remove_expired(self.locate(key).1, hash, position);
-        self.emitted |= emitted;
+        let (engine, is_reading) = (self.engine, self.call.argv.is_empty() || !self.call.command.writes);
+        if !(is_reading && engine.keeps_expired(now)) {
+            let mut discarded = std::mem::take(&mut self.discarded);
+            let emitted = engine.remove_expired(self.locate(key).1, hash, position, &mut discarded);
+            self.discarded = discarded;
+            self.emitted |= emitted;
+        }
         None
     }
 
@@ -308,18 +317,12 @@ impl<'a> Keyspace<'a> {
             Some((_, position)) => {
                 let old = std::mem::replace(&mut shard.table.at_mut(position).value, value);
                 shard.apply_expiry(hash, position, expiry);
-                return self.discard(old);
+                let large = shard.large(old);
+                return self.discarded.extend(large);
             }
             None => shard.insert(hash, key, value, now),
         };
         shard.apply_expiry(hash, position, expiry);
-    }
-
-    /// Drops a value; a large one once the locks are let go.
-    fn discard(&mut self, value: Value) {
-        if value.is_large() {
-            self.discarded.push(value);
-        }
     }
 
     /// Puts a string at a key, whatever was there, into the same memory where it fits.
@@ -329,11 +332,18 @@ impl<'a> Keyspace<'a> {
         let (hash, shard) = self.locate(key);
         let position = match found {
             Some((_, position)) => {
-                match &mut shard.table.at_mut(position).value {
-                    Value::Str(string) => string.assign(bytes),
-                    other => *other = Value::Str(bytes.into()),
-                }
-                position
+                let large = match &mut shard.table.at_mut(position).value {
+                    Value::Str(string) => {
+                        string.assign(bytes);
+                        None
+                    }
+                    other => {
+                        let old = std::mem::replace(other, Value::Str(bytes.into()));
+                        shard.large(old)
+                    }
+                };
+                shard.apply_expiry(hash, position, expiry);
+                return self.discarded.extend(large);
             }
             None => shard.insert(hash, key, Value::Str(bytes.into()), now),
         };
@@ -350,10 +360,12 @@ impl<'a> Keyspace<'a> {
 
     /// Takes a key away; whether it was there.
     pub fn remove(&mut self, key: &[u8]) -> bool {
-        let taken = self.take(key);
-        let was_there = taken.is_some();
-        taken.into_iter().for_each(|(value, _)| self.discard(value));
-        was_there
+        let Some((hash, position)) = self.find(key) else { return false };
+        let shard = self.locate(key).1;
+        let removed = shard.remove_at(hash, position);
+        let large = shard.large(removed.into_value());
+        self.discarded.extend(large);
+        true
     }
 
     /// Takes a key away whose aggregate has lost its last element, and says so. What took it is told before.
@@ -439,6 +451,7 @@ impl<'a> Keyspace<'a> {
         let mut serving = self.serving.take();
         let (hash, shard) = self.locate(key);
         let rev = shard.record_change(hash, key);
+        shard.count_changes(1);
         let is_ready = shard.makes_ready(hash, key);
         self.tell(serving.as_deref(), hash, &Change { key, rev, command, args, actor: None });
         if is_ready {

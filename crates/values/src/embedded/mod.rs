@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod deadlines;
 mod eviction;
+mod fences;
 mod footprint;
 mod index;
 mod keyspace;
@@ -21,7 +22,6 @@ mod tests;
 mod transaction;
 mod values;
 mod watch;
-mod wheel;
 mod whole;
 
 pub use keyspace::Keyspace;
@@ -29,16 +29,19 @@ pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{
-    Call, Calls, EventClass, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics,
-    Transaction, Unmeasured, Values, Watched, key_hash,
+    Call, Calls, EventClass, Execution, Feed, Fence, Fenced, Kind, Memory, MemoryLimit, ReplySink, Snapshot,
+    Statistics, StreamNodes, Transaction, Unmeasured, Values, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
 use eviction::Room;
+use fences::Fences;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
 use shard::Shard;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use values::Value;
 
 /// Far more locks than cores, so that two cores rarely meet on one; and small tables, so that none
 /// takes long to grow.
@@ -66,6 +69,12 @@ pub struct Embedded {
     handlers: Vec<Handler>,
     waiting: Arc<WaitingRoom>,
     room: Room,
+    fences: Fences,
+    /// Until when keys past their time, though nobody sees them, are not removed, in milliseconds since the
+    /// epoch.
+    keep_expired_until: AtomicU64,
+    /// Entries and bytes of a stream's node. That they change one after the other does no harm.
+    stream_nodes: [AtomicU64; 2],
 }
 
 /// Shared with whoever has something registered in them.
@@ -88,7 +97,20 @@ impl Embedded {
         let start = Revision(clock.now_us());
         let shards = (0..SHARDS).map(|_| Padded(Mutex::new(Shard::new(clock.now_ms(), start)))).collect();
         let handlers = COMMANDS.iter().map(|command| commands::handler(command.id)).collect();
-        Embedded { shards, clock, feed, handlers, waiting: Arc::default(), room: Room::new(memory) }
+        Embedded {
+            shards,
+            clock,
+            feed,
+            handlers,
+            waiting: Arc::default(),
+            room: Room::new(memory),
+            fences: Fences::default(),
+            keep_expired_until: AtomicU64::new(0),
+            stream_nodes: {
+                let nodes = StreamNodes::default();
+                [nodes.entries_max, nodes.bytes_max].map(AtomicU64::new)
+            },
+        }
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
@@ -117,8 +139,17 @@ impl Embedded {
         next.into_iter().chain(self.waiting.end_overdue(now, looks)).chain(at_once).min()
     }
 
+    /// Whether keys past their time are to stay where they are for now.
+    fn keeps_expired(&self, now: u64) -> bool {
+        now < self.keep_expired_until.load(Ordering::Relaxed)
+    }
+
     fn expire_keys(&self, now: u64, looks: usize) -> Option<u64> {
+        if self.keeps_expired(now) {
+            return None;
+        }
         let mut emitted = false;
+        let mut discarded = Vec::new();
         let next = self
             .shards
             .iter()
@@ -126,8 +157,12 @@ impl Embedded {
                 // Who waited here for a long command would keep its thread from others' work. A key past
                 // its time is not seen meanwhile either.
                 let mut shard = shard.try_lock()?;
-                emitted |= self.expire_in(&mut shard, now, looks);
-                shard.next_deadline()
+                emitted |= self.expire_in(&mut shard, now, looks, &mut discarded);
+                let next = shard.next_deadline();
+                drop(shard);
+                // To free them takes a while, which nobody has to wait for.
+                discarded.clear();
+                next
             })
             .min();
         if emitted {
@@ -136,18 +171,25 @@ impl Embedded {
         next
     }
 
-    /// Removes keys of a shard whose time is over; whether anybody was told.
-    fn expire_in(&self, shard: &mut Shard, now: u64, mut looks: usize) -> bool {
+    /// Removes keys of a shard whose time is over; whether anybody was told. Large values are left to the
+    /// caller, to be dropped once the shard is let go.
+    fn expire_in(&self, shard: &mut Shard, now: u64, mut looks: usize, discarded: &mut Vec<Value>) -> bool {
         let mut emitted = false;
         while let Some((hash, position)) = shard.next_expired(now, &mut looks) {
-            emitted |= self.remove_expired(shard, hash, position);
+            emitted |= self.remove_expired(shard, hash, position, discarded);
         }
         emitted
     }
 
     /// Removes a key whose time is over; whether anybody was told. It is nobody's doing, so no actor
-    /// is named, and a quiet command does not silence it.
-    fn remove_expired(&self, shard: &mut Shard, hash: u64, position: usize) -> bool {
+    /// is named, and a quiet command does not silence it. A large value is left to the caller.
+    fn remove_expired(
+        &self,
+        shard: &mut Shard,
+        hash: u64,
+        position: usize,
+        discarded: &mut Vec<Value>,
+    ) -> bool {
         let removed = shard.remove_at(hash, position);
         shard.counts.expired += 1;
         let key = removed.key();
@@ -163,6 +205,7 @@ impl Embedded {
         if notified {
             self.feed.notify(EventClass::Expired, "expired", key);
         }
+        discarded.extend(shard.large(removed.into_value()));
         wanted || notified
     }
 }
@@ -193,6 +236,15 @@ impl Values for Embedded {
         Execution::Done
     }
 
+    fn execute_fenced(
+        &self,
+        call: &Call<'_>,
+        fence: &Fence<'_>,
+        reply: &mut dyn ReplySink,
+    ) -> Result<Execution, Fenced> {
+        self.run_fenced(call, fence, reply)
+    }
+
     fn transaction(
         &self,
         watched: &[Watched],
@@ -216,10 +268,12 @@ impl Values for Embedded {
         let now = self.clock.now_ms();
         let hash = key_hash(key);
         let mut shard = self.shard(hash).lock();
-        let mut emitted = false;
+        let (mut emitted, mut discarded) = (false, Vec::new());
         let mut found = shard.table.find(hash, key);
         if let Some(position) = found.filter(|&position| shard.is_expired(hash, position, now)) {
-            emitted = self.remove_expired(&mut shard, hash, position);
+            if !self.keeps_expired(now) {
+                emitted = self.remove_expired(&mut shard, hash, position, &mut discarded);
+            }
             found = None;
         }
         commands::write_snapshot(found.map(|position| &shard.table.at(position).value), kind, reply);
@@ -263,6 +317,22 @@ impl Values for Embedded {
 
     fn is_out_of_memory(&self) -> bool {
         self.check_memory().is_err()
+    }
+
+    fn limit_stream_nodes(&self, nodes: StreamNodes) {
+        let [entries_max, bytes_max] = &self.stream_nodes;
+        entries_max.store(nodes.entries_max, Ordering::Relaxed);
+        bytes_max.store(nodes.bytes_max, Ordering::Relaxed);
+    }
+
+    fn stream_nodes(&self) -> StreamNodes {
+        let [entries_max, bytes_max] =
+            self.stream_nodes.each_ref().map(|bound| bound.load(Ordering::Relaxed));
+        StreamNodes { entries_max, bytes_max }
+    }
+
+    fn keep_expired_until(&self, until_ms: u64) {
+        self.keep_expired_until.store(until_ms, Ordering::Relaxed);
     }
 
     fn statistics(&self) -> Statistics {

@@ -7,9 +7,8 @@ use super::footprint::Footprint;
 use super::table::{Keyed, Table};
 use super::values::Value;
 use super::watch::Watches;
-use super::wheel::{Timer, Wheel};
 use crate::{Statistics, key_hash};
-use hyrax_types::Revision;
+use hyrax_types::{Revision, Timer, Wheel};
 use std::ops::Range;
 
 /// How far the clock may be set back before the timers are set anew.
@@ -168,6 +167,8 @@ pub(super) struct Shard {
     /// Commands that wait for keys here.
     pub waiters: Waiters,
     pub counts: Counts,
+    /// How often a command has changed a key.
+    changes: u64,
 }
 
 /// What is counted of the keys of a shard.
@@ -177,6 +178,7 @@ pub(super) struct Counts {
     pub evicted: u64,
     pub hits: u64,
     pub misses: u64,
+    pub freed_late: u64,
 }
 
 impl Shard {
@@ -189,6 +191,7 @@ impl Shard {
             watches: Watches::default(),
             waiters: Waiters::default(),
             counts: Counts::default(),
+            changes: 0,
         }
     }
 
@@ -201,6 +204,19 @@ impl Shard {
     pub fn next_rev(&mut self) -> Revision {
         self.rev = self.rev.next();
         self.rev
+    }
+
+    /// Counts changes that commands have made.
+    pub fn count_changes(&mut self, keys: usize) {
+        self.changes += keys as u64;
+    }
+
+    /// Gives back a large value, which is to be dropped once the shard is let go, as to free it takes a
+    /// while. Drops any other.
+    pub fn large(&mut self, value: Value) -> Option<Value> {
+        let large = value.is_large().then_some(value);
+        self.counts.freed_late += u64::from(large.is_some());
+        large
     }
 
     /// Notes a change of a key, told or not, and gives its revision.
@@ -285,6 +301,8 @@ impl Shard {
         sum.evicted += self.counts.evicted;
         sum.hits += self.counts.hits;
         sum.misses += self.counts.misses;
+        sum.freed_late += self.counts.freed_late;
+        sum.changes += self.changes;
     }
 
     /// Keys at these positions whose time is not over.
@@ -302,7 +320,7 @@ impl Shard {
             Some(at) => {
                 self.table.at_mut(position).set_expires(true);
                 if self.deadlines.set(hash, position, at) {
-                    self.wheel.insert(Timer { hash, deadline: at });
+                    self.wheel.insert(Timer { token: hash, deadline: at });
                 }
             }
             None => drop(self.forget_expiry(hash, position)),
@@ -336,7 +354,7 @@ impl Shard {
         self.deadlines.set_all_timers_anew();
         for deadline in self.deadlines.all() {
             let hash = self.hash_at(deadline.position as usize);
-            self.wheel.insert(Timer { hash, deadline: deadline.at });
+            self.wheel.insert(Timer { token: hash, deadline: deadline.at });
         }
     }
 
@@ -356,9 +374,9 @@ impl Shard {
             self.set_timers_anew(now);
         }
         while let Some(timer) = self.wheel.pop_due(now, looks) {
-            let is_expired = |position, _: &Entry| self.is_expired(timer.hash, position, now);
-            if let Some(position) = self.table.find_by_hash(timer.hash, is_expired) {
-                return Some((timer.hash, position));
+            let is_expired = |position, _: &Entry| self.is_expired(timer.token, position, now);
+            if let Some(position) = self.table.find_by_hash(timer.token, is_expired) {
+                return Some((timer.token, position));
             }
             self.set_later_timer(timer);
         }
@@ -374,12 +392,12 @@ impl Shard {
     /// A timer fired early because its key's expiry was moved; the key gets a new one.
     fn set_later_timer(&mut self, fired: Timer) {
         let was_for = |position, _: &Entry| {
-            let deadline = self.deadlines.get(fired.hash, position);
+            let deadline = self.deadlines.get(fired.token, position);
             deadline.is_some_and(|deadline| deadline.timer_at == fired.deadline)
         };
-        let Some(position) = self.table.find_by_hash(fired.hash, was_for) else { return };
-        if let Some(deadline) = self.deadlines.set_timer_anew(fired.hash, position) {
-            self.wheel.insert(Timer { hash: fired.hash, deadline });
+        let Some(position) = self.table.find_by_hash(fired.token, was_for) else { return };
+        if let Some(deadline) = self.deadlines.set_timer_anew(fired.token, position) {
+            self.wheel.insert(Timer { token: fired.token, deadline });
         }
     }
 }

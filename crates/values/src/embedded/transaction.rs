@@ -83,8 +83,10 @@ impl Embedded {
 impl Keyspace<'_> {
     /// Whether a key has changed since it was put under watch; that its time has come is a change.
     fn has_changed(&mut self, watched: &Watched) -> bool {
-        self.read(&watched.key);
+        let is_there = self.read(&watched.key).is_some();
         let (hash, shard) = self.locate(&watched.key);
-        shard.watches.has_changed(hash, &watched.key, watched.since)
+        // What is not seen and yet in the table is past its time, and only kept.
+        let is_kept = !is_there && shard.table.find(hash, &watched.key).is_some();
+        is_kept || shard.watches.has_changed(hash, &watched.key, watched.since)
     }
 }

@@ -86,7 +86,11 @@ impl Embedded {
         let mut shard = self.shard(hash).lock();
         let found = shard.table.find(hash, key);
         let expired = found.filter(|&position| shard.is_expired(hash, position, now));
-        let emitted = expired.is_some_and(|position| self.remove_expired(&mut shard, hash, position));
+        let mut discarded = Vec::new();
+        // One that is to stay will be taken for changed once it goes: then the transaction is tried again.
+        let expired = expired.filter(|_| !self.keeps_expired(now));
+        let emitted =
+            expired.is_some_and(|position| self.remove_expired(&mut shard, hash, position, &mut discarded));
         shard.watches.add(hash, key);
         let since = shard.rev();
         drop(shard);

@@ -22,15 +22,20 @@ impl Keyspace<'_> {
         seen
     }
 
-    /// Runs `look` on a shard once the keys past their time are gone from it.
+    /// Runs `look` on a shard once the keys past their time are gone from it, unless they are to stay.
     pub(super) fn visit_unexpired<R>(&mut self, number: usize, mut look: impl FnMut(&Shard) -> R) -> R {
         loop {
             let seen = self.visit(number, |keys| {
                 let (engine, now) = (keys.engine, keys.now_ms);
                 let shard = keys.shard(number);
-                let emitted = engine.expire_in(shard, now, LOOKS_AT_ONCE);
+                if engine.keeps_expired(now) {
+                    return Some(look(shard));
+                }
+                let mut discarded = Vec::new();
+                let emitted = engine.expire_in(shard, now, LOOKS_AT_ONCE, &mut discarded);
                 let seen = shard.next_deadline().is_none_or(|next| next > now).then(|| look(shard));
                 keys.emitted |= emitted;
+                keys.discarded.append(&mut discarded);
                 seen
             });
             if let Some(seen) = seen {
@@ -61,11 +66,15 @@ impl Keyspace<'_> {
         for number in 0..SHARDS {
             let shard = self.shard(number);
             let table = shard.take_all();
+            if in_background {
+                shard.counts.freed_late += table.len() as u64;
+            }
             // To look at every key takes long where there are many.
             if is_heard || !shard.watches.is_empty() || !shard.waiters.is_empty() {
                 table.iter().for_each(|entry| self.changed_as(entry.key(), "del", &[]));
             } else if let Some(entry) = table.iter().next() {
                 shard.record_change(key_hash(entry.key()), entry.key());
+                shard.count_changes(table.len());
             }
             removed.tables.push(table);
         }

@@ -8,15 +8,16 @@ use super::encode::{Protocol, RespSink, write_error};
 use super::gather::{self, Batch, End};
 use super::monitor::redacted;
 use super::parse::{Bounds, Parser};
-use super::transaction::{NOT_IN_TRANSACTION, Queue};
+use super::transaction::{NOT_IN_TRANSACTION, Queue, WatchedKeys};
 use super::waiting::Pending;
 use crate::core::Core;
 use crate::doors::carrier::{Dialogue, Stop};
 use crate::hub::Outbox;
 use crate::session::Session;
+use crate::slow_log::shortened;
 use hyrax_types::{SteppedClock, is_reserved, limits};
 use hyrax_values::command::Name;
-use hyrax_values::{Call, Command, Error, Execution, ReplySink, Watched, command};
+use hyrax_values::{Call, Command, Error, Execution, ReplySink, command};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Replies gathered before they are written.
@@ -64,9 +65,11 @@ pub struct Conversation {
     /// Commands that wait for `EXEC`.
     pub queue: Option<Box<Queue>>,
     /// Keys that must not change before `EXEC`.
-    pub watched: Vec<Watched>,
+    pub watched: Option<Box<WatchedKeys>>,
     /// Whether what it asks for is run by `EXEC`, and so must not wait.
     pub is_executing: bool,
+    /// Bytes of the commands among which it is answered now.
+    pub turn_bytes: usize,
     parser: Parser,
     rights: Rights,
     /// Nothing stands between a command and the engine: no transaction, no subscription, nobody who looks on.
@@ -82,8 +85,9 @@ impl Conversation {
             protocol: Protocol::default(),
             replies: Replies::default(),
             queue: None,
-            watched: Vec::new(),
+            watched: None,
             is_executing: false,
+            turn_bytes: 0,
             parser: Parser::default(),
             rights: Rights::default(),
             is_plain: false,
@@ -132,6 +136,7 @@ impl Conversation {
     /// Answers commands for as long as one client's turn takes.
     fn take_turn(&mut self, data: &[u8], out: &mut Vec<u8>) -> (usize, Stop<Pending>) {
         self.session.begin_command();
+        self.turn_bytes = data.len();
         self.look_around();
         let turn_ends_us = self.session.now_us() + limits::TURN_MAX.as_micros() as u64;
         let mut used = 0;
@@ -263,11 +268,11 @@ impl Conversation {
             }
             return Flow::Done;
         }
-        let writes = match command {
-            Some(command) => command.writes,
-            None => executes && self.queue.as_ref().is_some_and(|queue| queue.writes()),
+        let changes = match command {
+            Some(command) => command.may_replicate(),
+            None if executes => self.queue.as_ref().is_some_and(|queue| queue.may_replicate()),
+            None => entry.is_some_and(Entry::may_replicate),
         };
-        let changes = writes || entry.is_some_and(Entry::may_replicate);
         if !self.is_executing && self.session.core.pause.holds(changes) {
             return Flow::Pending(Pending::Paused);
         }
@@ -341,8 +346,7 @@ impl Conversation {
                     return Flow::Pending(Pending::Later(command.id as usize, reply));
                 }
                 Execution::Waiting(waiting) => {
-                    let let_go = self.session.card.waits();
-                    return Flow::Pending(Pending::Waiting(command.id as usize, waiting, let_go));
+                    return self.wait(command.id as usize, argv, waiting);
                 }
             }
         }
@@ -351,7 +355,7 @@ impl Conversation {
         if !succeeded {
             self.count_error(&out[start..]);
         }
-        self.end_command(command.id as usize, succeeded, argv);
+        self.end_command(commands::number_of(command, argv), succeeded, argv);
         Flow::Done
     }
 
@@ -427,7 +431,7 @@ impl Conversation {
             Flow::Done
         });
         if !matches!(flow, Flow::Pending(_)) {
-            self.end_command(entry.number, succeeded, argv);
+            self.end_command(entry.number(argv), succeeded, argv);
         }
         flow
     }
@@ -449,13 +453,17 @@ impl Conversation {
     /// Counts a command that has been answered, and remembers it when it took long.
     pub fn end_command(&mut self, number: usize, succeeded: bool, argv: &[&[u8]]) {
         let took_ns = self.session.end_command(number, succeeded);
-        let slow_log = &self.session.core.slow_log;
-        if slow_log.wants(took_ns) {
-            let card = &self.session.card;
-            let name = card.name().map(Vec::from).unwrap_or_default();
-            let at_s = self.session.now_us() / 1_000_000;
-            slow_log.add(at_s, took_ns, &redacted(argv), card.peer.address.to_string(), name);
+        if self.session.core.slow_log.wants(took_ns) {
+            self.remember_slow(took_ns, shortened(&redacted(argv)));
         }
+    }
+
+    /// Remembers a command that took long.
+    pub fn remember_slow(&self, took_ns: u64, words: Vec<Vec<u8>>) {
+        let card = &self.session.card;
+        let name = card.name().map(Vec::from).unwrap_or_default();
+        let at_s = self.session.now_us() / 1_000_000;
+        self.session.core.slow_log.add(at_s, took_ns, words, card.peer.address.to_string(), name);
     }
 
     /// A sink for a reply of the door's own.

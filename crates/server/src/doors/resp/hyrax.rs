@@ -16,7 +16,7 @@ type Run = for<'c> fn(&'c mut Conversation, Vec<Bytes>, &'c mut Vec<u8>) -> BoxF
 
 /// Has something done that takes its time: the words are kept.
 fn slowly(argv: &[&[u8]], run: Run) -> Flow {
-    let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number);
+    let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number(argv));
     let words: Vec<Bytes> = argv[1..].iter().map(|word| Bytes::copy_from_slice(word)).collect();
     let slow: Slow = Box::new(move |conversation, out| run(conversation, words, out));
     Flow::Pending(Pending::Slow(number, slow))

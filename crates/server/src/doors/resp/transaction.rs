@@ -1,10 +1,11 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`.
 
-use super::commands::Entry;
+use super::commands::{Entry, number_of};
 use super::dialogue::{Conversation, Flow, check_key};
 use super::waiting::Pending;
 use hyrax_types::{SteppedClock, limits};
-use hyrax_values::{Call, Calls, Command, Error, Reply, ReplySink, Transaction};
+use hyrax_values::{Call, Calls, Command, Error, Reply, ReplySink, Transaction, Watched};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Redis' refusal of what cannot be part of a transaction.
@@ -34,10 +35,10 @@ enum Kind {
 
 impl Kind {
     /// The command's place among the metrics' names.
-    fn number(self) -> usize {
+    fn number(self, argv: &[&[u8]]) -> usize {
         match self {
-            Kind::Engine(command) => command.id as usize,
-            Kind::Door(entry) => entry.number,
+            Kind::Engine(command) => number_of(command, argv),
+            Kind::Door(entry) => entry.number(argv),
         }
     }
 }
@@ -64,6 +65,16 @@ impl Queued {
     }
 }
 
+/// Keys that must not change before `EXEC`.
+#[derive(Default)]
+pub struct WatchedKeys {
+    keys: Vec<Watched>,
+    /// Their names, each once.
+    names: HashSet<Box<[u8]>>,
+    /// How long the names are together.
+    bytes: usize,
+}
+
 /// The commands of a transaction.
 #[derive(Default)]
 pub struct Queue {
@@ -85,10 +96,10 @@ impl Queue {
         self.commands.iter().any(|queued| matches!(queued.kind, Kind::Engine(command) if command.grows))
     }
 
-    /// Whether a command among them changes something.
-    pub fn writes(&self) -> bool {
+    /// Whether a command among them reaches others, and so is held by a pause of writes.
+    pub fn may_replicate(&self) -> bool {
         self.commands.iter().any(|queued| match queued.kind {
-            Kind::Engine(command) => command.writes,
+            Kind::Engine(command) => command.may_replicate(),
             Kind::Door(entry) => entry.may_replicate(),
         })
     }
@@ -121,20 +132,22 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         return Err(Error::text("ERR WATCH inside MULTI is not allowed"));
     }
     argv[1..].iter().try_for_each(|key| check_key(key))?;
-    let mut bytes: usize = conversation.watched.iter().map(|watched| watched.key.len()).sum();
+    let core = &conversation.session.core;
+    let room = core.limits.load().monitors_per_session;
+    let watched = conversation.watched.get_or_insert_default();
     for key in &argv[1..] {
-        if conversation.watched.iter().any(|watched| *watched.key == **key) {
+        if watched.names.contains(*key) {
             continue;
         }
-        let room = conversation.session.core.limits.load().monitors_per_session;
-        if conversation.watched.len() >= room {
+        if watched.keys.len() >= room {
             return Err(Error::Other(format!("ERR a connection may watch {room} keys").into()));
         }
-        bytes += key.len();
-        if bytes > limits::MONITORED_KEY_BYTES_PER_SESSION_MAX {
+        if watched.bytes + key.len() > limits::MONITORED_KEY_BYTES_PER_SESSION_MAX {
             return Err(Error::text("ERR the keys that this connection watches are too long together"));
         }
-        conversation.watched.push(conversation.session.core.values.watch(key));
+        watched.bytes += key.len();
+        watched.names.insert((*key).into());
+        watched.keys.push(core.values.watch(key));
     }
     conversation.reply(out).status("OK");
     Ok(Flow::Done)
@@ -142,7 +155,7 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
 
 /// `UNWATCH`.
 pub fn unwatch(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>) -> Result<Flow, Error> {
-    conversation.watched = Vec::new();
+    conversation.watched = None;
     conversation.reply(out).status("OK");
     Ok(Flow::Done)
 }
@@ -152,7 +165,7 @@ pub fn exec(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>)
     let Some(queue) = conversation.queue.take() else {
         return Err(Error::text("ERR EXEC without MULTI"));
     };
-    let watched = std::mem::take(&mut conversation.watched);
+    let watched = conversation.watched.take().unwrap_or_default();
     conversation.leave_transaction();
     if queue.is_spoilt {
         return Err(ABORTED);
@@ -167,7 +180,7 @@ pub fn exec(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>)
     conversation.is_executing = true;
     conversation.session.hold_messages();
     let outcome = SteppedClock::hold(conversation.session.now_us(), || {
-        values.transaction(&watched, &calls, &mut |calls| {
+        values.transaction(&watched.keys, &calls, &mut |calls| {
             execution.run(conversation, &queue.commands, &argvs, calls, out);
         })
     });
@@ -229,7 +242,7 @@ impl Execution {
                     if !succeeded {
                         conversation.count_error(&out[start..]);
                     }
-                    conversation.end_command(command.id as usize, succeeded, argv);
+                    conversation.end_command(number_of(command, argv), succeeded, argv);
                     call += 1;
                 }
                 Kind::Door(entry) if entry.asks_engine() => self.left.push((position, out.len())),
@@ -308,7 +321,7 @@ impl Conversation {
     /// Ends a transaction, if there is one, without running it; no key is watched any more.
     pub fn leave_transaction(&mut self) {
         self.queue = None;
-        self.watched = Vec::new();
+        self.watched = None;
         self.session.card.queued.store(0, Relaxed);
         self.session.card.queued_bytes.store(0, Relaxed);
     }
@@ -335,7 +348,7 @@ impl Conversation {
         else {
             return;
         };
-        let number = kind.number();
+        let number = kind.number(argv);
         // What is not run need not be kept.
         if !queue.is_spoilt {
             let queued = Queued::new(kind, argv);

@@ -1,9 +1,9 @@
 //! What a client waits for before its next command is answered.
 
-use super::commands::lookup;
 use super::dialogue::{Conversation, Flow, Replies};
 use super::transaction::{Queue, write_later};
 use crate::LetGo;
+use crate::slow_log::shortened;
 use futures_util::future::BoxFuture;
 use hyrax_values::{Error, Reply, Waiting};
 use parking_lot::Mutex;
@@ -21,8 +21,8 @@ pub type Slow =
 pub enum Pending {
     /// An engine's reply; the command's place among the metrics' names.
     Later(usize, BoxFuture<'static, Reply>),
-    /// Something to take, or that somebody lets it go.
-    Waiting(usize, Waiting, oneshot::Receiver<LetGo>),
+    /// Something to take, or that somebody lets it go; the command's place, and its words, for the slow log.
+    Waiting(usize, Vec<Vec<u8>>, Waiting, oneshot::Receiver<LetGo>),
     /// The replies of a transaction.
     Transaction(Box<Queue>, BoxFuture<'static, Option<Vec<Reply>>>),
     /// Something of the door's own.
@@ -70,7 +70,7 @@ impl Pending {
                 let reply = reply.await;
                 conversation.write_late(number, &reply, out);
             }
-            Pending::Waiting(number, waiting, let_go) => {
+            Pending::Waiting(number, words, waiting, let_go) => {
                 let Waiting { mut reply, nothing, end } = waiting;
                 let reply = tokio::select! {
                     biased;
@@ -85,7 +85,10 @@ impl Pending {
                     }
                 };
                 conversation.session.card.waits_no_more();
-                conversation.write_late(number, &reply, out);
+                let took_ns = conversation.write_late(number, &reply, out);
+                if conversation.session.core.slow_log.wants(took_ns) {
+                    conversation.remember_slow(took_ns, words);
+                }
             }
             Pending::Transaction(queue, replies) => {
                 let replies = replies.await;
@@ -113,14 +116,13 @@ impl Pending {
 }
 
 impl Conversation {
-    /// Has the client wait; the command is named by its first word.
-    pub fn wait(&self, argv: &[&[u8]], waiting: Waiting) -> Flow {
-        let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number);
-        Flow::Pending(Pending::Waiting(number, waiting, self.session.card.waits()))
+    /// Has the client wait, with the command in this place among the metrics' names.
+    pub fn wait(&self, number: usize, argv: &[&[u8]], waiting: Waiting) -> Flow {
+        Flow::Pending(Pending::Waiting(number, shortened(argv), waiting, self.session.card.waits()))
     }
 
-    /// Writes a reply that was waited for.
-    fn write_late(&mut self, number: usize, reply: &Reply, out: &mut Vec<u8>) {
+    /// Writes a reply that was waited for; how long it took, in nanoseconds.
+    fn write_late(&mut self, number: usize, reply: &Reply, out: &mut Vec<u8>) -> u64 {
         let mut sink = self.reply(out);
         reply.write(&mut sink);
         let start = sink.start();
@@ -128,7 +130,7 @@ impl Conversation {
         if !succeeded {
             self.count_error(&out[start..]);
         }
-        self.session.end_command(number, succeeded);
+        self.session.end_command(number, succeeded)
     }
 
     /// Takes back what a client did not want to be answered.

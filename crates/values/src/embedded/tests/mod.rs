@@ -3,6 +3,7 @@
 mod concurrency;
 mod eviction;
 mod expiry;
+mod late;
 mod transactions;
 mod waiting;
 mod watching;

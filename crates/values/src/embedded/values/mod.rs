@@ -16,9 +16,7 @@ pub use hash::Hash;
 pub use list::{End, List};
 pub use set::{Member, Set, Text};
 pub use sorted_set::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, compare_members};
-pub use stream::{
-    BLOCK_ENTRIES_MAX, Claim, Consumer, Deliveries, Entry, Group, Id, Keep, Marks, Pending, Stream,
-};
+pub use stream::{BlockBounds, Claim, Consumer, Deliveries, Entry, Group, Id, Keep, Marks, Pending, Stream};
 pub use string::{Origin, Str};
 
 /// What a key holds. An aggregate in here, but for a stream, is never empty: its key goes with its last
@@ -52,8 +50,9 @@ impl Footprint for Value {
     }
 }
 
-/// Elements from which on to free a value takes longer than others are to wait.
-const LARGE_FROM: usize = 1024;
+/// Elements from which on to free a value takes longer than others are to wait: from where Redis does it in
+/// the background.
+const LARGE_FROM: usize = 65;
 
 impl Value {
     /// Whether it takes a while to free.

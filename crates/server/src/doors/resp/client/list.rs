@@ -48,7 +48,7 @@ impl ClientType {
 pub fn info(conversation: &Conversation, out: &mut Vec<u8>) {
     let mut text = String::new();
     let session = &conversation.session;
-    write_client(&session.card, session.now_us(), Some(session.id), "client|info", &mut text);
+    write_client(&session.card, conversation, "client|info", &mut text);
     conversation.reply(out).verbatim(&text);
 }
 
@@ -76,7 +76,7 @@ pub fn run(conversation: &Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> Re
     };
     let mut text = String::new();
     for card in listed {
-        write_client(&card, session.now_us(), Some(session.id), "client|list", &mut text);
+        write_client(&card, conversation, "client|list", &mut text);
     }
     conversation.reply(out).verbatim(&text);
     Ok(())
@@ -109,7 +109,8 @@ fn flags_of(card: &Card) -> String {
 }
 
 /// One line, with Redis' fields; those that mean nothing here are as of a client at rest.
-fn write_client(card: &Card, now_us: u64, me: Option<SessionId>, my_command: &str, text: &mut String) {
+fn write_client(card: &Card, asking: &Conversation, asked: &str, text: &mut String) {
+    let (now_us, is_me) = (asking.session.now_us(), card.id == asking.session.id);
     let name = card.name().unwrap_or_default();
     let last = metrics_name(card.command.load(Relaxed)).unwrap_or("NULL");
     let queue = card.outbox().map_or(0, |outbox| outbox.bytes());
@@ -118,7 +119,7 @@ fn write_client(card: &Card, now_us: u64, me: Option<SessionId>, my_command: &st
     let _ = writeln!(
         text,
         "id={id} addr={address} laddr={local} fd=-1 name={name} age={age} idle={idle} flags={flags} db=0 \
-         sub={channels} psub={patterns} ssub={shards} multi={multi} qbuf=0 qbuf-free=0 argv-mem=0 \
+         sub={channels} psub={patterns} ssub={shards} multi={multi} qbuf={qbuf} qbuf-free=0 argv-mem=0 \
          multi-mem={multi_mem} rbs=0 rbp=0 obl=0 oll={oll} omem={queue} tot-mem={total} events=r \
          cmd={command} user={user} redir=-1 resp={resp}",
         id = card.id.0,
@@ -129,10 +130,11 @@ fn write_client(card: &Card, now_us: u64, me: Option<SessionId>, my_command: &st
         idle = now_us.saturating_sub(card.seen_us.load(Relaxed)) / 1_000_000,
         flags = flags_of(card),
         multi = card.queued.load(Relaxed) as i64 - 1,
+        qbuf = if is_me { asking.turn_bytes } else { 0 },
         multi_mem = card.queued_bytes.load(Relaxed),
         oll = usize::from(queue > 0),
         total = queue + card.queued_bytes.load(Relaxed) + size_of::<Card>(),
-        command = if me == Some(card.id) { my_command } else { last },
+        command = if is_me { asked } else { last },
         user = user_of(card),
         resp = card.protocol.load(Relaxed),
     );

@@ -38,10 +38,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
         b"tracking" => tracking(conversation, argv, out)?,
         b"trackinginfo" => write_tracking_info(conversation, out),
         b"unblock" => wait::unblock(conversation, argv, out)?,
-        b"unpause" => {
-            conversation.session.core.pause.end();
-            conversation.reply(out).status("OK");
-        }
+        b"unpause" => wait::unpause(conversation, out),
         _ => return Err(bad_subcommand("client", argv[1])),
     }
     Ok(Flow::Done)

@@ -17,9 +17,20 @@ pub fn pause(conversation: &Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> 
     let not_integer = Error::text("ERR timeout is not an integer or out of range");
     let milliseconds = parse_integer(argv[2]).ok_or(not_integer)?;
     let milliseconds = u64::try_from(milliseconds).map_err(|_| Error::text("ERR timeout is negative"))?;
-    conversation.session.core.pause.begin(Duration::from_millis(milliseconds), paused);
+    let core = &conversation.session.core;
+    core.pause.begin(Duration::from_millis(milliseconds), paused);
+    let left_ms = core.pause.left().unwrap_or_default().as_millis() as u64;
+    core.values.keep_expired_until(core.clock.now_ms().saturating_add(left_ms));
     conversation.reply(out).status("OK");
     Ok(())
+}
+
+/// `CLIENT UNPAUSE`.
+pub fn unpause(conversation: &Conversation, out: &mut Vec<u8>) {
+    let core = &conversation.session.core;
+    core.values.keep_expired_until(0);
+    core.pause.end();
+    conversation.reply(out).status("OK");
 }
 
 /// `CLIENT UNBLOCK client-id [TIMEOUT|ERROR]`.

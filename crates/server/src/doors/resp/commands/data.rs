@@ -24,6 +24,20 @@ fn tree(lines: &Lines, name: &str) -> Option<Value> {
     lines.get(name).and_then(|line| serde_json::from_str(line).ok())
 }
 
+/// The full names of all subcommands (`client|list`), of commands that are here.
+pub fn subcommand_names(commands: impl Iterator<Item = &'static str>) -> Vec<String> {
+    let mentions_some = |name: &&str| {
+        let line = [INFO, HYRAX_INFO].iter().flat_map(|text| text.lines()).find(|line| is_of(line, name));
+        line.is_some_and(|line| line.contains(&format!("\"${name}|")))
+    };
+    let specs = commands.filter(mentions_some).map(Spec::of);
+    specs.flat_map(|spec| spec.subcommands).map(|spec| spec.full_name).collect()
+}
+
+fn is_of(line: &str, name: &str) -> bool {
+    line.strip_prefix("[\"$").is_some_and(|rest| rest.split('"').next() == Some(name))
+}
+
 /// What `COMMAND INFO` says of a command.
 pub fn info(name: &str) -> Option<Value> {
     static LINES: LazyLock<Lines> = LazyLock::new(|| by_name([INFO, HYRAX_INFO]));
@@ -44,6 +58,8 @@ pub fn docs(name: &str) -> Option<Value> {
 pub struct Spec {
     /// Its name, as in `client|list`.
     pub full_name: String,
+    /// Its place among the metrics' names, once it has one.
+    pub number: usize,
     /// How many words, its name among them: exactly, or at least when negative.
     pub arity: i64,
     /// Whether it may be run before a login.
@@ -52,8 +68,6 @@ pub struct Spec {
     pub no_multi: bool,
     /// Whether it is for those who administer.
     pub is_admin: bool,
-    /// Whether it reaches others.
-    pub may_replicate: bool,
     /// Its subcommands.
     pub subcommands: Vec<Spec>,
 }
@@ -69,11 +83,11 @@ impl Spec {
         let has = |flag: &str| flags.iter().any(|held| held.as_str() == Some(flag));
         Some(Spec {
             full_name: info.get(0)?.as_str()?.strip_prefix('$')?.to_owned(),
+            number: usize::MAX,
             arity: info.get(1)?.as_i64()?,
             no_auth: has("+no_auth"),
             no_multi: has("+no_multi"),
             is_admin: has("+admin"),
-            may_replicate: has("+may_replicate"),
             subcommands: elements(info.get(9)?).iter().filter_map(Spec::read).collect(),
         })
     }

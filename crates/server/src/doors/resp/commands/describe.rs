@@ -124,7 +124,7 @@ fn write_keys(
         }
         expected?;
         let keys = argv[1..].iter().map(|key| (*key, Access::Read));
-        write_found(keys.collect(), name, with_flags, conversation, out);
+        write_found(keys.collect(), argv, with_flags, conversation, out);
         return Ok(());
     };
     if command.keys.is_empty() {
@@ -146,7 +146,7 @@ fn write_keys(
     if keys.is_empty() {
         return Err(INVALID_ARGUMENTS);
     }
-    write_found(keys, name, with_flags, conversation, out);
+    write_found(keys, argv, with_flags, conversation, out);
     Ok(())
 }
 
@@ -156,12 +156,12 @@ const INVALID_NUMBER: Error = Error::text("ERR Invalid number of arguments speci
 
 fn write_found(
     keys: Vec<(&[u8], Access)>,
-    name: &[u8],
+    argv: &[&[u8]],
     with_flags: bool,
     conversation: &Conversation,
     out: &mut Vec<u8>,
 ) {
-    let flags = if with_flags { key_flags(name) } else { Vec::new() };
+    let flags = if with_flags { key_flags(argv) } else { Vec::new() };
     let mut reply = conversation.reply(out);
     reply.array(keys.len());
     let one_each = flags.len() == keys.len();
@@ -180,9 +180,17 @@ fn write_found(
     }
 }
 
-/// The flags of each of a command's key specifications.
-fn key_flags(name: &[u8]) -> Vec<Value> {
-    let Some(info) = info_of(name) else { return Vec::new() };
+/// The flags of each of a command's key specifications; of the call, where they depend on its words.
+fn key_flags(argv: &[&[u8]]) -> Vec<Value> {
+    let of_call = match &argv[0].to_ascii_lowercase()[..] {
+        b"set" => Some(flags_of_set(&argv[3..])),
+        b"bitfield" => Some(flags_of_bitfield(&argv[2..])),
+        _ => None,
+    };
+    if let Some(flags) = of_call {
+        return vec![serde_json::json!({ "~": flags })];
+    }
+    let Some(info) = info_of(argv[0]) else { return Vec::new() };
     let specs = info.get(8).map_or(&[][..], elements);
     let flags = |spec: &Value| {
         let items = spec.get("%")?.as_array()?;
@@ -190,6 +198,26 @@ fn key_flags(name: &[u8]) -> Vec<Value> {
         Some(pair[1].clone())
     };
     specs.iter().filter_map(flags).collect()
+}
+
+/// Whether `SET`, given these options, also reads.
+fn flags_of_set(options: &[&[u8]]) -> &'static [&'static str] {
+    let reads = options.iter().any(|word| word.eq_ignore_ascii_case(b"get"));
+    if reads { &["+RW", "+access", "+update"] } else { &["+OW", "+update"] }
+}
+
+/// Whether `BITFIELD`, given these operations, writes; what is none counts as one that does.
+fn flags_of_bitfield(mut operations: &[&[u8]]) -> &'static [&'static str] {
+    while let Some((word, rest)) = operations.split_first() {
+        operations = if word.eq_ignore_ascii_case(b"get") && rest.len() >= 2 {
+            &rest[2..]
+        } else if word.eq_ignore_ascii_case(b"overflow") && !rest.is_empty() {
+            &rest[1..]
+        } else {
+            return &["+RW", "+access", "+update"];
+        };
+    }
+    &["+RO", "+access"]
 }
 
 /// Whether flags are of a key that is only read.
@@ -200,28 +228,26 @@ fn is_of(flags: &Value, access: Access) -> bool {
 
 /// `COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN pattern]`.
 fn write_list(options: &[&[u8]], conversation: &Conversation, out: &mut Vec<u8>) -> Result<(), Error> {
+    let all = with_subcommands();
     let listed: Vec<String> = match options {
-        [] => names().map(str::to_owned).collect(),
-        [filter, by, value] if filter.eq_ignore_ascii_case(b"filterby") => {
-            let all = with_subcommands();
-            match &by.to_ascii_lowercase()[..] {
-                b"module" => Vec::new(),
-                b"aclcat" => {
-                    let category = format!("+@{}", String::from_utf8_lossy(value).to_ascii_lowercase());
-                    let has = |info: &Value| {
-                        info.get(6).is_some_and(|all| {
-                            elements(all).iter().any(|held| held.as_str() == Some(&category))
-                        })
-                    };
-                    all.into_iter().filter(|(_, info)| has(info)).map(|(name, _)| name).collect()
-                }
-                b"pattern" => {
-                    let matches = |name: &str| glob_matches(&value.to_ascii_lowercase(), name.as_bytes());
-                    all.into_iter().map(|(name, _)| name).filter(|name| matches(name)).collect()
-                }
-                _ => return Err(Error::Syntax),
+        [] => all.into_iter().map(|(name, _)| name).collect(),
+        [filter, by, value] if filter.eq_ignore_ascii_case(b"filterby") => match &by.to_ascii_lowercase()[..]
+        {
+            b"module" => Vec::new(),
+            b"aclcat" => {
+                let category = format!("+@{}", String::from_utf8_lossy(value).to_ascii_lowercase());
+                let has = |info: &Value| {
+                    info.get(6)
+                        .is_some_and(|all| elements(all).iter().any(|held| held.as_str() == Some(&category)))
+                };
+                all.into_iter().filter(|(_, info)| has(info)).map(|(name, _)| name).collect()
             }
-        }
+            b"pattern" => {
+                let matches = |name: &str| glob_matches(&value.to_ascii_lowercase(), name.as_bytes());
+                all.into_iter().map(|(name, _)| name).filter(|name| matches(name)).collect()
+            }
+            _ => return Err(Error::Syntax),
+        },
         _ => return Err(Error::Syntax),
     };
     conversation.reply(out).bulks(listed.iter().map(String::as_bytes));

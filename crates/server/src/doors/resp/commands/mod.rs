@@ -5,7 +5,7 @@ pub mod describe;
 mod table;
 
 pub use data::Spec;
-pub use table::{metrics_names, names};
+pub use table::{metrics_names, names, number_of};
 
 use super::dialogue::{Conversation, Flow};
 use hyrax_values::Error;
@@ -30,8 +30,6 @@ pub enum Needs {
 pub struct Entry {
     /// Its name in lower case.
     pub name: &'static str,
-    /// Its place among the metrics' names.
-    pub number: usize,
     /// Answers it.
     pub run: Run,
     /// What is known of it.
@@ -53,6 +51,12 @@ impl Entry {
         let expected = spec.arity.unsigned_abs() as usize;
         let fits = if spec.arity < 0 { argv.len() >= expected } else { argv.len() == expected };
         if fits { Ok(spec) } else { Err(wrong_arity(&spec.full_name)) }
+    }
+
+    /// The place of a call among the metrics' names: that of its subcommand, if it names one.
+    pub fn number(&self, argv: &[&[u8]]) -> usize {
+        let of_subcommand = argv.get(1).and_then(|word| self.spec.subcommand(word));
+        of_subcommand.unwrap_or(&self.spec).number
     }
 
     /// Its name, with its subcommand's if it has some (`client|list`).
@@ -85,9 +89,9 @@ impl Entry {
         self.name == "exec"
     }
 
-    /// Whether it reaches others, and so is held by a pause of writes.
+    /// Whether it reaches others, and so is held by a pause of writes. `COMMAND` does not tell.
     pub fn may_replicate(&self) -> bool {
-        self.spec.may_replicate
+        matches!(self.name, "publish" | "spublish")
     }
 
     /// Whether those who administer may run it unseen.
@@ -164,6 +168,5 @@ pub fn no_permission(name: &str) -> Error {
 
 /// The metrics' name of a command by its place among them.
 pub fn metrics_name(number: usize) -> Option<&'static str> {
-    static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(metrics_names);
-    ALL.get(number).copied()
+    metrics_names().get(number).copied()
 }

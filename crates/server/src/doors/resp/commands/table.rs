@@ -1,11 +1,14 @@
 //! The table of the door's own commands.
 
+use super::data::subcommand_names;
 use super::{Entry, Needs, Run, Spec};
 use crate::doors::line;
 use crate::doors::resp::server::{config, debug, info, latency, memory, slow_log};
 use crate::doors::resp::{client, connection, hyrax, monitor, pubsub, server, transaction};
-use hyrax_values::command::COMMANDS;
+use hyrax_values::Command;
+use hyrax_values::command::{COMMANDS, lookup};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 struct Row(&'static str, Run, Needs, &'static [(&'static str, Needs)]);
 
@@ -78,27 +81,56 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|row| row.0)
 }
 
-/// All names that metrics are kept under: the engine's commands, the line door's, and then those of the
-/// RESP door that neither has.
-pub fn metrics_names() -> Vec<&'static str> {
-    let mut all: Vec<&'static str> =
-        COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
-    for name in names() {
-        if !all.contains(&name) {
-            all.push(name);
+/// All names that metrics are kept under: the engine's commands, the line door's, those of the RESP door
+/// that neither has, and then all subcommands.
+pub fn metrics_names() -> &'static [&'static str] {
+    static SUBCOMMANDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let of_door = names().filter(|name| lookup(name.as_bytes()).is_none());
+        subcommand_names(COMMANDS.iter().map(|command| command.name).chain(of_door))
+    });
+    static ALL: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let mut all: Vec<&'static str> =
+            COMMANDS.iter().map(|command| command.name).chain(line::verb_names()).collect();
+        for name in names() {
+            if !all.contains(&name) {
+                all.push(name);
+            }
         }
+        all.extend(SUBCOMMANDS.iter().map(String::as_str));
+        all
+    });
+    &ALL
+}
+
+/// The place of a call of a command of the engine among the metrics' names.
+pub fn number_of(command: &'static Command, argv: &[&[u8]]) -> usize {
+    static SPECS: LazyLock<HashMap<&'static str, Spec>> = LazyLock::new(|| {
+        let families = COMMANDS.iter().filter(|command| command.is_family());
+        families.map(|family| (family.name, numbered(Spec::of(family.name)))).collect()
+    });
+    let number = command.id as usize;
+    if !command.is_family() {
+        return number;
     }
-    all
+    let spec = SPECS.get(command.name).zip(argv.get(1)).and_then(|(spec, word)| spec.subcommand(word));
+    spec.map_or(number, |spec| spec.number)
+}
+
+/// The same with the places of it and of its subcommands among the metrics' names.
+fn numbered(mut spec: Spec) -> Spec {
+    let place = |name: &str| metrics_names().iter().position(|other| *other == name).unwrap_or(usize::MAX);
+    spec.number = place(&spec.full_name);
+    for subcommand in &mut spec.subcommands {
+        subcommand.number = place(&subcommand.full_name);
+    }
+    spec
 }
 
 /// The commands by their names.
 pub fn entries() -> HashMap<&'static str, Entry> {
-    let all = metrics_names();
     let entry = |row: &Row| {
-        let number = all.iter().position(|name| *name == row.0).unwrap_or(usize::MAX);
-        let entry =
-            Entry { name: row.0, number, run: row.1, spec: Spec::of(row.0), needs: row.2, but: row.3 };
-        (row.0, entry)
+        let spec = numbered(Spec::of(row.0));
+        (row.0, Entry { name: row.0, run: row.1, spec, needs: row.2, but: row.3 })
     };
     ROWS.iter().map(entry).collect()
 }

@@ -3,7 +3,7 @@
 use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::help::write_help;
-use super::settings::{Change, SETTINGS, Setting};
+use super::settings::{Change, Setting};
 use hyrax_values::{Error, ReplySink, glob_matches};
 
 /// `CONFIG subcommand …`.
@@ -29,13 +29,13 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
 fn get(conversation: &Conversation, patterns: &[&[u8]], out: &mut Vec<u8>) {
     let patterns: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
     let is_asked =
-        |setting: &&Setting| patterns.iter().any(|pattern| glob_matches(pattern, setting.name.as_bytes()));
-    let asked: Vec<&Setting> = SETTINGS.iter().filter(is_asked).collect();
+        |setting: &Setting| patterns.iter().any(|pattern| glob_matches(pattern, setting.name().as_bytes()));
+    let asked: Vec<Setting> = Setting::all().into_iter().filter(is_asked).collect();
     let mut reply = conversation.reply(out);
     reply.map(asked.len());
     for setting in asked {
-        reply.bulk(setting.name.as_bytes());
-        reply.bulk((setting.get)(conversation).as_bytes());
+        reply.bulk(setting.name().as_bytes());
+        reply.bulk(setting.get(conversation).as_bytes());
     }
 }
 
@@ -44,20 +44,18 @@ fn set(conversation: &Conversation, words: &[&[u8]], out: &mut Vec<u8>) -> Resul
     if !words.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
-    let mut named: Vec<(&Setting, &[u8])> = Vec::new();
+    let mut named: Vec<(Setting, &[u8])> = Vec::new();
     for pair in words.chunks_exact(2) {
         let (name, value) = (pair[0], pair[1]);
-        let setting = SETTINGS.iter().find(|setting| name.eq_ignore_ascii_case(setting.name.as_bytes()));
-        let setting = setting.ok_or_else(|| unknown(name))?;
-        if named.iter().any(|(other, _)| other.name == setting.name) {
-            return Err(refused(setting.name, "duplicate parameter"));
+        let setting = Setting::named(name).ok_or_else(|| unknown(name))?;
+        if named.iter().any(|(other, _)| other.name() == setting.name()) {
+            return Err(refused(&String::from_utf8_lossy(name), "duplicate parameter"));
         }
         named.push((setting, value));
     }
     let mut changes: Vec<Change> = Vec::new();
     for (setting, value) in named {
-        let Some(read) = setting.set else { return Err(refused(setting.name, "can't set immutable config")) };
-        changes.push(read(value).map_err(|problem| refused(setting.name, &problem))?);
+        changes.push(setting.read(value, conversation).map_err(|problem| refused(setting.name(), &problem))?);
     }
     changes.into_iter().for_each(|change| change(conversation));
     conversation.reply(out).status("OK");

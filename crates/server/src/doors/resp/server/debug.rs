@@ -1,6 +1,6 @@
 //! `DEBUG`: what clients' own tests need of it. Nothing here shows or changes the inner form of a value.
 
-use super::super::commands::bad_subcommand;
+use super::super::commands::{bad_subcommand, lookup};
 use super::super::dialogue::{Conversation, Flow};
 use super::super::encode::Protocol;
 use super::super::help::write_help;
@@ -43,14 +43,16 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
 const LENGTH_MAX: usize = 1 << 20;
 
 /// `DEBUG SLEEP seconds`: this client alone waits, as no client of Hyrax holds up another.
-fn sleep(conversation: &mut Conversation, seconds: &[u8], out: &mut Vec<u8>) -> Result<Flow, Error> {
-    let seconds = parse_double(seconds).unwrap_or(0.0).clamp(0.0, SLEEP_MAX.as_secs_f64());
+fn sleep(conversation: &mut Conversation, seconds_asked: &[u8], out: &mut Vec<u8>) -> Result<Flow, Error> {
+    let seconds = parse_double(seconds_asked).unwrap_or(0.0).clamp(0.0, SLEEP_MAX.as_secs_f64());
     if conversation.is_executing {
         conversation.reply(out).status("OK");
         return Ok(Flow::Done);
     }
     let time = Duration::from_secs_f64(seconds);
-    Ok(conversation.wait(&[b"debug"], answer_after(Some(time), Reply::Status("OK"))))
+    let words: [&[u8]; 3] = [b"debug", b"sleep", seconds_asked];
+    let number = lookup(words[0]).map_or(usize::MAX, |entry| entry.number(&words));
+    Ok(conversation.wait(number, &words, answer_after(Some(time), Reply::Status("OK"))))
 }
 
 /// `DEBUG PROTOCOL kind`: a value of that kind.

@@ -4,6 +4,7 @@
 use super::super::connection::REDIS_VERSION;
 use super::super::dialogue::{Conversation, Flow};
 use super::latency::command_totals;
+use super::settings::{SHOWN_PERCENTILES, Setting, show_percentile};
 use crate::core::Core;
 use crate::hub::Space;
 use crate::metrics::{Metrics, Totals};
@@ -109,7 +110,8 @@ fn memory(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     write!(text, "maxmemory_policy:{}\r\nmem_fragmentation_ratio:{ratio:.2}\r\n", limit.policy)?;
     write!(text, "mem_fragmentation_bytes:{}\r\n", resident as i64 - used as i64)?;
     write!(text, "mem_clients_slaves:0\r\nmem_clients_normal:{}\r\n", core.gauges().queue_bytes)?;
-    write!(text, "mem_allocator:jemalloc\r\nactive_defrag_running:0\r\nlazyfree_pending_objects:0\r\n")
+    write!(text, "mem_allocator:jemalloc\r\nactive_defrag_running:0\r\nlazyfree_pending_objects:0\r\n")?;
+    write!(text, "lazyfreed_objects:{}\r\n", core.values.statistics().freed_late)
 }
 
 /// Bytes as Redis shows them to people.
@@ -124,7 +126,8 @@ fn human(bytes: u64) -> String {
 /// Nothing is written to a disk.
 fn persistence(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     let began_s = conversation.session.core.began_s;
-    write!(text, "loading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:0\r\n")?;
+    let changes = conversation.session.core.values.statistics().changes;
+    write!(text, "loading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:{changes}\r\n")?;
     write!(
         text,
         "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:{began_s}\r\nrdb_last_bgsave_status:ok\r\n"
@@ -197,9 +200,16 @@ fn error_stats(conversation: &Conversation, text: &mut String) -> std::fmt::Resu
 }
 
 fn latency_stats(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
+    let setting = Setting::named(SHOWN_PERCENTILES.as_bytes());
+    let shares = setting.map(|setting| setting.get(conversation)).unwrap_or_default();
+    let shares: Vec<f64> = shares.split(' ').filter_map(|share| share.parse().ok()).collect();
     for (name, total) in command_totals(&conversation.session.core) {
-        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| total.percentile(share) as f64 / 1000.0);
-        write!(text, "latency_percentiles_usec_{name}:p50={p50:.3},p99={p99:.3},p99.9={p999:.3}\r\n")?;
+        let shown = |&share: &f64| {
+            let microseconds = total.percentile(share / 100.0) as f64 / 1000.0;
+            format!("p{}={microseconds:.3}", show_percentile(share))
+        };
+        let shown: Vec<String> = shares.iter().map(shown).collect();
+        write!(text, "latency_percentiles_usec_{name}:{}\r\n", shown.join(","))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::super::commands::bad_subcommand;
 use super::super::dialogue::{Conversation, Flow};
 use super::super::encode::RespSink;
 use super::super::help::write_help;
+use super::settings::Setting;
 use crate::core::Core;
 use crate::metrics::CommandTotal;
 use hyrax_values::{Error, ReplySink};
@@ -12,9 +13,11 @@ use hyrax_values::{Error, ReplySink};
 /// `LATENCY subcommand …`.
 pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<Flow, Error> {
     match &argv[1].to_ascii_lowercase()[..] {
-        b"doctor" => conversation.reply(out).verbatim(
-            "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable it. If we weren't in a deep space mission I'd suggest to take a look at https://redis.io/topics/latency-monitor.\n",
-        ),
+        b"doctor" => {
+            let is_on = Setting::named(b"latency-monitor-threshold")
+                .is_some_and(|threshold| threshold.get(conversation) != "0");
+            conversation.reply(out).verbatim(if is_on { NO_SPIKES } else { IS_OFF });
+        }
         b"graph" => {
             let event = String::from_utf8_lossy(argv[2]);
             return Err(Error::Other(format!("ERR No samples available for event '{event}'").into()));
@@ -27,6 +30,12 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
     }
     Ok(Flow::Done)
 }
+
+/// What Redis says while its latency monitor is off.
+const IS_OFF: &str = "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable it. If we weren't in a deep space mission I'd suggest to take a look at https://redis.io/topics/latency-monitor.\n";
+
+/// What it says when nothing was slow.
+const NO_SPIKES: &str = "Dave, no latency spike was observed during the lifetime of this Redis instance, not in the slightest bit. I honestly think you ought to sit down calmly, take a stress pill, and think things over.\n";
 
 /// Commands that were run, with what was counted of them since the counting began anew.
 pub fn command_totals(core: &Core) -> Vec<(&'static str, CommandTotal)> {
@@ -41,7 +50,13 @@ pub fn command_totals(core: &Core) -> Vec<(&'static str, CommandTotal)> {
 fn write_histograms(conversation: &Conversation, asked: &[&[u8]], out: &mut Vec<u8>) {
     let mut totals = command_totals(&conversation.session.core);
     if !asked.is_empty() {
-        totals.retain(|(name, _)| asked.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes())));
+        let is_asked = |name: &str| {
+            let family = name.split('|').next().unwrap_or(name);
+            let is =
+                |word: &&[u8]| [name, family].iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+            asked.iter().any(is)
+        };
+        totals.retain(|(name, _)| is_asked(name));
     }
     let mut reply = conversation.reply(out);
     reply.map(totals.len());

@@ -8,6 +8,7 @@ pub mod memory;
 mod settings;
 pub mod slow_log;
 
+use super::commands::lookup;
 use super::dialogue::{Conversation, Flow};
 use super::encode::RespSink;
 use super::waiting::answer_after;
@@ -60,7 +61,8 @@ pub fn wait(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) 
         return Ok(Flow::Done);
     }
     let time = (!timeout.is_zero()).then_some(timeout);
-    Ok(conversation.wait(argv, answer_after(time, Reply::Integer(0))))
+    let number = lookup(argv[0]).map_or(usize::MAX, |entry| entry.number(argv));
+    Ok(conversation.wait(number, argv, answer_after(time, Reply::Integer(0))))
 }
 
 /// A time to wait in milliseconds, as Redis reads it.

@@ -21,6 +21,8 @@ pub(super) mod kinds {
     pub const SORTED_SET_IN_LISTPACK: u8 = 17;
     pub const LIST_IN_NODES: u8 = 18;
     pub const STREAM: u8 = 19;
+    /// As Redis up to 6.2 wrote it.
+    pub const STREAM_OF_OLD: u8 = 15;
 }
 
 /// The value that these bytes begin with.
@@ -40,7 +42,8 @@ pub(super) fn value(bytes: &[u8]) -> Option<Value> {
             let packed = reader.string()?;
             Value::SortedSet(sorted_set(&scored_in_listpack(listpack::elements(&packed)?)?)?)
         }
-        kinds::STREAM => Value::Stream(Box::new(streams::read(&mut reader)?)),
+        kinds::STREAM => Value::Stream(Box::new(streams::read(&mut reader, streams::Form::Current)?)),
+        kinds::STREAM_OF_OLD => Value::Stream(Box::new(streams::read(&mut reader, streams::Form::Old)?)),
         _ => return None,
     };
     // No aggregate is empty.

@@ -7,7 +7,7 @@
 use super::listpack::{self, Writer};
 use super::read::Reader;
 use super::write::{length, string};
-use crate::embedded::values::{Claim, Deliveries, Group, Id, Stream};
+use crate::embedded::values::{BlockBounds, Claim, Deliveries, Group, Id, Stream};
 use crate::parse_integer;
 use std::borrow::Cow;
 
@@ -94,8 +94,17 @@ fn id_of(bytes: [u8; 16]) -> Id {
     Id { ms: (number >> 64) as u64, seq: number as u64 }
 }
 
+/// How much of what is known of a stream as a whole is written with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// All of it, as Redis 7.0 does.
+    Current,
+    /// Only its highest id, as Redis up to 6.2 did: the rest is guessed, as Redis 7.0 guesses it.
+    Old,
+}
+
 /// Reads a stream.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Stream> {
+pub(super) fn read(reader: &mut Reader<'_>, form: Form) -> Option<Stream> {
     let mut stream = Stream::default();
     for _ in 0..reader.length()? {
         let own = id_of(reader.string()?.as_ref().try_into().ok()?);
@@ -104,8 +113,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Stream> {
     if reader.length()? != stream.len() {
         return None;
     }
-    let (last_id, _first_id, max_deleted_id) = (read_id(reader)?, read_id(reader)?, read_id(reader)?);
-    let entries_added = reader.length()?;
+    let last_id = read_id(reader)?;
+    let (max_deleted_id, entries_added) = match form {
+        Form::Current => {
+            let (_first_id, max_deleted_id) = (read_id(reader)?, read_id(reader)?);
+            (max_deleted_id, reader.length()?)
+        }
+        Form::Old => (Id::MIN, stream.len()),
+    };
     if stream.last_entry_id().is_some_and(|last| last > last_id) {
         return None;
     }
@@ -113,8 +128,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Stream> {
     for _ in 0..reader.length()? {
         let name = reader.string()?;
         let last_id = read_id(reader)?;
-        let entries_read = reader.length()? as i64;
-        let mut group = Group::new(last_id, (entries_read != -1).then_some(entries_read));
+        let entries_read = match form {
+            Form::Current => Some(reader.length()? as i64).filter(|&read| read != -1),
+            Form::Old => stream.marks().entries_up_to(last_id),
+        };
+        let mut group = Group::new(last_id, entries_read);
         read_pending(reader, &mut group)?;
         if !stream.create_group(&name, group) {
             return None;
@@ -159,7 +177,7 @@ fn read_entries(own: Id, packed: &[u8], stream: &mut Stream) -> Option<()> {
         if words.is_empty() || id <= stream.last_entry_id().unwrap_or(Id::MIN) {
             return None;
         }
-        stream.append(id, &words);
+        stream.append(id, &words, BlockBounds::default());
     }
     elements.next().is_none().then_some(())
 }

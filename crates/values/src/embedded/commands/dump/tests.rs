@@ -107,6 +107,31 @@ fn payloads_of_redis_are_read() {
 }
 
 #[test]
+fn a_stream_of_an_older_redis_is_read() {
+    // Six entries of which one was deleted, trimmed to two, and two groups, as a Redis 5 dumped them.
+    let old: &[u8] =
+        b"\x0f\x01\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\xc3@J@W\x16W\0\0\0#\0\x02\x01\x04\x01\x01\
+        \x01\x84data\x05\0\x01\x03\x01\0\x20\x01\x03\x81a\x02\x04\x20\x0a\0\x01@\x0a\0b`\x0a\0\
+        \x02@\x0a\0c`\x0a@\x22\x01\x81d\x20\x0a@9\x20\x0a\0e`\x0a\0\x05@\x0a\0f\x20\x0a\0\xff\
+        \x02\x06\0\x02\x02g1\x05\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0>\xf7\x83Cz\x01\0\0\x01\
+        \0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0>\xf7\x83Cz\x01\0\0\x01\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\
+        \0\0>\xf7\x83Cz\x01\0\0\x01\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\0>\xf7\x83Cz\x01\0\0\x01\x01\
+        \x03c11>\xf7\x83Cz\x01\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\
+        \0\0\0\0\0\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\0\x02g2\0\0\
+        \0\0";
+    let check = Check::new();
+    assert_eq!(restore_bytes(&check, old), Reply::Status("OK"));
+    check.check("xrange k - +", "[[5-0 [data e]] [6-0 [data f]]]");
+    // What that Redis did not write is guessed as Redis 7.0 does.
+    check.check("xpending k g1", "[4 1-0 5-0 [[c11 4]]]");
+    check.check(
+        "xinfo groups k",
+        "[{name=g1 consumers=1 pending=4 last-delivered-id=5-0 entries-read=1 lag=1} \
+         {name=g2 consumers=0 pending=0 last-delivered-id=0-0 entries-read=0 lag=2}]",
+    );
+}
+
+#[test]
 fn no_bytes_are_a_value_that_is_none() {
     let check = filled();
     let mut random = fastrand::Rng::with_seed(1);

@@ -7,6 +7,9 @@ use crate::embedded::table::Keyed;
 use crate::embedded::{Keyspace, SHARDS};
 use crate::{Error, ReplySink, glob_matches, parse_integer};
 
+/// How often a random key is drawn anew when the one drawn is past its time, or its shard was emptied.
+const RANDOM_KEY_TRIES: usize = 100;
+
 /// How many keys a SCAN looks at unless told.
 const SCAN_COUNT: usize = 10;
 
@@ -41,10 +44,10 @@ pub(super) fn dbsize(keys: &mut Keyspace<'_>, _: &[&[u8]], reply: &mut dyn Reply
 }
 
 pub(super) fn keys(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let mut found = KeyList::default();
+    let (mut found, now) = (KeyList::default(), keys.now_ms());
     for number in 0..SHARDS {
         keys.visit_unexpired(number, |shard| {
-            let keys = shard.table.iter().map(Entry::key);
+            let keys = shard.unexpired(0..shard.table.len(), now).map(Entry::key);
             keys.filter(|key| glob_matches(argv[1], key)).for_each(|key| found.push(key));
         });
     }
@@ -57,7 +60,8 @@ pub(super) fn randomkey(
     _: &[&[u8]],
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
-    loop {
+    let now = keys.now_ms();
+    for _ in 0..RANDOM_KEY_TRIES {
         let mut sizes = [0; SHARDS];
         for (number, size) in sizes.iter_mut().enumerate() {
             *size = keys.visit(number, |keys| keys.shard(number).table.len());
@@ -76,15 +80,19 @@ pub(super) fn randomkey(
             holds
         });
         let Some(chosen) = chosen else { continue };
-        // When only keys past their time were there, they are gone now, so this comes to an end.
         let found = keys.visit_unexpired(chosen, |shard| {
             let there = shard.table.len();
-            (there > 0).then(|| reply.bulk(shard.table.at(fastrand::usize(..there)).key()))
+            let position = (there > 0).then(|| fastrand::usize(..there))?;
+            let key = shard.unexpired(position..position + 1, now).next()?.key();
+            reply.bulk(key);
+            Some(())
         });
         if found.is_some() {
             return Ok(());
         }
     }
+    reply.null();
+    Ok(())
 }
 
 /// The options of SCAN.

@@ -7,7 +7,7 @@ use crate::embedded::Keyspace;
 use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::integer;
 use crate::embedded::values::{Id, Marks};
-use crate::{Error, EventClass, ReplySink};
+use crate::{Error, EventClass, ReplySink, StreamNodes};
 
 /// The most bytes of an entry's fields and values: a node of Redis holds no more.
 const ENTRY_BYTES_MAX: usize = 1 << 30;
@@ -22,7 +22,7 @@ struct Add {
 }
 
 impl Add {
-    fn parse(argv: &[&[u8]]) -> Result<Add, Error> {
+    fn parse(argv: &[&[u8]], nodes: StreamNodes) -> Result<Add, Error> {
         let (mut makes_stream, mut options, mut id, mut at) = (true, TrimOptions::default(), None, 2);
         while let (None, Some(word)) = (id, argv.get(at)) {
             if c_text(word) == b"*" {
@@ -38,7 +38,7 @@ impl Add {
                 id = Some(ids::new_entry(word)?);
             }
         }
-        let trim = options.finish(Name::Xadd)?;
+        let trim = options.finish(Name::Xadd, nodes)?;
         let words = argv.len().saturating_sub(at + 1);
         match id {
             Some(id) if words >= 2 && words.is_multiple_of(2) => {
@@ -50,7 +50,8 @@ impl Add {
 }
 
 pub fn xadd(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> Result<(), Error> {
-    let add = Add::parse(argv)?;
+    let nodes = keys.stream_nodes();
+    let add = Add::parse(argv, nodes)?;
     if add.id == NewId::Exactly(Id::MIN) {
         return Err(Error::text("ERR The ID specified in XADD must be greater than 0-0"));
     }
@@ -69,7 +70,7 @@ pub fn xadd(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) 
         return Err(Error::text("ERR Elements are too large to be stored"));
     }
     let stream = keys.stream_or_new(argv[1])?;
-    stream.append(id, fields);
+    stream.append(id, fields, nodes.into());
     let trimmed = add.trim.as_ref().map_or(0, |trim| trim.apply(stream));
     let exact = add.trim.as_ref().and_then(|trim| trim.as_exact(stream));
     tell(keys, argv, &add, id, exact);

@@ -5,11 +5,16 @@ use crate::command::Name;
 use crate::embedded::Keyspace;
 use crate::embedded::commands::c_text::c_text;
 use crate::embedded::commands::numbers::{integer, saturated};
-use crate::embedded::values::{BLOCK_ENTRIES_MAX, Id, Keep, Stream};
-use crate::{Error, EventClass, ReplySink};
+use crate::embedded::values::{Id, Keep, Stream};
+use crate::{Error, EventClass, ReplySink, StreamNodes};
 
-/// How many entries a trim by whole blocks deletes unless told.
-const LIMIT: u64 = 100 * BLOCK_ENTRIES_MAX;
+/// How many entries a trim by whole blocks deletes unless told: those of 100 blocks, within bounds.
+fn limit_of(nodes: StreamNodes) -> u64 {
+    match nodes.entries_max.saturating_mul(100) {
+        0 => 10_000,
+        entries => entries.min(1_000_000),
+    }
+}
 
 /// How a stream is to be trimmed.
 #[derive(Clone, Copy)]
@@ -76,7 +81,7 @@ impl TrimOptions {
     }
 
     /// How to trim, if at all.
-    pub fn finish(self, command: Name) -> Result<Option<Trim>, Error> {
+    pub fn finish(self, command: Name, nodes: StreamNodes) -> Result<Option<Trim>, Error> {
         if self.keep.is_none() && self.limit.is_some_and(|limit| limit != 0) {
             let text = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
             return Err(Error::text(text));
@@ -91,7 +96,7 @@ impl TrimOptions {
             }
             (None, false) | (Some(0), true) => None,
             (Some(limit), true) => Some(limit.unsigned_abs()),
-            (None, true) => Some(LIMIT),
+            (None, true) => Some(limit_of(nodes)),
         };
         Ok(self.keep.map(|keep| Trim { keep, only_whole_blocks: self.is_approximate, limit }))
     }
@@ -111,7 +116,7 @@ pub fn xtrim(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink)
             used => words = &words[used..],
         }
     }
-    let Some(trim) = options.finish(Name::Xtrim)? else { return Err(Error::Syntax) };
+    let Some(trim) = options.finish(Name::Xtrim, keys.stream_nodes())? else { return Err(Error::Syntax) };
     let Some(stream) = keys.stream_mut(argv[1])? else {
         reply.integer(0);
         return Ok(());

@@ -6,13 +6,40 @@
 
 use super::id::Id;
 use super::word::{Word, decode_number, encode_number, listpack_integer_bytes, number_len};
+use crate::StreamNodes;
 use crate::embedded::footprint::Footprint;
 
-/// Entries of a block, deleted ones included: `stream-node-max-entries`.
-pub const ENTRIES_MAX: u64 = 100;
+/// The most entries and bytes that a block may be set to hold: it is walked from its beginning.
+const ENTRIES_BOUND: u64 = 10_000;
+const BYTES_BOUND: u64 = 1 << 20;
 
-/// From this size on, as Redis would have it, a block takes no further entry: `stream-node-max-bytes`.
-const BYTES_MAX: usize = 4096;
+/// Up to this size a block reserves memory for more entries than the next.
+const RESERVED_BYTES_MAX: usize = 4096;
+
+/// When a block takes no further entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Once it has so many entries, deleted ones included.
+    entries: u64,
+    /// From this size on, as Redis would have it.
+    bytes: usize,
+}
+
+impl From<StreamNodes> for Bounds {
+    fn from(nodes: StreamNodes) -> Self {
+        let bounded = |set: u64, bound: u64| if set == 0 { bound } else { set.min(bound) };
+        Bounds {
+            entries: bounded(nodes.entries_max, ENTRIES_BOUND),
+            bytes: bounded(nodes.bytes_max, BYTES_BOUND) as usize,
+        }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        StreamNodes::default().into()
+    }
+}
 
 /// A field's name and its value.
 pub type Pair<'a> = (Word<'a>, Word<'a>);
@@ -63,9 +90,9 @@ impl Block {
     }
 
     /// Whether an entry of that many bytes still goes in here.
-    pub fn has_room(&self, bytes: usize) -> bool {
-        (self.listpack_bytes as usize).saturating_add(bytes) < BYTES_MAX
-            && u64::from(self.total) < ENTRIES_MAX
+    pub fn has_room(&self, bytes: usize, bounds: Bounds) -> bool {
+        (self.listpack_bytes as usize).saturating_add(bytes) < bounds.bytes
+            && u64::from(self.total) < bounds.entries
     }
 
     /// Adds an entry with an id higher than any before.
@@ -109,10 +136,12 @@ impl Block {
         self.total += 1;
     }
 
-    /// Reserves memory for an entry: twice what there is, up to the size of a full block.
+    /// Reserves memory for an entry: twice what there is, up to the usual size of a full block; an eighth
+    /// more beyond.
     fn make_room(&mut self, bytes: usize) {
-        if self.bytes.capacity() - self.bytes.len() < bytes {
-            let spare = self.bytes.len().min(BYTES_MAX.saturating_sub(self.bytes.len()));
+        let len = self.bytes.len();
+        if self.bytes.capacity() - len < bytes {
+            let spare = len.min(RESERVED_BYTES_MAX.saturating_sub(len).max(len / 8));
             self.bytes.reserve_exact(bytes.max(spare));
         }
     }

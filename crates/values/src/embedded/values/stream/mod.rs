@@ -10,7 +10,7 @@ mod radix;
 mod tests;
 mod word;
 
-pub use block::{ENTRIES_MAX as BLOCK_ENTRIES_MAX, Entry};
+pub use block::{Bounds as BlockBounds, Entry};
 pub use group::{Claim, Consumer, Deliveries, Group, Pending};
 pub use id::Id;
 
@@ -124,14 +124,15 @@ impl Stream {
         }
     }
 
-    /// Adds an entry, whose id is higher than any before. The words are names and values in turn.
-    pub fn append(&mut self, id: Id, words: &[&[u8]]) {
+    /// Adds an entry, whose id is higher than any before. The words are names and values in turn. A block
+    /// that is full by these bounds takes no more.
+    pub fn append(&mut self, id: Id, words: &[&[u8]], bounds: BlockBounds) {
         let (pairs, _) = words.as_chunks();
         let pairs: SmallVec<[Pair<'_>; 8]> =
             pairs.iter().map(|&[name, value]| (Word::from(name), Word::from(value))).collect();
         let bytes: usize = words.iter().map(|word| word.len()).sum();
         match self.blocks.last_entry() {
-            Some(mut last) if last.get().has_room(bytes) => {
+            Some(mut last) if last.get().has_room(bytes, bounds) => {
                 let own = *last.key();
                 last.get_mut().push(own, id, &pairs);
             }

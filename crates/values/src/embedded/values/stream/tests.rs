@@ -1,6 +1,7 @@
 //! A stream is what a map from ids to entries is.
 
 use super::*;
+use crate::StreamNodes;
 use proptest::prelude::*;
 
 type Model = BTreeMap<Id, Vec<Vec<u8>>>;
@@ -85,7 +86,9 @@ proptest! {
     fn a_stream_holds_what_a_map_holds(
         steps in proptest::collection::vec(step(), 0..600),
         ends in (id(), id()),
+        nodes in (0..200_u64, 0..8192_u64),
     ) {
+        let bounds = StreamNodes { entries_max: nodes.0, bytes_max: nodes.1 }.into();
         let (mut stream, mut model) = (Stream::default(), Model::new());
         let mut added = 0;
         for step in steps {
@@ -95,7 +98,7 @@ proptest! {
                     let seq = if gap.ms == 0 { last.seq.saturating_add(gap.seq) } else { gap.seq };
                     let id = Id { ms: last.ms.saturating_add(gap.ms), seq };
                     if id > last {
-                        stream.append(id, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                        stream.append(id, &words.iter().map(Vec::as_slice).collect::<Vec<_>>(), bounds);
                         model.insert(id, words);
                         added += 1;
                     }
