@@ -13,6 +13,7 @@ mod json;
 mod line;
 mod origin;
 mod pages;
+mod streams;
 
 use std::sync::Arc;
 
