@@ -1,7 +1,6 @@
 //! HTTP connections, and the bounds that they are kept in.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -45,15 +44,8 @@ macro_rules! serve_gracefully {
 }
 
 impl<D: Doors> Http<D> {
-    /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat. A client of
-    /// HTTP/2 that answers nothing for `half_open` is gone.
-    pub(crate) async fn serve(
-        &self,
-        version: Version,
-        stream: Replayed<Stream>,
-        arrival: Arrival,
-        half_open: Duration,
-    ) {
+    /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat.
+    pub(crate) async fn serve(&self, version: Version, stream: Replayed<Stream>, arrival: Arrival) {
         let address = arrival.peer.address;
         let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone()));
         let ended = match version {
@@ -69,8 +61,7 @@ impl<D: Doors> Http<D> {
                 let service = service_fn(move |request: Request<Incoming>| {
                     calls::answer(doors.clone(), router.clone(), arrival.clone(), shared.clone(), request)
                 });
-                let connection =
-                    InOneTask::new(|streams| http_two(half_open, streams).serve_connection(io, service));
+                let connection = InOneTask::new(|streams| http_two(streams).serve_connection(io, service));
                 serve_gracefully!(connection, self.shutdown, served => served.connection())
             }
         };
@@ -104,15 +95,14 @@ fn http_one() -> http1::Builder {
     builder
 }
 
-fn http_two(half_open: Duration, streams: Streams) -> http2::Builder<Streams> {
+fn http_two(streams: Streams) -> http2::Builder<Streams> {
     let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)
-        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
-        .keep_alive_interval(half_open / 2)
-        .keep_alive_timeout(half_open / 2);
+        // No pings: the socket itself finds a peer that vanished, and they cost each call some of its time.
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW);
     builder
 }

@@ -8,11 +8,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::task::AtomicWaker;
 use hyper::rt::Executor;
 use parking_lot::Mutex;
 
@@ -26,11 +28,38 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     }
 }
 
+/// Polls of the connection in one turn of its task. Where it wants more, others have their turn first.
+const POLLS_MAX: usize = 32;
+
 /// A connection with its streams. When it ends, they end.
 pub(super) struct InOneTask<C> {
     connection: Pin<Box<C>>,
+    bell: Arc<Bell>,
     opened: Streams,
     streams: FuturesUnordered<BoxFuture<'static, ()>>,
+}
+
+/// Rung when the connection is to be polled: something came, or a stream has something for it to write. While
+/// the task has its turn that is noted alone, as it looks again before it sleeps.
+#[derive(Default)]
+struct Bell {
+    rung: AtomicBool,
+    has_turn: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // In one order with what the task does at its turn's end: either it sees this, or it is woken.
+        self.rung.store(true, Ordering::SeqCst);
+        if !self.has_turn.load(Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
 }
 
 impl<C: Future> InOneTask<C> {
@@ -38,24 +67,32 @@ impl<C: Future> InOneTask<C> {
     pub(super) fn new(make: impl FnOnce(Streams) -> C) -> Self {
         let opened = Streams::default();
         let connection = Box::pin(make(opened.clone()));
-        InOneTask { connection, opened, streams: FuturesUnordered::new() }
+        let bell = Arc::new(Bell { rung: AtomicBool::new(true), ..Bell::default() });
+        InOneTask { connection, bell, opened, streams: FuturesUnordered::new() }
     }
 
-    /// The connection itself.
+    /// The connection itself, to be told something.
     pub(super) fn connection(&mut self) -> Pin<&mut C> {
+        self.bell.rung.store(true, Ordering::SeqCst);
         self.connection.as_mut()
     }
 
-    /// Begins the streams that were opened; whether there were any. Most have their reply at once.
-    fn begin_opened(&mut self, cx: &mut Context<'_>) -> bool {
-        let opened = std::mem::take(&mut *self.opened.0.lock());
-        let any = !opened.is_empty();
-        for mut stream in opened {
-            if stream.as_mut().poll(cx).is_pending() {
-                self.streams.push(stream);
+    /// Lets streams and connection go on for as long as one has something for the other.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<C::Output> {
+        let waker = Waker::from(self.bell.clone());
+        for _ in 0..POLLS_MAX {
+            while let Poll::Ready(Some(())) = self.streams.poll_next_unpin(cx) {}
+            if !self.bell.rung.swap(false, Ordering::SeqCst) {
+                return Poll::Pending;
             }
+            // After the streams, as it writes what they say.
+            if let Poll::Ready(ended) = self.connection.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return Poll::Ready(ended);
+            }
+            self.streams.extend(self.opened.0.lock().drain(..));
         }
-        any
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -63,57 +100,77 @@ impl<C: Future> Future for InOneTask<C> {
     type Output = C::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
-        let this = &mut *self;
-        loop {
-            while let Poll::Ready(Some(())) = this.streams.poll_next_unpin(cx) {}
-            // After the streams, as it writes what they say.
-            if let Poll::Ready(ended) = this.connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
-            }
-            if !this.begin_opened(cx) {
-                return Poll::Pending;
-            }
+        self.bell.task.register(cx.waker());
+        self.bell.has_turn.store(true, Ordering::SeqCst);
+        let ended = self.turn(cx);
+        self.bell.has_turn.store(false, Ordering::SeqCst);
+        if ended.is_pending() && self.bell.rung.load(Ordering::SeqCst) {
+            cx.waker().wake_by_ref();
         }
+        ended
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::FutureExt;
     use std::future::{pending, poll_fn};
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use tokio::sync::oneshot;
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+    use tokio::sync::{mpsc, oneshot};
 
     #[tokio::test]
-    async fn a_connection_is_polled_again_after_its_streams_and_ends_with_them() {
+    async fn streams_go_on_without_the_connection_and_end_with_it() {
         let polls = Arc::new(AtomicUsize::new(0));
+        let (to_connection, mut heard) = mpsc::unbounded_channel::<&str>();
         let (done, waits) = oneshot::channel::<()>();
         let (dropped, ended) = oneshot::channel::<()>();
         let counted = polls.clone();
-        let mut held = Some((waits, dropped));
-        let connection = |streams: Streams| {
-            poll_fn(move |_| {
-                let number = counted.fetch_add(1, Ordering::Relaxed);
-                if let Some((waits, dropped)) = held.take() {
-                    streams.execute(async {});
-                    streams.execute(async { _ = waits.await });
+        let mut to_open = Some((to_connection.clone(), waits, dropped));
+        let served = InOneTask::new(|streams| {
+            poll_fn(move |cx| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                if let Some((to_connection, waits, dropped)) = to_open.take() {
+                    streams.execute(async move {
+                        _ = waits.await;
+                        _ = to_connection.send("write");
+                    });
                     streams.execute(async move {
                         let _dropped = dropped;
                         pending::<()>().await;
                     });
                 }
-                if number == 4 { Poll::Ready(()) } else { Poll::Pending }
+                loop {
+                    match heard.poll_recv(cx) {
+                        Poll::Ready(Some("end")) => return Poll::Ready(()),
+                        Poll::Ready(_) => {}
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
             })
-        };
-        let mut served = InOneTask::new(connection);
-        assert!((&mut served).now_or_never().is_none());
-        assert_eq!(polls.load(Ordering::Relaxed), 2, "once for the streams opened, once for what they say");
+        });
+        let served = tokio::spawn(served);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(polls.load(Ordering::Relaxed), 1, "streams that wait are nothing to the connection");
         drop(done);
-        assert!((&mut served).now_or_never().is_none());
-        assert_eq!(served.streams.len(), 1, "two of three are done");
-        while (&mut served).now_or_never().is_none() {}
-        drop(served);
-        assert!(ended.await.is_err(), "the third is gone with the connection");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(polls.load(Ordering::Relaxed), 2, "it is polled for what a stream says, once");
+        to_connection.send("end").unwrap();
+        served.await.unwrap();
+        assert!(ended.await.is_err(), "a stream that waits for ever is gone with the connection");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_always_wants_more_leaves_others_their_turns() {
+        let served = InOneTask::new(|_| {
+            poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                Poll::<()>::Pending
+            })
+        });
+        let served = tokio::spawn(served);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        served.abort();
+        assert!(served.await.unwrap_err().is_cancelled());
     }
 }
