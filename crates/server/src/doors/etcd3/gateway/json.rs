@@ -1,8 +1,8 @@
 //! The gateway's JSON: messages by protobuf's mapping with etcd's own field names, and failures.
 
 use axum::http::StatusCode;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::{Deserializer, Value, json};
 use tonic::Code;
