@@ -52,9 +52,8 @@ fn a_value_that_was_seen_and_then_gone_again_is_rejected() {
 
 #[test]
 fn a_replacement_that_two_won_is_rejected() {
-    let replaced = |began, returned, value| {
-        call(began, returned, Ask::Replace(1, value), Answer::Replaced(true))
-    };
+    let replaced =
+        |began, returned, value| call(began, returned, Ask::Replace(1, value), Answer::Replaced(true));
     assert!(!is_linearizable(&[write(0, 1, 1), replaced(2, 8, 2), replaced(3, 7, 3)]));
     let lost = call(3, 7, Ask::Replace(1, 3), Answer::Replaced(false));
     assert!(is_linearizable(&[write(0, 1, 1), replaced(2, 8, 2), lost]));
@@ -82,7 +81,8 @@ fn a_lock_held_twice_or_under_an_older_token_is_rejected() {
         ask: lock::Ask::Release(client),
         returned: Returned::At(returned, lock::Answer::Released),
     };
-    let lost = |began, client| Call::<Lock> { began, ask: lock::Ask::Release(client), returned: Returned::Never };
+    let lost =
+        |began, client| Call::<Lock> { began, ask: lock::Ask::Release(client), returned: Returned::Never };
     let good = |calls: &[Call<Lock>]| check(&History { calls: calls.to_vec() }) == Verdict::Linearizable;
     assert!(good(&[acquire(0, 1, 1, 5), release(2, 3, 1), acquire(1, 4, 2, 6)]));
     assert!(!good(&[acquire(0, 1, 1, 5), acquire(2, 3, 2, 6), release(4, 5, 1)]));

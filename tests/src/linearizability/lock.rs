@@ -42,9 +42,9 @@ impl Model for Lock {
 
     fn step(state: &Held, ask: &Ask, answer: Option<&Answer>) -> Option<Held> {
         match (ask, answer) {
-            (Ask::Acquire(client), Some(Answer::Acquired(token))) => {
-                (state.by.is_none() && *token > state.token).then_some(Held { by: Some(*client), token: *token })
-            }
+            (Ask::Acquire(client), Some(Answer::Acquired(token))) => (state.by.is_none()
+                && *token > state.token)
+                .then_some(Held { by: Some(*client), token: *token }),
             // Which token it had, nobody knows.
             (Ask::Acquire(client), None) => {
                 state.by.is_none().then_some(Held { by: Some(*client), token: state.token })

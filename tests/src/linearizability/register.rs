@@ -41,7 +41,9 @@ impl Model for Register {
         let (next, right) = match ask {
             Ask::Read => (*state, Answer::Value(*state)),
             Ask::Write(value) => (Some(*value), Answer::Written),
-            Ask::Replace(expected, value) if *state == Some(*expected) => (Some(*value), Answer::Replaced(true)),
+            Ask::Replace(expected, value) if *state == Some(*expected) => {
+                (Some(*value), Answer::Replaced(true))
+            }
             Ask::Replace(..) => (*state, Answer::Replaced(false)),
         };
         answer.is_none_or(|answer| *answer == right).then_some(next)

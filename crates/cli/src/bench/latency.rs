@@ -75,7 +75,10 @@ mod tests {
     fn a_bucket_ends_where_the_next_begins() {
         for microseconds in (0..5_000).chain([1 << 20, u64::MAX >> 30]) {
             let at = bucket(microseconds);
-            assert!(microseconds <= end_of(at) && (at == 0 || microseconds > end_of(at - 1)), "{microseconds}");
+            assert!(
+                microseconds <= end_of(at) && (at == 0 || microseconds > end_of(at - 1)),
+                "{microseconds}"
+            );
             assert!(end_of(at) as f64 <= microseconds as f64 * 1.07 + 1.0);
         }
     }

@@ -67,7 +67,9 @@ pub struct Measurement {
 
 /// Puts `case` to `target`. `None` where it has nothing of the kind.
 pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measurement>> {
-    if case.is_etcds() && target.kind == ServerKind::Redis || !case.is_etcds() && target.kind == ServerKind::Etcd {
+    if case.is_etcds() && target.kind == ServerKind::Redis
+        || !case.is_etcds() && target.kind == ServerKind::Etcd
+    {
         return Ok(None);
     }
     let load = Load { target: &target, sizes, protocol: protocol(case, sizes, &target) };

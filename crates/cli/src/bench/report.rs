@@ -85,7 +85,8 @@ impl Report {
             "CPU is the server's alone. Memory is its resident size; for idle, per connection. Medians of {} run(s).\n",
             self.runs
         ));
-        for line in self.starts().into_iter().chain(self.restarts()).chain(self.growth()).chain(self.faults()) {
+        for line in self.starts().into_iter().chain(self.restarts()).chain(self.growth()).chain(self.faults())
+        {
             text.push_str(&line);
             text.push('\n');
         }

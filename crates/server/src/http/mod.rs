@@ -8,6 +8,7 @@ mod authorization;
 mod calls;
 mod connection;
 mod gate;
+mod gateway;
 mod json;
 mod line;
 mod origin;
@@ -51,6 +52,9 @@ impl<D: Doors> Http<D> {
             .route("/version", get(pages::version))
             .route("/metrics", get(pages::metrics::<D>))
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
+        let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {
+            router.route(&format!("{prefix}/{{*rest}}"), any(gateway::answer::<D>))
+        });
         let router = absent::PREFIXES
             .iter()
             .fold(router, |router, prefix| router.route(&format!("{prefix}/{{*rest}}"), any(absent::answer)))

@@ -71,7 +71,11 @@ enum Source<'a> {
 
 impl Campaign {
     /// Plays it, and panics with the shortest sequence of requests that shows a difference.
-    pub fn must_agree(&self, reference: (&'static str, SocketAddr), subject: (&'static str, SocketAddr)) -> Tally {
+    pub fn must_agree(
+        &self,
+        reference: (&'static str, SocketAddr),
+        subject: (&'static str, SocketAddr),
+    ) -> Tally {
         self.run(reference, subject).unwrap_or_else(|finding| panic!("{finding}"))
     }
 

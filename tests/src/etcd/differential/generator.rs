@@ -139,7 +139,8 @@ impl Generator {
     fn put(&mut self) -> PutRequest {
         let (ignore_value, ignore_lease) = (self.random.chance(6), self.random.chance(6));
         // With a value that is to be ignored as well, rarely: that is refused.
-        let (value, lease) = (!ignore_value || self.random.chance(20), !ignore_lease || self.random.chance(20));
+        let (value, lease) =
+            (!ignore_value || self.random.chance(20), !ignore_lease || self.random.chance(20));
         PutRequest {
             key: self.key(),
             value: if value { self.value() } else { Bytes::new() },
@@ -151,11 +152,7 @@ impl Generator {
     }
 
     fn delete_range(&mut self) -> DeleteRangeRequest {
-        DeleteRangeRequest {
-            key: self.key(),
-            range_end: self.range_end(25),
-            prev_kv: self.random.chance(40),
-        }
+        DeleteRangeRequest { key: self.key(), range_end: self.range_end(25), prev_kv: self.random.chance(40) }
     }
 
     fn txn(&mut self, hints: Hints, depth: usize) -> TxnRequest {

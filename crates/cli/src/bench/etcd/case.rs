@@ -69,9 +69,9 @@ impl EtcdCase {
         /// Those that fill, and those that look on.
         const FEW: u64 = 32;
         match self {
-            EtcdCase::Put { clients, .. } | EtcdCase::Range { clients, .. } | EtcdCase::Txn { clients, .. } => {
-                clients.saturating_add(FEW)
-            }
+            EtcdCase::Put { clients, .. }
+            | EtcdCase::Range { clients, .. }
+            | EtcdCase::Txn { clients, .. } => clients.saturating_add(FEW),
             EtcdCase::Watch { watchers, .. } => watchers.saturating_add(FEW),
             EtcdCase::KeepAlive { .. } | EtcdCase::Expiry { .. } | EtcdCase::Memory { .. } => FEW,
         }

@@ -71,8 +71,10 @@ const WATCH: &str = "/etcdserverpb.Watch/Watch";
 pub fn greeting(awaited: Awaited) -> Vec<u8> {
     let mut bytes = PREFACE.to_vec();
     let settings = [(HEADER_TABLE_SIZE, 0), (ENABLE_PUSH, 0), (INITIAL_WINDOW_SIZE, WINDOW_MAX)];
-    let payload: Vec<u8> =
-        settings.iter().flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
+    let payload: Vec<u8> = settings
+        .iter()
+        .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
+        .collect();
     frame(&mut bytes, SETTINGS, 0, 0, &payload);
     window_update(&mut bytes, 0, WINDOW_MAX - WINDOW_AT_FIRST);
     let path = match awaited {

@@ -220,12 +220,17 @@ pub mod tests {
     fn requests_are_read_as_etcd_reads_them() {
         let put_request: PutRequest = read(&put(b"v"));
         assert_eq!((&put_request.key[..], &put_request.value[..]), (KEY.as_bytes(), &b"v"[..]));
-        assert_eq!(read::<RangeRequest>(&range()), RangeRequest { key: KEY.into(), ..RangeRequest::default() });
+        assert_eq!(
+            read::<RangeRequest>(&range()),
+            RangeRequest { key: KEY.into(), ..RangeRequest::default() }
+        );
         let grant: LeaseGrantRequest = read(&grant(30));
         assert_eq!((grant.id as u64, grant.ttl), (lease_id(0), 30));
         assert_eq!(read::<LeaseKeepAliveRequest>(&keep_alive()).id as u64, lease_id(0));
-        let RequestUnion::CreateRequest(create) =
-            read::<WatchRequest>(&watch(b"k")).request_union.unwrap() else { panic!("no watch") };
+        let RequestUnion::CreateRequest(create) = read::<WatchRequest>(&watch(b"k")).request_union.unwrap()
+        else {
+            panic!("no watch")
+        };
         assert_eq!(&create.key[..], b"k");
     }
 

@@ -9,6 +9,7 @@ mod caller;
 mod cluster;
 mod election;
 pub(crate) mod error;
+mod gateway;
 mod ids;
 mod kv;
 mod lease;
@@ -112,6 +113,17 @@ impl Etcd {
     /// The header of a response that is not about a revision: the one where the key space stands.
     async fn header_now(&self) -> Result<ResponseHeader, Refusal> {
         Ok(self.header(self.revision().await?))
+    }
+
+    /// Waits for others, but no longer than the server runs.
+    async fn until_closing<T>(
+        &self,
+        waiting: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        tokio::select! {
+            done = waiting => done,
+            () = self.closing.cancelled() => Err(Refusal::STOPPED),
+        }
     }
 
     /// Where the key space stands.
