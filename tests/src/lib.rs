@@ -14,4 +14,5 @@ pub mod hyrax;
 pub mod linearizability;
 pub mod pages;
 pub mod peers;
+pub mod programs;
 pub mod resp;
