@@ -7,14 +7,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 #[test]
-fn a_refusal_shows_what_is_not_utf_8_in_its_own_way() {
+pub fn a_refusal_shows_what_is_not_utf_8_in_its_own_way() {
     let [redis, hyrax] = Both::start().run(&[vec![b"no\xffcommand".to_vec()]]);
     assert_eq!(redis, error(r"ERR unknown command \'no\xffcommand\', with args beginning with: "));
     assert_eq!(hyrax, error("ERR unknown command 'no\u{fffd}command', with args beginning with: "));
 }
 
 #[test]
-fn what_a_browser_was_made_to_send_ends_the_connection_after_the_replies_before_it() {
+pub fn what_a_browser_was_made_to_send_ends_the_connection_after_the_replies_before_it() {
     let both = Both::start();
     for word in ["POST / HTTP/1.1", "Host: localhost"] {
         let answer = |address: SocketAddr| {
@@ -34,7 +34,7 @@ fn what_a_browser_was_made_to_send_ends_the_connection_after_the_replies_before_
 }
 
 #[test]
-fn a_reply_of_more_than_a_gibibyte_is_refused() {
+pub fn a_reply_of_more_than_a_gibibyte_is_refused() {
     const MIB: usize = 1024 * 1024;
     let both = Both::start();
     let set = [words("SETRANGE big 67108863 x"), words("STRLEN big")];
@@ -52,7 +52,7 @@ fn a_reply_of_more_than_a_gibibyte_is_refused() {
 }
 
 #[test]
-fn a_key_of_more_than_64_kib_is_refused() {
+pub fn a_key_of_more_than_64_kib_is_refused() {
     let both = Both::start();
     let set = |bytes: usize| vec![b"SET".to_vec(), vec![b'k'; bytes], b"v".to_vec()];
     let [redis, hyrax] = both.run(&[set(64 * 1024)]);
@@ -62,14 +62,14 @@ fn a_key_of_more_than_64_kib_is_refused() {
 }
 
 #[test]
-fn a_key_of_hyrax_own_is_refused() {
+pub fn a_key_of_hyrax_own_is_refused() {
     let set = vec![b"SET".to_vec(), b"\0hyrax/secrets".to_vec(), b"v".to_vec()];
     let [redis, hyrax] = Both::start().run(&[set]);
     assert_eq!([redis, hyrax], [Resp::simple("OK"), error("ERR this key is reserved for Hyrax itself")]);
 }
 
 #[test]
-fn samples_and_the_slow_log_have_bounds() {
+pub fn samples_and_the_slow_log_have_bounds() {
     let both = Both::start();
     for (name, most) in [("maxmemory-samples", 64), ("slowlog-max-len", 100_000)] {
         let set = |value: i64| both.last_of(&[&format!("CONFIG SET {name} {value}")]);

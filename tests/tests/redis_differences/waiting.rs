@@ -17,7 +17,7 @@ fn wait(client: &mut RespClient, other: &mut RespClient, line: &str) {
 }
 
 #[test]
-fn a_key_that_is_overwritten_serves_who_waits_for_it() {
+pub fn a_key_that_is_overwritten_serves_who_waits_for_it() {
     let both = Both::start();
     let sides = [(both.redis.client(), both.redis.client()), (both.hyrax.resp(), both.hyrax.resp())];
     let [redis, hyrax] = sides.map(|(mut waits, mut other)| {
@@ -41,7 +41,7 @@ fn a_key_that_is_overwritten_serves_who_waits_for_it() {
 }
 
 #[test]
-fn a_command_waits_for_a_thousand_keys() {
+pub fn a_command_waits_for_a_thousand_keys() {
     let both = Both::start();
     let keys: String = (0..1001).map(|number| format!(" k{number}")).collect();
     let line = format!("BLPOP{keys} 0");
@@ -69,7 +69,7 @@ fn bytes_to(address: std::net::SocketAddr, lines: &str) -> String {
 }
 
 #[test]
-fn a_publisher_in_a_transaction_is_told_after_the_reply() {
+pub fn a_publisher_in_a_transaction_is_told_after_the_reply() {
     let both = Both::start();
     let lines = "HELLO 3\r\nSUBSCRIBE c\r\nMULTI\r\nPUBLISH c 1\r\nECHO x\r\nEXEC";
     let [redis, hyrax] = [both.redis.address(), both.hyrax.address()].map(|address| bytes_to(address, lines));
@@ -79,7 +79,7 @@ fn a_publisher_in_a_transaction_is_told_after_the_reply() {
 }
 
 #[test]
-fn who_hears_of_its_own_keyspace_events_is_told_before_the_reply() {
+pub fn who_hears_of_its_own_keyspace_events_is_told_before_the_reply() {
     let both = Both::start();
     let lines = "HELLO 3\r\nCONFIG SET notify-keyspace-events Kl\r\nPSUBSCRIBE __key*\r\nRPUSH l a b\r\nLMPOP 1 l LEFT";
     let [redis, hyrax] = [both.redis.address(), both.hyrax.address()].map(|address| bytes_to(address, lines));
@@ -90,7 +90,7 @@ fn who_hears_of_its_own_keyspace_events_is_told_before_the_reply() {
 }
 
 #[test]
-fn a_sort_misses_the_key_that_is_sorted_alone() {
+pub fn a_sort_misses_the_key_that_is_sorted_alone() {
     let both = Both::start();
     let [redis, hyrax] = both.clients().map(|mut listener| {
         listener.run(&words("CONFIG SET notify-keyspace-events Em"));
@@ -109,7 +109,7 @@ fn a_sort_misses_the_key_that_is_sorted_alone() {
 }
 
 #[test]
-fn unsubscribing_from_everything_confirms_the_latest_first() {
+pub fn unsubscribing_from_everything_confirms_the_latest_first() {
     let both = Both::start();
     let [redis, hyrax] = both.clients().map(|mut client| {
         client.send_raw(b"SUBSCRIBE a b c d e f\r\nUNSUBSCRIBE\r\n").expect("a client may subscribe");
@@ -123,7 +123,7 @@ fn unsubscribing_from_everything_confirms_the_latest_first() {
 }
 
 #[test]
-fn long_patterns_and_channels_are_refused() {
+pub fn long_patterns_and_channels_are_refused() {
     let both = Both::start();
     let sides = [both.redis.client(), both.hyrax.resp()];
     let [redis, hyrax] = sides.map(|mut client| {
@@ -136,7 +136,7 @@ fn long_patterns_and_channels_are_refused() {
 }
 
 #[test]
-fn without_replies_a_transaction_is_not_half_answered() {
+pub fn without_replies_a_transaction_is_not_half_answered() {
     let both = Both::start();
     let lines = "MULTI\r\nCLIENT REPLY OFF\r\nECHO x\r\nEXEC\r\nCLIENT REPLY ON";
     let [redis, hyrax] = [both.redis.address(), both.hyrax.address()].map(|address| bytes_to(address, lines));
@@ -146,7 +146,7 @@ fn without_replies_a_transaction_is_not_half_answered() {
 }
 
 #[test]
-fn a_wait_counts_no_replicas() {
+pub fn a_wait_counts_no_replicas() {
     let both = Both::start();
     let [redis, hyrax] = both.last_of(&["WAIT 0 0"]);
     assert_eq!([redis, hyrax], [Resp::Integer(0), Resp::Integer(0)]);
@@ -157,7 +157,7 @@ fn a_wait_counts_no_replicas() {
 }
 
 #[test]
-fn tracking_is_refused_for_monitors_push_more() {
+pub fn tracking_is_refused_for_monitors_push_more() {
     let both = Both::start();
     let [redis, hyrax] = both.last_of(&["CLIENT TRACKING ON"]);
     assert_eq!(redis, Resp::simple("OK"));
