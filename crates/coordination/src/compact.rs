@@ -5,6 +5,22 @@ use thiserror::Error;
 
 use crate::Unavailable;
 
+/// What to forget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CompactRequest {
+    /// The first revision that can be read afterwards.
+    pub revision: Revision,
+    /// Answer when what is forgotten has been dropped, not merely when it can not be read any more.
+    pub physical: bool,
+}
+
+impl CompactRequest {
+    /// Forgets what only revisions before `revision` can see.
+    pub fn new(revision: Revision) -> CompactRequest {
+        CompactRequest { revision, physical: false }
+    }
+}
+
 /// The past is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompactResponse {

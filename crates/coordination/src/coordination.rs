@@ -1,15 +1,14 @@
 //! The trait that recipes and doors stand on.
 
 use futures_util::future::BoxFuture;
-use hyrax_types::Revision;
 
 use crate::{
-    CompactError, CompactResponse, DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse,
+    CompactError, CompactRequest, CompactResponse, DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse,
     LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId, LeaseKeepAliveError,
     LeaseKeepAliveResponse, LeaseListError, LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse,
-    LeaseTimeToLiveError, LeaseTimeToLiveResponse, PutError, PutRequest, PutResponse, RangeError,
-    RangeRequest, RangeResponse, Status, StatusError, TxnError, TxnRequest, TxnResponse, WatchError,
-    WatchRequest, WatchStream,
+    LeaseTimeToLiveError, LeaseTimeToLiveResponse, Maintenance, PutError, PutRequest, PutResponse,
+    RangeError, RangeRequest, RangeResponse, Status, StatusError, TxnError, TxnRequest, TxnResponse,
+    WatchError, WatchRequest, WatchStream,
 };
 
 /// An ordered key space with revisions, transactions, leases and watches, as etcd v3 defines them.
@@ -17,8 +16,8 @@ use crate::{
 /// One revision orders everything: each transaction that writes takes the next one, whatever it
 /// writes; one that writes nothing takes none. A watch sees every revision once, whole, in order.
 ///
-/// A key or value handed in is kept as it is: bytes cut out of a larger buffer keep the buffer
-/// alive, so a caller with such bytes copies them first.
+/// A write happens when it is called, whether its answer is awaited or not. Who drops the answer only
+/// does not learn of it.
 pub trait Coordination: Send + Sync + 'static {
     /// Reads a key or a range of keys, now or at a past revision.
     fn range(&self, request: RangeRequest) -> BoxFuture<'_, Result<RangeResponse, RangeError>>;
@@ -35,8 +34,8 @@ pub trait Coordination: Send + Sync + 'static {
     /// Compares, then runs one of two lists of operations, in one revision.
     fn txn(&self, request: TxnRequest) -> BoxFuture<'_, Result<TxnResponse, TxnError>>;
 
-    /// Forgets what only revisions before `revision` can see.
-    fn compact(&self, revision: Revision) -> BoxFuture<'_, Result<CompactResponse, CompactError>>;
+    /// Forgets what only revisions before the one given can see.
+    fn compact(&self, request: CompactRequest) -> BoxFuture<'_, Result<CompactResponse, CompactError>>;
 
     /// Watches a key or a range of keys, from now or from a past revision.
     ///
@@ -72,4 +71,9 @@ pub trait Coordination: Send + Sync + 'static {
 
     /// Which engine this is, where it stands and what it promises.
     fn status(&self) -> BoxFuture<'_, Result<Status, StatusError>>;
+
+    /// What those need who look after the engine; `None` where its state is another server's.
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        None
+    }
 }

@@ -18,6 +18,16 @@ pub struct LeaseGrantRequest {
     /// How long it lives after each renewal. An engine raises what is too short for it and may
     /// round up to whole seconds: the response says what was granted.
     pub ttl: Duration,
+    /// Whether what hangs on it is gone when the process that asks is. An engine in that process then
+    /// need not wait for the disk; its keys are deleted when it starts again. Other engines ignore it.
+    pub dies_with_process: bool,
+}
+
+impl LeaseGrantRequest {
+    /// A lease of the engine's choosing, that lives for `ttl` after each renewal.
+    pub fn new(ttl: Duration) -> LeaseGrantRequest {
+        LeaseGrantRequest { ttl, ..LeaseGrantRequest::default() }
+    }
 }
 
 /// The lease created.

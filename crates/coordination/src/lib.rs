@@ -11,9 +11,11 @@ pub mod embedded;
 mod key_range;
 mod kv;
 mod lease;
+mod maintenance;
 mod range;
 mod status;
 mod txn;
+mod visible;
 mod watch;
 mod write;
 
@@ -22,9 +24,9 @@ pub mod conformance;
 #[cfg(feature = "conformance")]
 pub mod model;
 
-pub use compact::{CompactError, CompactResponse};
+pub use compact::{CompactError, CompactRequest, CompactResponse};
 pub use coordination::Coordination;
-pub use embedded::{Embedded, EmbeddedSettings, StoreSettings};
+pub use embedded::{AutoCompaction, Embedded, EmbeddedSettings, StoreSettings};
 pub use key_range::KeyRange;
 pub use kv::{Key, KeyValue, LeaseId, Value};
 pub use lease::{
@@ -32,9 +34,11 @@ pub use lease::{
     LeaseKeepAliveResponse, LeaseListError, LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse,
     LeaseTimeToLiveError, LeaseTimeToLiveResponse,
 };
+pub use maintenance::{Alarm, Hash, HashKv, HashKvError, Maintenance, Size, SnapshotStream};
 pub use range::{RangeError, RangeRequest, RangeResponse, SortOrder, SortTarget};
 pub use status::{Fencing, Promises, Status, StatusError, Unavailable};
 pub use txn::{Compare, CompareOperator, CompareTarget, Op, OpResponse, TxnError, TxnRequest, TxnResponse};
+pub use visible::{IsHidden, Visible};
 pub use watch::{Event, EventKind, WatchBatch, WatchError, WatchRequest, WatchStream};
 pub use write::{
     DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse, PutError, PutRequest, PutResponse,

@@ -90,7 +90,7 @@ impl RangeRequest {
     }
 
     /// Puts what was read in the order asked for, from the order of the keys.
-    pub(crate) fn sort(&self, kvs: &mut [Arc<KeyValue>]) {
+    pub fn sort(&self, kvs: &mut [Arc<KeyValue>]) {
         match self.sort_target {
             SortTarget::Key => {}
             SortTarget::Version => kvs.sort_by_key(|kv| kv.version),

@@ -5,12 +5,32 @@ use std::fmt;
 use hyrax_types::Revision;
 use thiserror::Error;
 
-/// The engine could not be asked, or did not answer in time.
+/// The engine could not be asked, did not answer in time, or can not do what was asked at the moment.
+/// Where etcd has a text for it, it is etcd's.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("coordination engine unavailable: {reason}")]
-pub struct Unavailable {
-    /// What went wrong, for a person.
-    pub reason: String,
+pub enum Unavailable {
+    /// The disk is full: writes are refused until there is room again. Nothing was changed.
+    #[error("etcdserver: mvcc: database space exceeded")]
+    NoSpace,
+    /// More is waiting for the disk than there is room for. Nothing was changed; try again.
+    #[error("etcdserver: too many requests")]
+    TooManyRequests,
+    /// The engine is being stopped. The request may have happened.
+    #[error("etcdserver: server stopped")]
+    Stopped,
+    /// Anything else, such as an engine that can not be reached. The request may have happened.
+    #[error("coordination engine unavailable: {reason}")]
+    Other {
+        /// What went wrong, for a person.
+        reason: String,
+    },
+}
+
+impl Unavailable {
+    /// Unavailable for a reason that only a person understands.
+    pub fn because(reason: impl Into<String>) -> Unavailable {
+        Unavailable::Other { reason: reason.into() }
+    }
 }
 
 /// Whether a fencing token can be trusted after the engine lost a server.

@@ -179,6 +179,9 @@ pub enum TxnError {
     /// What should be kept is not there.
     #[error("etcdserver: key not found")]
     KeyNotFound,
+    /// A key is not for who names it; only of [`Visible`](crate::Visible).
+    #[error("etcdserver: permission denied")]
+    Reserved,
     /// A range at a revision that is forgotten.
     #[error("etcdserver: mvcc: required revision has been compacted")]
     Compacted,
@@ -209,6 +212,7 @@ impl From<PutError> for TxnError {
             PutError::LeaseProvided => TxnError::LeaseProvided,
             PutError::LeaseNotFound => TxnError::LeaseNotFound,
             PutError::KeyNotFound => TxnError::KeyNotFound,
+            PutError::Reserved => TxnError::Reserved,
             PutError::Unavailable(unavailable) => TxnError::Unavailable(unavailable),
         }
     }

@@ -63,6 +63,9 @@ pub struct WatchBatch {
 
 /// A watch that stands. Dropping it ends it.
 pub trait WatchStream: Send {
+    /// The engine's revision when the watch began to stand.
+    fn created_revision(&self) -> Revision;
+
     /// The next batch: events, or the progress asked for. Cancel-safe: what was not yielded comes
     /// with the next call. After an error the watch is over.
     fn next(&mut self) -> BoxFuture<'_, Result<WatchBatch, WatchError>>;
@@ -77,7 +80,7 @@ pub enum WatchError {
     /// What was to come next is forgotten.
     #[error("etcdserver: mvcc: required revision has been compacted")]
     Compacted {
-        /// The first revision that is still known.
+        /// The first revision from which a watch can still start.
         compacted: Revision,
     },
     /// A range that ends before it begins.

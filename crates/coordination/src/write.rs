@@ -64,6 +64,9 @@ pub enum PutError {
     /// What should be kept is not there.
     #[error("etcdserver: key not found")]
     KeyNotFound,
+    /// The key is not for who writes it; only of [`Visible`](crate::Visible).
+    #[error("etcdserver: permission denied")]
+    Reserved,
     /// The engine could not be asked, or did not answer: the write may have happened.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -102,6 +105,9 @@ pub enum DeleteRangeError {
     /// The range begins with an empty key.
     #[error("etcdserver: key is not provided")]
     EmptyKey,
+    /// The keys are not for who deletes them; only of [`Visible`](crate::Visible).
+    #[error("etcdserver: permission denied")]
+    Reserved,
     /// The engine could not be asked, or did not answer: the deletion may have happened.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

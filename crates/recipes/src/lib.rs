@@ -1,19 +1,26 @@
-//! What is built from coordination alone: the node's lease, presence, stored secrets.
+//! What is built from coordination alone: the node's lease, presence, locks, elections, stored secrets.
 //!
 //! Every recipe stands on `Arc<dyn Coordination>` and nothing else, so it runs over any engine, in a
 //! server or in a client process. A recipe's key layout is documented in its module, and is stable.
 //! Nothing here knows a wire format or a connection.
 
+pub mod election;
 mod layout;
+pub mod lock;
 mod mirror;
 mod node_lease;
 pub mod presence;
+mod queue;
+mod retry;
 mod secrets;
 mod task;
 
+pub use election::Election;
+pub use lock::{Fence, FenceError, Lock, LockListener, Locks, LocksError};
 pub use node_lease::NodeLease;
 pub use presence::{
     Cause, EntryKind, Member, Presence, PresenceError, PresenceEvent, PresenceEventKind, PresenceListener,
     Scope, SessionRef,
 };
+pub use queue::{Owner, QueueError};
 pub use secrets::{Secrets, SecretsError};

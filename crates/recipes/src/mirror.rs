@@ -79,9 +79,10 @@ impl<M: Materialized> Mirror<M> {
         let reached = applied.wait_for(|applied| *applied >= revision);
         match tokio::time::timeout(CATCH_UP_MAX, reached).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(Unavailable {
-                reason: format!("revision {revision} was written, but its watch is silent"),
-            }),
+            _ => {
+                let reason = format!("revision {revision} was written, but its watch is silent");
+                Err(Unavailable::because(reason))
+            }
         }
     }
 }
@@ -167,7 +168,7 @@ async fn load_once(
                 request.range = range.clone();
             }
             Err(RangeError::Unavailable(unavailable)) => return Err(unavailable),
-            Err(error) => return Err(Unavailable { reason: error.to_string() }),
+            Err(error) => return Err(Unavailable::because(error.to_string())),
         }
     }
 }

@@ -36,7 +36,7 @@ struct Shared {
 impl NodeLease {
     /// Grants a lease and keeps it alive.
     pub async fn start(engine: Arc<dyn Coordination>, ttl: Duration) -> Result<NodeLease, LeaseGrantError> {
-        let granted = engine.lease_grant(LeaseGrantRequest { id: LeaseId::NONE, ttl }).await?;
+        let granted = engine.lease_grant(request(ttl)).await?;
         let shared = Arc::new(Shared {
             engine,
             ttl,
@@ -70,7 +70,7 @@ impl NodeLease {
         let replaced = current.wait_for(|current| *current != lost);
         match tokio::time::timeout(self.shared.ttl, replaced).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(Unavailable { reason: "this node's lease was lost and is not replaced yet".to_owned() }),
+            _ => Err(Unavailable::because("this node's lease was lost and is not replaced yet")),
         }
     }
 
@@ -90,9 +90,8 @@ impl Shared {
             Ok(_) => Ok(()),
             Err(LeaseKeepAliveError::Unavailable(unavailable)) => Err(unavailable),
             Err(LeaseKeepAliveError::NotFound) => {
-                let request = LeaseGrantRequest { id: LeaseId::NONE, ttl: self.ttl };
-                let granted = self.engine.lease_grant(request).await;
-                let granted = granted.map_err(|error| Unavailable { reason: error.to_string() })?;
+                let granted = self.engine.lease_grant(request(self.ttl)).await;
+                let granted = granted.map_err(|error| Unavailable::because(error.to_string()))?;
                 self.current.send_if_modified(|current| {
                     // Another renewal may have been faster; its lease is in use then, and this one,
                     // with nothing on it, runs out.
@@ -106,6 +105,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// What hangs on it belongs to sessions of this process.
+fn request(ttl: Duration) -> LeaseGrantRequest {
+    LeaseGrantRequest { dies_with_process: true, ..LeaseGrantRequest::new(ttl) }
 }
 
 async fn keep_alive(shared: Arc<Shared>) {

@@ -14,7 +14,8 @@ use crate::onlookers::Onlookers;
 use crate::pause::Pause;
 use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
-use hyrax_recipes::Presence;
+use hyrax_coordination::Coordination;
+use hyrax_recipes::{Locks, Presence};
 use hyrax_types::{Clock, SessionId};
 use hyrax_values::{StreamNodes, Values};
 use parking_lot::Mutex;
@@ -29,8 +30,12 @@ use tokio_util::sync::CancellationToken;
 pub struct Core {
     /// Live values.
     pub values: Arc<dyn Values>,
+    /// The key space as clients may see it.
+    pub coordination: Arc<dyn Coordination>,
     /// EKGs.
     pub presence: Presence,
+    /// The locks of this node's sessions.
+    pub locks: Locks,
     /// Monitors.
     pub hub: Arc<Hub>,
     /// Who may do what.
@@ -73,7 +78,9 @@ pub struct Core {
 #[allow(missing_docs)]
 pub struct Parts {
     pub values: Arc<dyn Values>,
+    pub coordination: Arc<dyn Coordination>,
     pub presence: Presence,
+    pub locks: Locks,
     pub hub: Arc<Hub>,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
@@ -140,7 +147,9 @@ impl Core {
         let began_s = parts.clock.now_ms() / 1000;
         Arc::new(Core {
             values: parts.values,
+            coordination: parts.coordination,
             presence: parts.presence,
+            locks: parts.locks,
             hub: parts.hub,
             authorizer: parts.authorizer,
             metrics: parts.metrics,

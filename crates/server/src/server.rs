@@ -1,24 +1,26 @@
 //! Puts the parts together and runs them.
 
 use crate::auth::Authorizer;
-use crate::config::{Config, Limits, ListenAddress};
+use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
+use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
+use crate::entrance::Entrance;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
-use crate::metrics::{Gauges, Metrics};
-use crate::net::{Authorization, BindError, Doors, Listeners, Peer, Stream, TlsError, TlsServer};
-use axum::extract::ws::WebSocket;
-use bytes::Bytes;
+use crate::metrics::Metrics;
+use crate::net::{BindError, Listeners, TlsError, TlsServer};
+use crate::storage::{self, StorageError};
 use hyrax_coordination::{
-    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, LeaseGrantError, StoreSettings,
-    Unavailable,
+    Coordination, Embedded as EmbeddedCoordination, Key, LeaseGrantError, Unavailable, Visible,
 };
-use hyrax_recipes::{NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets};
-use hyrax_types::{Clock, Revision, SteppedClock, SystemClock};
+use hyrax_recipes::{
+    LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
+};
+use hyrax_types::{Clock, Revision, SessionId, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +43,9 @@ pub enum StartError {
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no coordination engine.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The coordination engine refused the node's lease.
     #[error("the node's lease was not granted: {0}")]
     Lease(#[from] LeaseGrantError),
@@ -57,6 +62,10 @@ pub struct Crashed;
 /// A server that listens.
 pub struct Server {
     core: Arc<Core>,
+    engine: Arc<EmbeddedCoordination>,
+    doors: Arc<Entrance>,
+    /// Cancelled when it is to take no more connections, and what waits for ever is to end.
+    stop: CancellationToken,
     listeners: parking_lot::Mutex<Option<Listeners>>,
     addresses: Vec<ListenAddress>,
     tls: Option<TlsServer>,
@@ -79,15 +88,22 @@ impl Server {
         let listeners = Listeners::bind(&config.listen).await?;
         let addresses = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let metrics = Metrics::new(resp::metrics_names());
+        let mut names = resp::metrics_names().to_vec();
+        let first_method = names.len();
+        names.extend(etcd3::metrics_names());
+        let metrics = Metrics::new(&names);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
         values.limit_memory(config.limits.memory());
-        let coordination = embedded_coordination(clock.clone());
+        let engine = storage::start(&config, clock.clone()).await?;
+        let coordination: Arc<dyn Coordination> = engine.clone();
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
-        let presence = Presence::start(coordination.clone(), lease, clock.clone(), listener).await?;
-        let secrets = Arc::new(Secrets::start(coordination).await?);
+        let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
+        let lost_locks = Arc::new(LostLocks::default());
+        let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
+        let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
+        let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
             let hub = hub.clone();
@@ -99,7 +115,9 @@ impl Server {
         background.spawn(sweep(hub.clone()));
         let core = Core::new(Parts {
             values,
+            coordination: visible,
             presence,
+            locks,
             authorizer: Authorizer::new(&config, secrets),
             metrics,
             hub,
@@ -108,8 +126,21 @@ impl Server {
             node_name: config.node_name_or_new(),
             config,
         });
+        lost_locks.tell_sessions_of(&core);
+        let stop = CancellationToken::new();
+        let etcd = Etcd::new(core.clone(), first_method, stop.clone());
+        let doors = Entrance::new(core.clone(), etcd);
         let listeners = parking_lot::Mutex::new(Some(listeners));
-        Ok(Server { core, listeners, addresses, tls, background: parking_lot::Mutex::new(background) })
+        Ok(Server {
+            core,
+            engine,
+            doors,
+            stop,
+            listeners,
+            addresses,
+            tls,
+            background: parking_lot::Mutex::new(background),
+        })
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -133,9 +164,18 @@ impl Server {
     /// returns at once.
     pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<usize, Crashed> {
         let Some(listeners) = self.listeners.lock().take() else { return Ok(0) };
+        let left = self.serve_until(listeners, shutdown).await;
+        storage::close(self.engine.clone()).await;
+        left
+    }
+
+    async fn serve_until(
+        &self,
+        listeners: Listeners,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<usize, Crashed> {
         let mut background = std::mem::take(&mut *self.background.lock());
-        let stop = CancellationToken::new();
-        let serving = listeners.serve(self.core.clone(), self.tls.clone(), stop.clone());
+        let serving = listeners.serve(self.doors.clone(), self.tls.clone(), self.stop.clone());
         tokio::pin!(serving);
         tokio::select! {
             left = &mut serving => return Ok(left),
@@ -144,17 +184,10 @@ impl Server {
             () = shutdown => {}
             () = self.core.stop.cancelled() => {}
         }
-        stop.cancel();
+        self.stop.cancel();
         self.core.kick_all();
         Ok(serving.await)
     }
-}
-
-/// The coordination engine in this process. Its revisions start at the time, so that none of an
-/// earlier run is met again.
-fn embedded_coordination(clock: Arc<dyn Clock>) -> Arc<dyn Coordination> {
-    let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
-    Arc::new(EmbeddedCoordination::start(clock, EmbeddedSettings { store, ..EmbeddedSettings::default() }))
 }
 
 /// How often somebody looks whether the sockets are still being polled.
@@ -234,40 +267,25 @@ impl PresenceListener for Told {
     }
 }
 
-impl Doors for Core {
-    async fn line(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
-        line::serve(self, stream, read_ahead, peer).await;
-    }
+/// Tells sessions of locks that they have lost.
+#[derive(Default)]
+struct LostLocks(OnceLock<Weak<Core>>);
 
-    async fn resp(self: Arc<Self>, stream: Stream, read_ahead: Vec<u8>, peer: Peer) {
-        resp::serve(self, stream, read_ahead, peer).await;
+impl LostLocks {
+    /// From now on; nobody holds a lock before.
+    fn tell_sessions_of(&self, core: &Arc<Core>) {
+        self.0.get_or_init(|| Arc::downgrade(core));
     }
+}
 
-    async fn websocket(self: Arc<Self>, socket: WebSocket, peer: Peer) {
-        line::serve_websocket(self, socket, peer).await;
-    }
-
-    async fn post(self: Arc<Self>, body: Bytes, peer: Peer, authorization: Option<Authorization>) -> Vec<u8> {
-        line::post(self, &body, peer, authorization).await
-    }
-
-    fn limits(&self) -> Limits {
-        Limits::clone(&self.limits.load())
-    }
-
-    fn auth_enabled(&self) -> bool {
-        self.authorizer.is_on()
-    }
-
-    fn allows_origin(&self, origin: &str) -> bool {
-        self.allowed_origins.iter().any(|allowed| allowed == origin)
-    }
-
-    fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
-    }
-
-    fn gauges(&self) -> Gauges {
-        Core::gauges(self)
+impl LockListener for LostLocks {
+    fn lost(&self, session: SessionId, name: &Key, token: Revision) {
+        let core = self.0.get().and_then(Weak::upgrade);
+        let outbox = core.and_then(|core| core.session(session)?.outbox());
+        if let Some(outbox) = outbox {
+            let mut line = Vec::new();
+            line::write_lost(name, token, &mut line);
+            outbox.tell(line.into());
+        }
     }
 }

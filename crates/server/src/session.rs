@@ -1,4 +1,4 @@
-//! A connection and what it owns: its identity, its monitors, its channels, its EKG entries.
+//! A connection and what it owns: its identity, its monitors, its channels, its locks, its EKG entries.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
@@ -17,6 +17,7 @@ use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
+use tokio::task::JoinSet;
 
 /// A session was refused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +57,9 @@ pub struct Session {
     /// Its channels and patterns, once it has subscribed to any.
     subscriber: Option<Box<Subscriber>>,
     has_presence: bool,
+    has_locks: bool,
+    /// What waits apart from what the client says meanwhile.
+    apart: Option<Box<JoinSet<()>>>,
     /// When the command that is being run began, in nanoseconds since the epoch.
     begun_ns: u64,
 }
@@ -91,6 +95,8 @@ impl Session {
             monitored_bytes: 0,
             subscriber: None,
             has_presence: false,
+            has_locks: false,
+            apart: None,
             begun_ns: 0,
         }
     }
@@ -399,6 +405,18 @@ impl Session {
         self.has_presence = true;
     }
 
+    /// Notes that it may own locks.
+    pub fn owns_locks(&mut self) {
+        self.has_locks = true;
+    }
+
+    /// Has something waited for that ends with the session at the latest.
+    pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) {
+        let apart = self.apart.get_or_insert_default();
+        while apart.try_join_next().is_some() {}
+        apart.spawn(waiting);
+    }
+
     /// Releases everything it owns.
     pub async fn end(mut self, cause: Cause) {
         if let Some(outbox) = &self.outbox {
@@ -408,6 +426,12 @@ impl Session {
         self.core.onlookers.remove(self.id);
         self.stop_all();
         self.unsubscribe_all();
+        if let Some(mut apart) = self.apart.take() {
+            apart.shutdown().await;
+        }
+        if self.has_locks {
+            self.core.locks.release(self.id).await;
+        }
         if self.has_presence
             && let Err(error) = self.core.presence.release(self.id, cause).await
         {

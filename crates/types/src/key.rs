@@ -4,6 +4,9 @@
 /// lets a client name one.
 pub const RESERVED_PREFIX: &[u8] = b"\0hyrax/";
 
+/// The first key after all those.
+pub const RESERVED_END: &[u8] = b"\0hyrax0";
+
 /// Whether a key belongs to Hyrax itself.
 pub fn is_reserved(key: &[u8]) -> bool {
     key.starts_with(RESERVED_PREFIX)

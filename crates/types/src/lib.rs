@@ -1,4 +1,5 @@
-//! Names and values that every layer shares: keys, revisions, changes, limits, the clock.
+//! Names and values that every layer shares: keys, revisions, changes, limits, the clock,
+//! timers.
 //!
 //! Nothing here does I/O, knows a wire format or names an engine.
 
@@ -8,9 +9,11 @@ mod key;
 pub mod limits;
 mod revision;
 mod session;
+mod wheel;
 
 pub use change::{Change, OwnedChange};
 pub use clock::{Clock, ManualClock, SteppedClock, SystemClock};
-pub use key::{DomainKey, RESERVED_PREFIX, is_reserved};
+pub use key::{DomainKey, RESERVED_END, RESERVED_PREFIX, is_reserved};
 pub use revision::Revision;
 pub use session::SessionId;
+pub use wheel::{Timer, Wheel};

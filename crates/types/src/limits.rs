@@ -80,9 +80,9 @@ pub const HTTP_BODY_WAIT_MAX: Duration = Duration::from_secs(60);
 /// a minute; one that is given up while something is taken for it loses that.
 pub const POST_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Requests in flight on one HTTP/2 connection. gRPC clients wait for a free stream beyond it; the
-/// number is what most servers offer.
-pub const HTTP2_STREAMS_MAX: u32 = 256;
+/// Requests in flight on one HTTP/2 connection. gRPC clients wait for a free stream beyond it, and some of
+/// them use one for each watch and each lock that they wait for, which may stay for ever.
+pub const HTTP2_STREAMS_MAX: u32 = 2_048;
 
 /// Bytes of one HTTP/2 stream that a client may send before they were read.
 pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
@@ -121,6 +121,18 @@ pub const AWAITED_KEYS_MAX: usize = 1_000;
 
 /// EKG entries of one session, by default.
 pub const EKGS_PER_SESSION_MAX: usize = 1_000;
+
+/// Locks that one session holds or waits for. Each is a watch in the engine; a client that needs thousands
+/// locks too fine.
+pub const LOCKS_PER_SESSION_MAX: usize = 1_000;
+
+/// Locks under whose tokens values were written, remembered for those that come late with a token that was
+/// overtaken. Beyond it the locks with the oldest tokens are forgotten, and who holds one of these for so long
+/// has to take it anew.
+pub const FENCED_LOCKS_MAX: usize = 100_000;
+
+/// Bytes of the names of those locks.
+pub const FENCED_LOCK_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Commands in one package. A package is answered by one array, which is held until it is whole.
 pub const PACKAGE_COMMANDS_MAX: usize = 10_000;
@@ -192,6 +204,13 @@ pub const COORDINATION_HISTORY_EVENTS_MAX: usize = 100_000;
 /// Bytes of those events, so that large values do not make the history rival the data.
 pub const COORDINATION_HISTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of the coordination store's journal after which it is replaced by a snapshot, by default. It is read
+/// again within a second when the process starts; and smaller states are not written all the time.
+pub const COORDINATION_SNAPSHOT_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
+/// How long after a failed snapshot another is tried. On a full disk each try writes until there is no room.
+pub const COORDINATION_SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
+
 /// Events queued for one watch. A watch that is further behind reads the history instead.
 pub const WATCH_QUEUE_EVENTS_MAX: usize = 1_024;
 
@@ -202,3 +221,45 @@ pub const SECRETS_PER_KEY_MAX: usize = 32;
 /// Keys looked at to find one to evict (`maxmemory_samples`). More would be nearer to the truth by next to
 /// nothing, and hold up the command that needs the memory.
 pub const MAXMEMORY_SAMPLES_MAX: u32 = 64;
+
+/// A request that writes, at etcd's door: etcd's own default.
+pub const ETCD_REQUEST_BYTES_MAX: usize = 1536 * 1024;
+
+/// The same in JSON, where bytes are written in base64 and a third longer.
+pub const ETCD_JSON_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
+
+/// A gRPC message that is taken at all: that much and etcd's allowance for what is around it. Reads are held
+/// to this alone, as etcd's are.
+pub const GRPC_MESSAGE_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX + 512 * 1024;
+
+/// How long a token stands for a name and a password. Clients of etcd show one again and again, and some never
+/// ask for another, so it must outlast a day's work; a changed password ends it at once.
+pub const AUTH_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bytes of one segment of the journal. The next one is prepared while it fills; larger ones would make a small
+/// directory large, smaller ones roll over (a sync of the directory) more often.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes reserved or appended to the journal that are not yet on disk. A disk takes this in a second or few; what
+/// waits longer is better told to try again.
+pub const JOURNAL_PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one record of the journal: the largest transaction there may be, with room to spare.
+pub const JOURNAL_RECORD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Watches of one gRPC connection, over all its streams: as many as a session may have monitors.
+pub const WATCHES_PER_CONNECTION_MAX: usize = 10_000;
+
+/// Bytes of the keys that one gRPC connection watches: as of the keys that a session monitors.
+pub const WATCHED_KEY_BYTES_PER_CONNECTION_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of events queued to one stream of watches. A watch that finds no room reads its events from the
+/// history once there is, so that this need only bridge the moments in which a client does something else.
+pub const WATCH_STREAM_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of events after which one response of a watch ends, where a revision does: half of what most gRPC
+/// clients take as a message at most.
+pub const WATCH_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
+
+/// How long a watch that asked for it hears nothing before it is told how far it has come: etcd's default.
+pub const WATCH_PROGRESS_EVERY: Duration = Duration::from_secs(10 * 60);

@@ -42,6 +42,20 @@ pub struct Call<'a> {
     pub quiet: bool,
 }
 
+/// The lock that a write is made under: it is refused once a later holder of the lock has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence<'a> {
+    /// The lock's name.
+    pub lock: &'a [u8],
+    /// The holder's fencing token. Whoever has the lock later has a greater one.
+    pub token: u64,
+}
+
+/// Something was written under a later token of the lock, so the call was not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("fenced")]
+pub struct Fenced;
+
 /// What became of a call.
 ///
 /// The engine in this process always answers at once, and the common path costs no allocation. An
@@ -175,6 +189,18 @@ pub trait Values: Send + Sync + 'static {
     /// A failure is a reply like any other ([`ReplySink::error`]), with Redis' own text, and has
     /// changed nothing.
     fn execute(&self, call: &Call<'_>, reply: &mut dyn ReplySink) -> Execution;
+
+    /// Runs a command that writes under a lock's token, unless a key that it writes was written under a
+    /// greater one of that lock before, also when the value is gone since. In one step with the write. A
+    /// command that would wait answers at once that there was nothing.
+    ///
+    /// The engine does not ask whether the lock is held: it believes the token.
+    fn execute_fenced(
+        &self,
+        call: &Call<'_>,
+        fence: &Fence<'_>,
+        reply: &mut dyn ReplySink,
+    ) -> Result<Execution, Fenced>;
 
     /// Runs calls as one step that nobody sees half of, unless a watched key has changed. `body` is called
     /// once, and runs the calls one after the other; their changes are delivered after the step, in order.

@@ -6,6 +6,7 @@ mod concurrency;
 mod ekg_document;
 mod ekgs;
 mod hyrax_document;
+mod locks;
 mod lost_clients;
 mod messages;
 mod monitors;

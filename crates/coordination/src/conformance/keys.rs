@@ -4,7 +4,7 @@ use hyrax_types::Revision;
 
 use super::key;
 use crate::{
-    CompactError, Compare, CompareOperator, CompareTarget, Coordination, DeleteRangeError,
+    CompactError, CompactRequest, Compare, CompareOperator, CompareTarget, Coordination, DeleteRangeError,
     DeleteRangeRequest, KeyRange, LeaseId, Op, OpResponse, PutError, PutRequest, RangeError, RangeRequest,
     RangeResponse, SortOrder, SortTarget, TxnError, TxnRequest,
 };
@@ -117,12 +117,12 @@ pub(super) async fn the_past_can_be_read_until_it_is_compacted(engine: &dyn Coor
     assert_eq!(range(engine, at(second)).await.revision, fourth, "the header tells the present");
     assert_eq!(engine.range(at(fourth.next())).await, Err(RangeError::FutureRevision));
 
-    engine.compact(second).await.expect("compact");
+    engine.compact(CompactRequest::new(second)).await.expect("compact");
     assert_eq!(engine.range(at(first)).await, Err(RangeError::Compacted));
     assert_eq!(range(engine, at(second)).await.kvs[0].value.as_ref(), b"2");
-    assert_eq!(engine.compact(second).await, Err(CompactError::Compacted));
-    assert_eq!(engine.compact(fourth.next()).await, Err(CompactError::FutureRevision));
-    engine.compact(fourth).await.expect("compact");
+    assert_eq!(engine.compact(CompactRequest::new(second)).await, Err(CompactError::Compacted));
+    assert_eq!(engine.compact(CompactRequest::new(fourth.next())).await, Err(CompactError::FutureRevision));
+    engine.compact(CompactRequest::new(fourth)).await.expect("compact");
     assert_eq!(engine.range(at(third.revision)).await, Err(RangeError::Compacted));
     assert_eq!(range(engine, at(fourth)).await.count, 0);
     assert_eq!(range(engine, RangeRequest::new(KeyRange::single("b"))).await.count, 1);

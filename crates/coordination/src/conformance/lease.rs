@@ -9,7 +9,7 @@ use crate::{
 };
 
 async fn grant(engine: &dyn Coordination, seconds: u64) -> LeaseId {
-    let request = LeaseGrantRequest { id: LeaseId::NONE, ttl: Duration::from_secs(seconds) };
+    let request = LeaseGrantRequest::new(Duration::from_secs(seconds));
     let granted = engine.lease_grant(request).await.expect("grant");
     assert_ne!(granted.id, LeaseId::NONE);
     assert!(granted.ttl >= request.ttl);
@@ -95,12 +95,12 @@ pub(super) async fn what_is_wrong_with_a_lease_is_said(engine: &dyn Coordination
     assert_eq!(engine.lease_revoke(id).await, Err(LeaseRevokeError::NotFound));
     assert_eq!(engine.lease_keep_alive(id).await, Err(LeaseKeepAliveError::NotFound));
     assert_eq!(engine.lease_time_to_live(id, true).await, Err(LeaseTimeToLiveError::NotFound));
-    let request = LeaseGrantRequest { id, ttl: Duration::from_secs(100) };
+    let request = LeaseGrantRequest { id, ..LeaseGrantRequest::new(Duration::from_secs(100)) };
     assert_eq!(engine.lease_grant(request).await.expect("grant").id, id);
     assert_eq!(engine.lease_grant(request).await, Err(LeaseGrantError::AlreadyExists));
     let ttl = LEASE_TTL_MAX + Duration::from_secs(1);
-    let request = LeaseGrantRequest { id: LeaseId(78), ttl };
+    let request = LeaseGrantRequest { id: LeaseId(78), ..LeaseGrantRequest::new(ttl) };
     assert_eq!(engine.lease_grant(request).await, Err(LeaseGrantError::TtlTooLarge));
-    let request = LeaseGrantRequest { id: LeaseId(79), ttl: Duration::ZERO };
+    let request = LeaseGrantRequest { id: LeaseId(79), ..LeaseGrantRequest::default() };
     assert!(engine.lease_grant(request).await.expect("raised").ttl > Duration::ZERO);
 }

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use crate::model::Model;
 use crate::{
-    CompactError, CompactResponse, Compare, CompareOperator, CompareTarget, Coordination, DeleteRangeError,
-    DeleteRangeRequest, DeleteRangeResponse, Key, KeyRange, LeaseGrantError, LeaseGrantRequest,
-    LeaseGrantResponse, LeaseId, LeaseKeepAliveError, LeaseKeepAliveResponse, LeaseListResponse,
-    LeaseRevokeError, LeaseRevokeResponse, LeaseTimeToLiveError, LeaseTimeToLiveResponse, Op, PutError,
-    PutRequest, PutResponse, RangeError, RangeRequest, RangeResponse, SortOrder, SortTarget, TxnError,
-    TxnRequest, TxnResponse, Value,
+    CompactError, CompactRequest, CompactResponse, Compare, CompareOperator, CompareTarget, Coordination,
+    DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse, Key, KeyRange, LeaseGrantError,
+    LeaseGrantRequest, LeaseGrantResponse, LeaseId, LeaseKeepAliveError, LeaseKeepAliveResponse,
+    LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse, LeaseTimeToLiveError, LeaseTimeToLiveResponse,
+    Op, PutError, PutRequest, PutResponse, RangeError, RangeRequest, RangeResponse, SortOrder, SortTarget,
+    TxnError, TxnRequest, TxnResponse, Value,
 };
 
 /// Any request of [`Coordination`] but watch and status.
@@ -82,7 +82,7 @@ impl Request {
             Request::Put(request) => Reply::Put(engine.put(request).await),
             Request::DeleteRange(request) => Reply::DeleteRange(engine.delete_range(request).await),
             Request::Txn(request) => Reply::Txn(engine.txn(request).await),
-            Request::Compact(revision) => Reply::Compact(engine.compact(revision).await),
+            Request::Compact(revision) => Reply::Compact(engine.compact(CompactRequest::new(revision)).await),
             Request::LeaseGrant(request) => Reply::LeaseGrant(engine.lease_grant(request).await),
             Request::LeaseRevoke(id) => Reply::LeaseRevoke(engine.lease_revoke(id).await),
             Request::LeaseKeepAlive(id) => Reply::LeaseKeepAlive(engine.lease_keep_alive(id).await),
@@ -102,8 +102,9 @@ pub fn requests(first: Revision, ttls: std::ops::Range<u64>) -> impl Strategy<Va
         2 => delete_request().prop_map(Request::DeleteRange),
         8 => txn_request(first).prop_map(Request::Txn),
         1 => revisions(first).prop_map(Request::Compact),
-        2 => (1..5i64, ttl)
-            .prop_map(|(id, ttl)| Request::LeaseGrant(LeaseGrantRequest { id: LeaseId(id), ttl })),
+        2 => (1..5i64, ttl, any::<bool>()).prop_map(|(id, ttl, dies_with_process)| {
+            Request::LeaseGrant(LeaseGrantRequest { id: LeaseId(id), ttl, dies_with_process })
+        }),
         1 => leases().prop_map(Request::LeaseRevoke),
         1 => leases().prop_map(Request::LeaseKeepAlive),
         1 => leases().prop_map(Request::LeaseTimeToLive),

@@ -6,8 +6,8 @@ use hyrax_types::Revision;
 
 use super::key;
 use crate::{
-    Coordination, DeleteRangeRequest, Event, EventKind, KeyRange, Op, PutRequest, TxnRequest, WatchBatch,
-    WatchError, WatchRequest, WatchStream,
+    CompactRequest, Coordination, DeleteRangeRequest, Event, EventKind, KeyRange, Op, PutRequest, TxnRequest,
+    WatchBatch, WatchError, WatchRequest, WatchStream,
 };
 
 /// More than any engine queues for one watch.
@@ -134,7 +134,7 @@ pub(super) async fn a_watch_of_the_forgotten_says_so(engine: &dyn Coordination) 
     let first = put(engine, "a").await;
     let second = put(engine, "a").await;
     put(engine, "a").await;
-    engine.compact(second).await.expect("compact");
+    engine.compact(CompactRequest::new(second)).await.expect("compact");
     let request = |revision| WatchRequest::new(KeyRange::all(), revision);
     let error = match engine.watch(request(first)).await {
         Ok(mut watch) => watch.next().await.expect_err("compacted"),

@@ -1,59 +1,91 @@
 //! Every key with its versions, in order. Knows revisions; knows no lease, no request, no watcher.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use hyrax_types::Revision;
 
 use crate::{Key, KeyRange, KeyValue};
 
-/// The versions of one key, oldest first. A deletion is a version too, with version number zero.
+/// The last version of a key, which the tree is ordered by: the key's bytes are not kept twice.
 #[derive(Debug)]
-struct History {
-    /// Apart from the older ones, as most keys have only this.
-    latest: Arc<KeyValue>,
-    older: Vec<Arc<KeyValue>>,
-}
+struct Latest(Arc<KeyValue>);
 
-impl History {
-    /// What the key was at `revision`; `None` before its first version and after a deletion.
-    fn at(&self, revision: Revision) -> Option<&Arc<KeyValue>> {
-        let version = if self.latest.mod_revision <= revision {
-            &self.latest
-        } else {
-            let after = self.older.partition_point(|version| version.mod_revision <= revision);
-            self.older.get(after.checked_sub(1)?)?
-        };
-        (version.version > 0).then_some(version)
-    }
-
-    /// Drops what no revision from `compacted` on can see; whether anything is left.
-    fn forget(&mut self, compacted: Revision) -> bool {
-        if self.latest.mod_revision <= compacted {
-            self.older = Vec::new();
-            // A deletion at `compacted` itself stays until the next compaction: a watch from there
-            // must still see it.
-            return self.latest.version > 0 || self.latest.mod_revision == compacted;
-        }
-        let visible = self.older.partition_point(|version| version.mod_revision <= compacted);
-        if let Some(last) = visible.checked_sub(1) {
-            let gone = self.older[last].version == 0 && self.older[last].mod_revision < compacted;
-            self.older.drain(..if gone { visible } else { last });
-        }
-        true
+impl Borrow<[u8]> for Latest {
+    fn borrow(&self) -> &[u8] {
+        &self.0.key
     }
 }
 
-/// The ordered keys.
+impl PartialEq for Latest {
+    fn eq(&self, other: &Latest) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for Latest {}
+
+impl PartialOrd for Latest {
+    fn partial_cmp(&self, other: &Latest) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Latest {
+    fn cmp(&self, other: &Latest) -> Ordering {
+        self.0.key.cmp(&other.0.key)
+    }
+}
+
+/// The versions of a key before its last one, the oldest first; never empty.
+type Older = VecDeque<Arc<KeyValue>>;
+
+/// The ordered keys. A deletion is a version too, with version number zero.
 #[derive(Debug, Default)]
 pub(super) struct Keyspace {
-    keys: BTreeMap<Key, History>,
+    latest: BTreeSet<Latest>,
+    /// Apart, as most keys have but one version: there are no more here than the history has events.
+    older: HashMap<Key, Older, foldhash::fast::RandomState>,
+    /// Of the keys and values of the last versions.
+    bytes: u64,
 }
 
 impl Keyspace {
+    /// A key space of keys that are in order, each with one version.
+    pub(super) fn from_sorted(keys: Vec<Arc<KeyValue>>) -> Keyspace {
+        let bytes = keys.iter().map(|kv| size(kv)).sum();
+        Keyspace { latest: keys.into_iter().map(Latest).collect(), older: HashMap::default(), bytes }
+    }
+
+    /// How many keys there are, deleted ones that are remembered included.
+    pub(super) fn len(&self) -> usize {
+        self.latest.len()
+    }
+
+    /// Bytes of all keys and their last values.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The key as it was at `revision`.
     pub(super) fn get(&self, key: &[u8], revision: Revision) -> Option<&Arc<KeyValue>> {
-        self.keys.get(key)?.at(revision)
+        self.at(self.latest.get(key)?, revision)
+    }
+
+    /// What the key was at `revision`; `None` before its first version and after a deletion.
+    fn at<'a>(&'a self, Latest(latest): &'a Latest, revision: Revision) -> Option<&'a Arc<KeyValue>> {
+        let version = if latest.mod_revision <= revision {
+            latest
+        } else {
+            let older = self.older.get(&latest.key)?;
+            let after = older.partition_point(|version| version.mod_revision <= revision);
+            older.get(after.checked_sub(1)?)?
+        };
+        (version.version > 0).then_some(version)
     }
 
     /// The keys of `range` as they were at `revision`, in order.
@@ -65,31 +97,67 @@ impl Keyspace {
         // One key is looked up; a range is walked.
         let single = if range.is_single() { self.get(&range.key, revision) } else { None };
         let walked = !range.is_single() && !range.is_empty();
-        let walk = walked.then(|| self.keys.range::<[u8], _>(range.bounds()));
-        let walk = walk.into_iter().flatten().filter_map(move |(_, history)| history.at(revision));
+        let walk = walked.then(|| self.latest.range::<[u8], _>(range.bounds()));
+        let walk = walk.into_iter().flatten().filter_map(move |latest| self.at(latest, revision));
         single.into_iter().chain(walk)
+    }
+
+    /// Those of the next `keys_max` keys after `after` that were there at `revision`, and the last key
+    /// looked at; none when there are no more.
+    pub(super) fn walk(
+        &self,
+        after: Option<&Key>,
+        revision: Revision,
+        keys_max: usize,
+    ) -> (Vec<Arc<KeyValue>>, Option<Key>) {
+        let start = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_ref()));
+        let mut found = Vec::with_capacity(keys_max.min(self.latest.len()));
+        let mut last = None;
+        for latest in self.latest.range::<[u8], _>((start, Bound::Unbounded)).take(keys_max) {
+            found.extend(self.at(latest, revision).cloned());
+            last = Some(latest);
+        }
+        (found, last.map(|Latest(latest)| latest.key.clone()))
     }
 
     /// Appends a version.
     pub(super) fn push(&mut self, version: Arc<KeyValue>) {
-        match self.keys.get_mut(&version.key) {
-            Some(history) => {
-                let before = std::mem::replace(&mut history.latest, version);
-                history.older.push(before);
-            }
-            None => {
-                let key = version.key.clone();
-                self.keys.insert(key, History { latest: version, older: Vec::new() });
-            }
+        self.bytes += size(&version);
+        if let Some(Latest(before)) = self.latest.replace(Latest(version)) {
+            self.bytes -= size(&before);
+            self.older.entry(before.key.clone()).or_default().push_back(before);
         }
     }
 
     /// Drops the versions of `key` that no revision from `compacted` on can see.
     pub(super) fn forget(&mut self, key: &Key, compacted: Revision) {
-        if let Some(history) = self.keys.get_mut(key)
-            && !history.forget(compacted)
-        {
-            self.keys.remove(key);
+        let Some(Latest(latest)) = self.latest.get(key.as_ref()) else { return };
+        if latest.mod_revision > compacted {
+            let Some(older) = self.older.get_mut(key) else { return };
+            forget_older(older, compacted);
+            if older.is_empty() {
+                self.older.remove(key);
+            }
+            return;
+        }
+        self.older.remove(key);
+        // A deletion at `compacted` itself stays until the next compaction: a watch from there must
+        // still see it.
+        if latest.version == 0 && latest.mod_revision < compacted {
+            self.bytes -= size(latest);
+            self.latest.remove(key.as_ref());
         }
     }
+}
+
+fn forget_older(older: &mut Older, compacted: Revision) {
+    let visible = older.partition_point(|version| version.mod_revision <= compacted);
+    if let Some(last) = visible.checked_sub(1) {
+        let gone = older[last].version == 0 && older[last].mod_revision < compacted;
+        older.drain(..if gone { visible } else { last });
+    }
+}
+
+fn size(kv: &KeyValue) -> u64 {
+    (kv.key.len() + kv.value.len()) as u64
 }

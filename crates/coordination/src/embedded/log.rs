@@ -2,19 +2,18 @@
 //! behind, reads.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use hyrax_types::Revision;
 
 use crate::{Event, Key};
 
-/// What an event costs beside its bytes: the shared event, the version, its place here.
+/// What an event costs beside its bytes: the version, its place here and among the older ones.
 const EVENT_OVERHEAD_BYTES: usize = 192;
 
 /// Events ordered by revision.
 #[derive(Debug, Default)]
 pub(super) struct EventLog {
-    events: VecDeque<Arc<Event>>,
+    events: VecDeque<Event>,
     bytes: usize,
     pushed: u64,
 }
@@ -23,12 +22,14 @@ impl EventLog {
     pub(super) fn push(&mut self, event: Event) {
         self.pushed += 1;
         self.bytes += cost(&event);
-        self.events.push_back(Arc::new(event));
+        self.events.push_back(event);
     }
 
-    /// The events of `revision` and later.
-    pub(super) fn from(&self, revision: Revision) -> impl Iterator<Item = &Arc<Event>> {
-        self.events.range(self.start_of(revision)..)
+    /// The events from the revision `first` to `last`, both included.
+    pub(super) fn between(&self, first: Revision, last: Revision) -> impl Iterator<Item = &Event> {
+        let start = self.start_of(first);
+        let end = self.start_of(last.next()).max(start);
+        self.events.range(start..end)
     }
 
     /// How many events ever.
@@ -60,12 +61,26 @@ impl EventLog {
         Some(event.kv.key.clone())
     }
 
+    /// Whether an event before `compacted` is still here.
+    pub(super) fn has_before(&self, compacted: Revision) -> bool {
+        self.events.front().is_some_and(|oldest| oldest.kv.mod_revision < compacted)
+    }
+
     fn start_of(&self, revision: Revision) -> usize {
-        // Most readers want the last revision: look there before searching.
+        // Most readers want the last revision, and those who write the last one or few: look there
+        // before searching.
         match self.events.back() {
-            Some(last) if last.kv.mod_revision < revision => self.events.len(),
-            _ => self.events.partition_point(|event| event.kv.mod_revision < revision),
+            Some(last) if last.kv.mod_revision < revision => return self.events.len(),
+            _ => {}
         }
+        let mut near = self.events.len();
+        for _ in 0..4 {
+            match near.checked_sub(1).map(|before| &self.events[before]) {
+                Some(event) if event.kv.mod_revision >= revision => near -= 1,
+                _ => return near,
+            }
+        }
+        self.events.partition_point(|event| event.kv.mod_revision < revision)
     }
 }
 

@@ -1,41 +1,50 @@
-//! The engine that lives in this process: a pure store, served.
+//! The engine that lives in this process: a pure store, served, and journaled if it is given a disk.
 //!
-//! `store` decides; this file brings the clock, the lock, the watches and the task that ends
-//! leases. No lock is held across an await, and each is held for one request, or one bounded step
-//! of what goes on in the background.
+//! `store` decides; `shared` brings the lock, the watches and the gate that holds back what is not on disk
+//! yet; this file the clock, the journal and the tasks that end leases, compact and make snapshots. No
+//! lock is held across an await, and each is held for one request, or one bounded step of what goes on in
+//! the background.
 
+mod changes;
 mod check;
+mod compaction;
+mod coordination;
+mod gate;
+mod holes;
 mod interval;
 mod keyspace;
 mod leases;
 mod log;
+mod maintenance;
+mod pause;
+mod record;
+mod recovery;
+mod replay;
+mod room;
+mod shared;
+mod snapshot;
 pub(crate) mod store;
+mod tending;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod watch;
 mod watchers;
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::future::{BoxFuture, ready};
-use hyrax_types::{Clock, Revision};
-use parking_lot::Mutex;
+use hyrax_journal::{AppendError, Journal};
+use hyrax_types::Clock;
 
+pub use self::compaction::AutoCompaction;
+pub use self::record::Malformed;
+pub use self::recovery::{OpenError, Recovery};
+use self::shared::{Answer, Shared};
+pub use self::snapshot::{SnapshotReadError, SnapshotSummary, inspect_snapshot};
 pub use self::store::StoreSettings;
 use self::store::{Progress, Store};
-use self::watch::EmbeddedWatch;
-use self::watchers::Watchers;
-use crate::{
-    CompactError, CompactResponse, Coordination, DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse,
-    Fencing, LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId, LeaseKeepAliveError,
-    LeaseKeepAliveResponse, LeaseListError, LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse,
-    LeaseTimeToLiveError, LeaseTimeToLiveResponse, Promises, PutError, PutRequest, PutResponse, RangeError,
-    RangeRequest, RangeResponse, Status, StatusError, TxnError, TxnRequest, TxnResponse, WatchError,
-    WatchRequest, WatchStream,
-};
+use crate::Unavailable;
 
 /// Compacted events dropped in one hold of the lock. With every write it is more than the write
 /// adds, so that the history stays bounded whatever the load.
@@ -52,8 +61,17 @@ pub struct EmbeddedSettings {
     pub store: StoreSettings,
     /// How often leases are looked at: how late one may end.
     pub expiry_every: Duration,
+    /// When the clock jumps by this or more, the process was stopped meanwhile, and that time does not
+    /// count for leases. It must be well beyond `expiry_every`, as the clock is read that often. `None`
+    /// for a clock that somebody moves.
+    pub pause_min: Option<Duration>,
     /// How long a watch with `progress_notify` hears nothing before it is told where it stands.
     pub progress_every: Duration,
+    /// How much of the past is kept, if it is to be forgotten without being asked.
+    pub auto_compaction: Option<AutoCompaction>,
+    /// Bytes of the journal after which a snapshot is made; or half of the last snapshot, if that is more:
+    /// as the state grows, what is written for snapshots stays in proportion to what is written anyway.
+    pub snapshot_bytes_min: u64,
 }
 
 impl Default for EmbeddedSettings {
@@ -61,192 +79,103 @@ impl Default for EmbeddedSettings {
         EmbeddedSettings {
             store: StoreSettings::default(),
             expiry_every: Duration::from_millis(50),
+            pause_min: None,
             progress_every: Duration::from_secs(600),
+            auto_compaction: None,
+            snapshot_bytes_min: hyrax_types::limits::COORDINATION_SNAPSHOT_BYTES_MIN,
         }
     }
 }
 
-/// What is behind the lock.
-#[derive(Debug)]
-struct State {
-    store: Store,
-    watchers: Watchers,
-}
-
-/// What the engine, its watches and its background task share.
-struct Shared {
-    state: Mutex<State>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Shared {
-    /// Runs one request that may write, and tells the watches what it did.
-    fn write<R>(&self, request: impl FnOnce(&mut Store, u64) -> R) -> R {
-        let now_ms = self.clock.now_ms();
-        let state = &mut *self.state.lock();
-        let before = state.store.revision();
-        let reply = request(&mut state.store, now_ms);
-        if state.store.revision() != before {
-            state.watchers.publish(state.store.events_from(before.next()));
-            state.store.compact_excess();
-            _ = state.store.sweep(SWEEP_STEP_EVENTS);
-        }
-        reply
-    }
-
-    /// One bounded step of ending leases.
-    fn expire_step(&self) -> Progress {
-        self.write(|store, now_ms| store.expire(now_ms, EXPIRY_STEP_LEASES, EXPIRY_STEP_KEYS))
-    }
-}
-
-/// [`Coordination`] in this process, in memory.
-pub struct Embedded {
+/// What the engine and its background task share.
+struct Engine {
     shared: Arc<Shared>,
+    journal: Option<Journal>,
+    clock: Arc<dyn Clock>,
     settings: EmbeddedSettings,
 }
 
+/// [`Coordination`](crate::Coordination) in this process: in memory, or journaled to a disk.
+pub struct Embedded {
+    engine: Arc<Engine>,
+}
+
 impl Embedded {
-    /// Starts an empty engine, and on the current tokio runtime the task that ends its leases; the
-    /// task stops when the engine is dropped.
+    /// Starts an empty engine in memory, and on the current tokio runtime the task that ends its leases;
+    /// the task stops when the engine is dropped.
     ///
     /// # Panics
     /// When called outside a tokio runtime.
     pub fn start(clock: Arc<dyn Clock>, settings: EmbeddedSettings) -> Embedded {
-        let state = State { store: Store::new(settings.store), watchers: Watchers::default() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), clock });
-        tokio::spawn(end_leases(Arc::downgrade(&shared), settings.expiry_every));
-        Embedded { shared, settings }
+        let shared = Arc::new(Shared::new(Store::new(settings.store), None, &settings));
+        Embedded::run(Engine { shared, journal: None, clock, settings }, 0)
+    }
+
+    fn run(engine: Engine, snapshot_bytes: u64) -> Embedded {
+        let engine = Arc::new(engine);
+        tokio::spawn(tending::tend(Arc::downgrade(&engine), snapshot_bytes));
+        Embedded { engine }
     }
 
     /// Ends every lease whose time has run out, now. The background task does the same in steps;
     /// this is for a simulation that moves the clock itself.
     pub fn expire_leases(&self) {
-        while self.shared.expire_step() == Progress::More {}
+        while self.engine.expire_step() == Progress::More {}
+    }
+
+    /// Makes a snapshot now, and drops what of the journal it replaces. The background task does the same
+    /// when the journal has grown. Blocks the thread; without a journal it does nothing.
+    pub fn save_snapshot(&self) -> Result<(), hyrax_journal::SnapshotError> {
+        tending::save_snapshot(&self.engine).map(|_| ())
+    }
+
+    /// The journal's public name: which store this is, also after a restart. None in memory.
+    pub fn identity(&self) -> Option<u64> {
+        self.engine.journal.as_ref().map(Journal::identity)
+    }
+
+    /// Ends the journal, if there is one: waits for what is pending, and marks a clean end. Writes are
+    /// refused from now on. Blocks the thread.
+    pub fn close(&self) -> Result<(), hyrax_journal::Failure> {
+        self.engine.journal.as_ref().map_or(Ok(()), Journal::close)
     }
 }
 
-/// A reply that is there already.
-fn answer<'a, T: Send + 'a>(reply: T) -> BoxFuture<'a, T> {
-    Box::pin(ready(reply))
-}
-
-async fn end_leases(shared: Weak<Shared>, every: Duration) {
-    let mut interval = tokio::time::interval(every);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        interval.tick().await;
-        loop {
-            // Not held over the wait: the engine goes when its owner lets go.
-            let Some(shared) = shared.upgrade() else { return };
-            if shared.expire_step() == Progress::Done {
-                break;
-            }
-            drop(shared);
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl Coordination for Embedded {
-    fn range(&self, request: RangeRequest) -> BoxFuture<'_, Result<RangeResponse, RangeError>> {
-        let reply = self.shared.state.lock().store.range(&request);
-        answer(reply)
-    }
-
-    fn put(&self, request: PutRequest) -> BoxFuture<'_, Result<PutResponse, PutError>> {
-        answer(self.shared.write(|store, _| store.put(&request)))
-    }
-
-    fn delete_range(
+impl Engine {
+    /// Runs one request that may write up to `room` bytes of journal, and tells the watches what it did.
+    fn write<R>(
         &self,
-        request: DeleteRangeRequest,
-    ) -> BoxFuture<'_, Result<DeleteRangeResponse, DeleteRangeError>> {
-        answer(self.shared.write(|store, _| store.delete_range(&request)))
-    }
-
-    fn txn(&self, request: TxnRequest) -> BoxFuture<'_, Result<TxnResponse, TxnError>> {
-        answer(self.shared.write(|store, _| store.txn(&request)))
-    }
-
-    fn compact(&self, revision: Revision) -> BoxFuture<'_, Result<CompactResponse, CompactError>> {
-        Box::pin(async move {
-            let response = self.shared.state.lock().store.compact(revision)?;
-            loop {
-                let progress = self.shared.state.lock().store.sweep(SWEEP_STEP_EVENTS);
-                if progress == Progress::Done {
-                    return Ok(response);
-                }
-                tokio::task::yield_now().await;
-            }
-        })
-    }
-
-    fn watch(&self, mut request: WatchRequest) -> BoxFuture<'_, Result<Box<dyn WatchStream>, WatchError>> {
-        if request.range.key.is_empty() {
-            request.range.key = Bytes::from_static(b"\0");
-        }
-        if request.range.is_empty() {
-            return answer(Err(WatchError::EmptyRange));
-        }
-        let progress_every = request.progress_notify.then_some(self.settings.progress_every);
-        let watcher = {
-            let state = &mut *self.shared.state.lock();
-            let compacted = state.store.compacted();
-            if request.start_revision != Revision::ZERO && request.start_revision < compacted {
-                return answer(Err(WatchError::Compacted { compacted }));
-            }
-            let past =
-                request.start_revision != Revision::ZERO && request.start_revision <= state.store.revision();
-            let behind_from = past.then_some(request.start_revision);
-            state.watchers.add(request, behind_from)
+        room: usize,
+        request: impl FnOnce(&mut Store, u64) -> R,
+    ) -> Result<Answer<R>, Unavailable> {
+        let Some(journal) = &self.journal else {
+            return Ok(self.shared.write(self.clock.now_ms(), None, request));
         };
-        let watch = EmbeddedWatch::new(Arc::clone(&self.shared), watcher, progress_every);
-        answer(Ok(Box::new(watch) as Box<dyn WatchStream>))
+        let reservation = journal.reserve(room).map_err(unavailable)?;
+        let answer = self.shared.write(self.clock.now_ms(), Some((journal, reservation)), request);
+        if answer.wants_ceiling {
+            // Should there be no room for it, the next write tries again.
+            _ = journal.reserve(room::ITEM).map(|room| self.shared.raise_ceiling(journal, room));
+        }
+        Ok(answer)
     }
 
-    fn lease_grant(
-        &self,
-        request: LeaseGrantRequest,
-    ) -> BoxFuture<'_, Result<LeaseGrantResponse, LeaseGrantError>> {
-        answer(self.shared.write(|store, now_ms| store.lease_grant(&request, now_ms)))
+    /// One bounded step of ending leases.
+    fn expire_step(&self) -> Progress {
+        if !self.shared.may_expire(self.clock.now_ms()) {
+            return Progress::Done;
+        }
+        let expire = |store: &mut Store, now_ms| store.expire(now_ms, EXPIRY_STEP_LEASES, EXPIRY_STEP_KEYS);
+        // While there is no room for it, leases do not end.
+        self.write(EXPIRY_STEP_LEASES * room::ITEM, expire).map_or(Progress::Done, |answer| answer.reply)
     }
+}
 
-    fn lease_revoke(&self, id: LeaseId) -> BoxFuture<'_, Result<LeaseRevokeResponse, LeaseRevokeError>> {
-        answer(self.shared.write(|store, _| store.lease_revoke(id)))
-    }
-
-    fn lease_keep_alive(
-        &self,
-        id: LeaseId,
-    ) -> BoxFuture<'_, Result<LeaseKeepAliveResponse, LeaseKeepAliveError>> {
-        answer(self.shared.write(|store, now_ms| store.lease_keep_alive(id, now_ms)))
-    }
-
-    fn lease_time_to_live(
-        &self,
-        id: LeaseId,
-        keys: bool,
-    ) -> BoxFuture<'_, Result<LeaseTimeToLiveResponse, LeaseTimeToLiveError>> {
-        answer(self.shared.write(|store, now_ms| store.lease_time_to_live(id, keys, now_ms)))
-    }
-
-    fn leases(&self) -> BoxFuture<'_, Result<LeaseListResponse, LeaseListError>> {
-        let reply = self.shared.state.lock().store.leases();
-        answer(Ok(reply))
-    }
-
-    fn status(&self) -> BoxFuture<'_, Result<Status, StatusError>> {
-        let (revision, compacted) = {
-            let state = self.shared.state.lock();
-            (state.store.revision(), state.store.compacted())
-        };
-        answer(Ok(Status {
-            engine: "embedded".to_owned(),
-            revision,
-            compacted,
-            // It dies with its process, so nothing overtaken is ever met again.
-            promises: Promises { linearizable: true, durable: false, fencing: Fencing::Strong },
-        }))
+fn unavailable(error: AppendError) -> Unavailable {
+    match error {
+        AppendError::NoSpace => Unavailable::NoSpace,
+        AppendError::TooBusy => Unavailable::TooManyRequests,
+        AppendError::Closed => Unavailable::Stopped,
+        AppendError::TooLarge { .. } | AppendError::Failed(_) => Unavailable::because(error.to_string()),
     }
 }

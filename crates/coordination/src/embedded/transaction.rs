@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use hyrax_types::Revision;
 
+use super::record::{Item, Kept, together};
 use super::store::Store;
 use crate::{
-    DeleteRangeRequest, DeleteRangeResponse, Event, EventKind, Key, KeyValue, LeaseId, Op, OpResponse,
-    PutRequest, PutResponse, TxnError, TxnRequest, TxnResponse,
+    DeleteRangeRequest, DeleteRangeResponse, Event, EventKind, KeyValue, LeaseId, Op, OpResponse, PutRequest,
+    PutResponse, TxnError, TxnRequest, TxnResponse,
 };
 
 /// Which branch a transaction takes, and those inside the branch. All are chosen before anything is
@@ -18,32 +19,45 @@ pub(super) struct Path {
 }
 
 impl Path {
-    /// Compares. The depth of the request was bounded by [`super::check::txn`].
-    pub(super) fn choose(store: &Store, request: &TxnRequest) -> Path {
+    /// Compares with how things are at `at`. The depth of the request was bounded by [`super::check::txn`].
+    pub(super) fn choose(store: &Store, request: &TxnRequest, at: Revision) -> Path {
         let succeeded = request
             .compare
             .iter()
-            .all(|compare| compare.holds(store.keys.range(&compare.range, Revision::MAX).map(AsRef::as_ref)));
+            .all(|compare| compare.holds(store.keys.range(&compare.range, at).map(AsRef::as_ref)));
         let inner = branch(request, succeeded)
             .iter()
             .filter_map(|op| match op {
-                Op::Txn(inner) => Some(Path::choose(store, inner)),
+                Op::Txn(inner) => Some(Path::choose(store, inner, at)),
                 _ => None,
             })
             .collect();
         Path { succeeded, inner }
     }
 
-    /// Whether every operation on the way can be run: first the puts, then the ranges, as in etcd.
-    pub(super) fn check(&self, store: &Store, request: &TxnRequest) -> Result<(), TxnError> {
+    /// Whether every operation on the way can be run: first the puts, then the ranges, as in etcd; `now`
+    /// is the last revision that they may read.
+    pub(super) fn check(&self, store: &Store, request: &TxnRequest, now: Revision) -> Result<(), TxnError> {
         self.each(request, &mut |op| match op {
             Op::Put(put) => store.check_put(put).map_err(TxnError::from),
             _ => Ok(()),
         })?;
         self.each(request, &mut |op| match op {
-            Op::Range(range) => store.check_revision(range.revision).map_err(TxnError::from),
+            Op::Range(range) => store.check_revision(range.revision, now).map_err(TxnError::from),
             _ => Ok(()),
         })
+    }
+
+    /// Runs a transaction of which no branch writes, with `now` as the last revision.
+    pub(super) fn read(&self, store: &Store, request: &TxnRequest, now: Revision) -> TxnResponse {
+        let mut inner = self.inner.iter();
+        let ops = branch(request, self.succeeded).iter();
+        let responses = ops.filter_map(|op| match op {
+            Op::Range(range) => Some(OpResponse::Range(store.range_at(range, now))),
+            Op::Txn(request) => inner.next().map(|path| OpResponse::Txn(path.read(store, request, now))),
+            Op::Put(_) | Op::DeleteRange(_) => None,
+        });
+        TxnResponse { revision: now, succeeded: self.succeeded, responses: responses.collect() }
     }
 
     fn each(
@@ -66,6 +80,7 @@ impl Path {
     }
 }
 
+/// The operations of one branch.
 fn branch(request: &TxnRequest, succeeded: bool) -> &[Op] {
     if succeeded { &request.success } else { &request.failure }
 }
@@ -76,12 +91,19 @@ pub(super) struct Writer<'a> {
     /// The revision that it takes if it writes.
     revision: Revision,
     written: bool,
+    /// Whether something of it is among the changes.
+    begun: bool,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(store: &'a mut Store) -> Writer<'a> {
         let revision = store.revision.next();
-        Writer { store, revision, written: false }
+        Writer::of(store, revision)
+    }
+
+    /// Writes a certain revision, after the store's.
+    pub(super) fn of(store: &'a mut Store, revision: Revision) -> Writer<'a> {
+        Writer { store, revision, written: false, begun: false }
     }
 
     /// The revision that is current as things stand.
@@ -92,6 +114,12 @@ impl<'a> Writer<'a> {
     /// Takes the revision, if anything was written, and answers the store's.
     pub(super) fn finish(self) -> Revision {
         self.store.revision = self.current();
+        if self.begun {
+            self.store.changes.push(Item::End);
+        }
+        if !self.store.changes.are_kept() {
+            self.store.show(self.store.revision);
+        }
         self.store.revision
     }
 
@@ -115,39 +143,63 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn put(&mut self, request: &PutRequest) -> PutResponse {
-        let before = self.store.keys.get(&request.key, Revision::MAX).map(Arc::clone);
+        let value = if request.ignore_value { Kept::AsItIs } else { Kept::Is(request.value.as_ref()) };
+        let lease = if request.ignore_lease { Kept::AsItIs } else { Kept::Is(request.lease) };
+        let before = self.write(&request.key, value, lease);
+        PutResponse { revision: self.revision, prev_kv: before.filter(|_| request.prev_kv) }
+    }
+
+    /// Writes a key and answers what it was.
+    pub(super) fn write(
+        &mut self,
+        key: &[u8],
+        value: Kept<&[u8]>,
+        lease: Kept<LeaseId>,
+    ) -> Option<Arc<KeyValue>> {
+        self.change(Item::Put { key, value, lease });
+        let before = self.store.keys.get(key, Revision::MAX).map(Arc::clone);
         let kept = before.as_deref();
+        let lease_before = kept.map_or(LeaseId::NONE, |kept| kept.lease);
         // What should be kept is there unless this very transaction deleted it, which etcd's rule on
         // duplicates lets pass in a few shapes (and then etcd itself stops). Then nothing is kept.
-        let value = match kept {
-            Some(kept) if request.ignore_value => kept.value.clone(),
-            _ => request.value.clone(),
+        let value = match value {
+            Kept::Is(value) => value,
+            Kept::AsItIs => kept.map_or(&b""[..], |kept| kept.value.as_ref()),
         };
-        let lease = match kept {
-            Some(kept) if request.ignore_lease => kept.lease,
-            _ => request.lease,
+        let lease = match lease {
+            Kept::Is(lease) => lease,
+            Kept::AsItIs => lease_before,
         };
+        let leases = &mut self.store.leases;
+        if !(leases.dies_with_process(lease) && (kept.is_none() || leases.dies_with_process(lease_before))) {
+            self.store.changes.must_last();
+        }
+        let (key, value) = together(key, value);
         let kv = Arc::new(KeyValue {
-            // One copy of the key's bytes for all its versions.
-            key: kept.map_or_else(|| request.key.clone(), |kept| kept.key.clone()),
+            key,
             value,
             create_revision: kept.map_or(self.revision, |kept| kept.create_revision),
             mod_revision: self.revision,
             version: kept.map_or(1, |kept| kept.version + 1),
             lease,
         });
-        let lease_before = kept.map_or(LeaseId::NONE, |kept| kept.lease);
         if lease_before != lease {
-            self.store.leases.detach(lease_before, &kv.key);
-            self.store.leases.attach(lease, &kv.key);
+            leases.detach(lease_before, &kv.key);
+            leases.attach(lease, &kv.key);
         }
         self.record(EventKind::Put, kv, before.clone());
-        PutResponse { revision: self.revision, prev_kv: before.filter(|_| request.prev_kv) }
+        before
     }
 
     pub(super) fn delete_range(&mut self, request: &DeleteRangeRequest) -> DeleteRangeResponse {
         let found: Vec<_> = self.store.keys.range(&request.range, Revision::MAX).map(Arc::clone).collect();
+        if !found.is_empty() {
+            self.change(Item::delete_range(&request.range));
+        }
         for kv in &found {
+            if !self.store.leases.dies_with_process(kv.lease) {
+                self.store.changes.must_last();
+            }
             self.remove(Arc::clone(kv));
         }
         DeleteRangeResponse {
@@ -157,8 +209,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Deletes one key, if it is there.
-    pub(super) fn delete(&mut self, key: &Key) {
+    /// Deletes one key, if it is there, as what hung on a lease: of that the changes tell.
+    pub(super) fn delete(&mut self, key: &[u8]) {
         if let Some(kv) = self.store.keys.get(key, Revision::MAX).map(Arc::clone) {
             self.remove(kv);
         }
@@ -175,5 +227,16 @@ impl<'a> Writer<'a> {
         self.store.keys.push(Arc::clone(&kv));
         self.store.log.push(Event { kind, kv, prev_kv });
         self.written = true;
+    }
+
+    fn change(&mut self, item: Item<'_>) {
+        if !self.store.changes.are_kept() {
+            return;
+        }
+        if !self.begun {
+            self.begun = true;
+            self.store.changes.push(Item::Begin { revision: self.revision });
+        }
+        self.store.changes.push(item);
     }
 }

@@ -8,9 +8,9 @@ use futures_util::future::{BoxFuture, poll_fn};
 use hyrax_types::Revision;
 use tokio::time::Instant;
 
-use super::Shared;
+use super::shared::Shared;
 use super::watchers::Watcher;
-use crate::{Event, WatchBatch, WatchError, WatchStream};
+use crate::{WatchBatch, WatchError, WatchStream};
 
 /// Events of the history looked at in one hold of the engine's lock.
 const CATCH_UP_EVENTS_MAX: usize = 1_024;
@@ -19,6 +19,7 @@ const CATCH_UP_EVENTS_MAX: usize = 1_024;
 pub(super) struct EmbeddedWatch {
     shared: Arc<Shared>,
     watcher: Arc<Watcher>,
+    created_revision: Revision,
     progress_requested: bool,
     /// How long nothing may happen before progress is told unasked.
     progress_every: Option<Duration>,
@@ -28,9 +29,10 @@ impl EmbeddedWatch {
     pub(super) fn new(
         shared: Arc<Shared>,
         watcher: Arc<Watcher>,
+        created_revision: Revision,
         progress_every: Option<Duration>,
     ) -> EmbeddedWatch {
-        EmbeddedWatch { shared, watcher, progress_requested: false, progress_every }
+        EmbeddedWatch { shared, watcher, created_revision, progress_requested: false, progress_every }
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<WatchBatch, WatchError>> {
@@ -40,7 +42,7 @@ impl EmbeddedWatch {
                 let revision = last.kv.mod_revision;
                 let events = std::mem::take(&mut queue.events);
                 drop(queue);
-                return Poll::Ready(Ok(self.batch(revision, events.iter())));
+                return Poll::Ready(Ok(WatchBatch { revision, events: events.into() }));
             }
             if queue.behind_from.is_none() && !self.progress_requested {
                 queue.waker = Some(context.waker().clone());
@@ -65,7 +67,7 @@ impl EmbeddedWatch {
         if !queue.events.is_empty() {
             return Ok(None);
         }
-        let current = state.store.revision();
+        let current = state.store.visible();
         let Some(from) = queue.behind_from else {
             self.progress_requested = false;
             return Ok(Some(WatchBatch { revision: current, events: Vec::new() }));
@@ -77,32 +79,29 @@ impl EmbeddedWatch {
         let mut found = Vec::new();
         let mut reached = from;
         let mut rest = None;
-        for (looked_at, event) in state.store.events_from(from).enumerate() {
+        for (looked_at, event) in state.store.events_between(from, current).enumerate() {
             if looked_at >= CATCH_UP_EVENTS_MAX && event.kv.mod_revision != reached {
                 rest = Some(event.kv.mod_revision);
                 break;
             }
             reached = event.kv.mod_revision;
             if self.watcher.wants(event) {
-                found.push(Arc::clone(event));
+                found.push(self.watcher.told(event));
             }
         }
         queue.behind_from = rest;
         drop(queue);
         drop(state);
-        Ok((!found.is_empty()).then(|| self.batch(rest.map_or(current, |_| reached), found.iter())))
-    }
-
-    fn batch<'a>(&self, revision: Revision, events: impl Iterator<Item = &'a Arc<Event>>) -> WatchBatch {
-        let prev_kv = |event: &Event| event.prev_kv.clone().filter(|_| self.watcher.request.prev_kv);
-        let events = events
-            .map(|event| Event { kind: event.kind, kv: Arc::clone(&event.kv), prev_kv: prev_kv(event) })
-            .collect();
-        WatchBatch { revision, events }
+        let revision = rest.map_or(current, |_| reached);
+        Ok((!found.is_empty()).then_some(WatchBatch { revision, events: found }))
     }
 }
 
 impl WatchStream for EmbeddedWatch {
+    fn created_revision(&self) -> Revision {
+        self.created_revision
+    }
+
     fn next(&mut self) -> BoxFuture<'_, Result<WatchBatch, WatchError>> {
         Box::pin(async move {
             let Some(every) = self.progress_every else {

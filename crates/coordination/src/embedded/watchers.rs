@@ -24,7 +24,7 @@ pub(super) struct Watcher {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Whole revisions, in order.
-    pub(super) events: VecDeque<Arc<Event>>,
+    pub(super) events: VecDeque<Event>,
     /// Events from this revision on are not queued: the stream reads them from the history, and
     /// says so by clearing this when it has caught up.
     pub(super) behind_from: Option<Revision>,
@@ -49,7 +49,12 @@ impl Watcher {
 
     /// Queues the events of one revision, all or none: a watch that would hold too many reads them
     /// from the history when it gets there.
-    fn offer(&self, revision: Revision, events: impl ExactSizeIterator<Item = Arc<Event>>) {
+    fn offer<'a>(
+        &self,
+        revision: Revision,
+        events: impl ExactSizeIterator<Item = &'a Event>,
+        woken: &mut Vec<Waker>,
+    ) {
         let mut queue = self.queue.lock();
         if queue.behind_from.is_some() {
             return;
@@ -57,13 +62,15 @@ impl Watcher {
         if queue.events.len() + events.len() > WATCH_QUEUE_EVENTS_MAX {
             queue.behind_from = Some(revision);
         } else {
-            queue.events.extend(events);
+            queue.events.extend(events.map(|event| self.told(event)));
         }
-        let waker = queue.waker.take();
-        drop(queue);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        woken.extend(queue.waker.take());
+    }
+
+    /// The event as this watch tells it.
+    pub(super) fn told(&self, event: &Event) -> Event {
+        let prev_kv = event.prev_kv.as_ref().filter(|_| self.request.prev_kv).cloned();
+        Event { kind: event.kind, kv: Arc::clone(&event.kv), prev_kv }
     }
 }
 
@@ -103,13 +110,14 @@ impl Watchers {
         }
     }
 
-    /// Queues what happened where it is watched. `events` are in order and of whole revisions.
-    pub(super) fn publish<'a>(&self, events: impl Iterator<Item = &'a Arc<Event>>) {
+    /// Queues what happened where it is watched. `events` are in order and of whole revisions. Whom to
+    /// wake, once no lock is held, is added to `woken`.
+    pub(super) fn publish<'a>(&self, events: impl Iterator<Item = &'a Event>, woken: &mut Vec<Waker>) {
         let mut events = events.peekable();
         while let Some(event) = events.next() {
             let revision = event.kv.mod_revision;
             if events.peek().is_none_or(|next| next.kv.mod_revision != revision) {
-                self.each(event, &mut |watcher| watcher.offer(revision, [Arc::clone(event)].into_iter()));
+                self.each(event, &mut |watcher| watcher.offer(revision, [event].into_iter(), woken));
                 continue;
             }
             let mut matches = Vec::new();
@@ -120,7 +128,7 @@ impl Watchers {
             // Stable: each watch keeps the order of the events.
             matches.sort_by_key(|(watcher, _)| watcher.id);
             for of_one in matches.chunk_by(|(a, _), (b, _)| a.id == b.id) {
-                of_one[0].0.offer(revision, of_one.iter().map(|(_, event)| Arc::clone(event)));
+                of_one[0].0.offer(revision, of_one.iter().map(|(_, event)| *event), woken);
             }
         }
     }

@@ -198,7 +198,7 @@ impl Presence {
             operation(Turn::new(inner, session, owned)).await
         });
         // The task is never aborted: it ends early only with the runtime.
-        task.await.unwrap_or_else(|error| Err(Unavailable { reason: error.to_string() }.into()))
+        task.await.unwrap_or_else(|error| Err(Unavailable::because(error.to_string()).into()))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod claim;
 mod identity;
+mod token;
 
 pub use claim::{Claim, Proof};
 pub use identity::Identity;
@@ -14,6 +15,7 @@ use arc_swap::ArcSwap;
 use hyrax_recipes::Secrets;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+use token::Tokens;
 
 /// What the configuration says about who may do what.
 struct Rules {
@@ -38,12 +40,13 @@ impl Rules {
 pub struct Authorizer {
     rules: ArcSwap<Rules>,
     stored: Arc<Secrets>,
+    tokens: Tokens,
 }
 
 impl Authorizer {
     /// An authorizer over the configured secrets and those added at run time.
     pub fn new(config: &Config, stored: Arc<Secrets>) -> Self {
-        Authorizer { rules: ArcSwap::from_pointee(Rules::of(config)), stored }
+        Authorizer { rules: ArcSwap::from_pointee(Rules::of(config)), stored, tokens: Tokens::new() }
     }
 
     /// Takes over a changed configuration.
@@ -75,6 +78,26 @@ impl Authorizer {
             }
         }
         found
+    }
+
+    /// A token for who knows this operator's password, given out at `now` in seconds since the epoch.
+    pub fn issue_token(&self, name: &[u8], password: &[u8], now: u64) -> Option<String> {
+        let Identity::Operator(name) = self.operator(name, password)? else { return None };
+        let rules = self.rules.load();
+        let operator = rules.operators.iter().find(|operator| *operator.name == *name)?;
+        Some(self.tokens.issue(operator, now))
+    }
+
+    /// The operator whose token this is.
+    pub fn operator_by_token(&self, token: &[u8], now: u64) -> Option<Identity> {
+        let rules = self.rules.load();
+        let operator = self.tokens.holder(token, &rules.operators, now)?;
+        Some(Identity::Operator(operator.name.as_str().into()))
+    }
+
+    /// The names of the operators.
+    pub fn operators(&self) -> Vec<String> {
+        self.rules.load().operators.iter().map(|operator| operator.name.clone()).collect()
     }
 
     /// Whether clients can be known by this name: an operator's, or `default`, as Redis calls all others.

@@ -1,5 +1,6 @@
 //! The doors: a wire format each, in front of one core.
 
 pub mod carrier;
+pub mod etcd3;
 pub mod line;
 pub mod resp;

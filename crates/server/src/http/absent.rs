@@ -2,17 +2,14 @@
 //! protocol, so that a client shows the reason and not a broken answer.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::json;
 
 /// What the paths of those doors begin with.
-pub(super) const PREFIXES: [&str; 5] = ["/v2", "/v3", "/v3beta", "/mod/v2", "/etcd"];
-
-/// gRPC's number for a call that is not implemented.
-const UNIMPLEMENTED: u8 = 12;
+pub(super) const PREFIXES: [&str; 3] = ["/v2", "/mod/v2", "/etcd"];
 
 pub(super) async fn answer(request: Request) -> Response {
     let first = request.uri().path().split('/').nth(1).unwrap_or_default();
@@ -30,23 +27,6 @@ pub(super) async fn answer(request: Request) -> Response {
             json::answer(status, &body)
         }
         "mod" => (status, message("etcd v2")).into_response(),
-        "etcd" => json::error(status, &message("discovery")),
-        _ => {
-            let message = message("etcd v3");
-            json::answer(status, &json!({ "error": message, "message": message, "code": UNIMPLEMENTED }))
-        }
+        _ => json::error(status, &message("discovery")),
     }
-}
-
-/// The refusal of a gRPC call: headers alone, and the status among them. The message must be printable
-/// ASCII without `%`.
-pub(super) fn grpc(message: &str) -> Response {
-    let mut response = StatusCode::OK.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from(u16::from(UNIMPLEMENTED)));
-    if let Ok(message) = HeaderValue::from_str(message) {
-        headers.insert("grpc-message", message);
-    }
-    response
 }

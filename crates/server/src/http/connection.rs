@@ -1,9 +1,10 @@
 //! HTTP connections, and the bounds that they are kept in.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
-use hyper::Request;
+use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -12,10 +13,12 @@ use hyrax_types::limits::{
     HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_HEAD_BYTES_MAX,
     HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX,
 };
+use tonic::Code;
 use tower::ServiceExt;
 
-use super::{Arrival, Http};
-use crate::net::{Metered, Replayed, Stream};
+use super::{Arrival, Http, calls};
+use crate::grpc::{self, Status};
+use crate::net::{Doors, Metered, Replayed, Stream};
 
 /// A version of HTTP, as the first line told it.
 #[derive(Clone, Copy)]
@@ -40,7 +43,7 @@ macro_rules! serve_gracefully {
     }};
 }
 
-impl Http {
+impl<D: Doors> Http<D> {
     /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat. A client of
     /// HTTP/2 that answers nothing for `half_open` is gone.
     pub(crate) async fn serve(
@@ -52,16 +55,19 @@ impl Http {
     ) {
         let address = arrival.peer.address;
         let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone()));
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(arrival.clone());
-            self.router.clone().oneshot(request.map(Body::new))
-        });
         let ended = match version {
             Version::One => {
+                let service = service_fn(move |request| self.page(arrival.clone(), request));
                 let connection = http_one().serve_connection(io, service).with_upgrades();
                 serve_gracefully!(connection, self.shutdown)
             }
             Version::Two => {
+                let shared = grpc::Connection::new(arrival.peer);
+                // Not of the connection's own life, as each request is a task.
+                let (doors, router) = (self.doors.clone(), self.router.clone());
+                let service = service_fn(move |request: Request<Incoming>| {
+                    calls::answer(doors.clone(), router.clone(), arrival.clone(), shared.clone(), request)
+                });
                 let connection = http_two(half_open).serve_connection(io, service);
                 serve_gracefully!(connection, self.shutdown)
             }
@@ -69,6 +75,20 @@ impl Http {
         if let Err(error) = ended {
             tracing::debug!(%address, %error, "an HTTP connection failed");
         }
+    }
+
+    /// Answers a request that is not a call.
+    async fn page(
+        &self,
+        arrival: Arrival,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        if grpc::is_call(request.headers()) {
+            let refusal = calls::shut(&arrival).unwrap_or(Status::fixed(Code::Internal, "gRPC needs HTTP/2"));
+            return Ok(grpc::refusal(&refusal).map(|_| Body::empty()));
+        }
+        request.extensions_mut().insert(arrival);
+        self.router.clone().oneshot(request.map(Body::new)).await
     }
 }
 

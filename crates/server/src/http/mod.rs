@@ -5,8 +5,10 @@
 
 mod absent;
 mod authorization;
+mod calls;
 mod connection;
 mod gate;
+mod gateway;
 mod json;
 mod line;
 mod origin;
@@ -36,19 +38,23 @@ pub(crate) struct Arrival {
 }
 
 /// The HTTP door of one server.
-pub(crate) struct Http {
+pub(crate) struct Http<D> {
+    doors: Arc<D>,
     router: Router,
     shutdown: CancellationToken,
 }
 
-impl Http {
-    pub(crate) fn new<D: Doors>(doors: Arc<D>, shutdown: CancellationToken) -> Http {
+impl<D: Doors> Http<D> {
+    pub(crate) fn new(doors: Arc<D>, shutdown: CancellationToken) -> Http<D> {
         let router = Router::new()
             .route("/", get(pages::index))
             .route("/health", get(pages::health))
             .route("/version", get(pages::version))
             .route("/metrics", get(pages::metrics::<D>))
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
+        let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {
+            router.route(&format!("{prefix}/{{*rest}}"), any(gateway::answer::<D>))
+        });
         let router = absent::PREFIXES
             .iter()
             .fold(router, |router, prefix| router.route(&format!("{prefix}/{{*rest}}"), any(absent::answer)))
@@ -57,8 +63,8 @@ impl Http {
             // The last added is the first passed: whether the door is open is asked first.
             .layer(middleware::from_fn_with_state(Arc::clone(&doors), origin::check::<D>))
             .layer(middleware::from_fn(gate::check))
-            .with_state(doors);
-        Http { router, shutdown }
+            .with_state(doors.clone());
+        Http { doors, router, shutdown }
     }
 }
 

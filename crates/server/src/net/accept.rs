@@ -27,7 +27,7 @@ impl Listeners {
     /// allows, for those that the doors still serve. Returns how many of these are left.
     ///
     /// With `tls`, TCP connections may be encrypted; without, a client that asks for it is told.
-    pub async fn serve<D: Doors>(
+    pub(crate) async fn serve<D: Doors>(
         self,
         doors: Arc<D>,
         tls: Option<TlsServer>,

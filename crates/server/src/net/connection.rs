@@ -31,7 +31,7 @@ pub(super) struct Connections<D> {
     pub(super) seats: Arc<Seats>,
     pub(super) shutdown: CancellationToken,
     tls: Option<TlsServer>,
-    http: Http,
+    http: Http<D>,
 }
 
 impl<D: Doors> Connections<D> {

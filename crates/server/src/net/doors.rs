@@ -4,11 +4,15 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::ws::WebSocket;
+use axum::http::{Request, Response};
 use bytes::Bytes;
+use hyper::body::Incoming;
 
 use super::{Peer, Stream};
 use crate::config::Limits;
+use crate::grpc::{Connection, ReplyBody};
 use crate::metrics::{Gauges, Metrics};
 
 /// Who an HTTP request says it comes from.
@@ -39,8 +43,8 @@ impl fmt::Debug for Authorization {
 /// What answers behind the doors of a server.
 ///
 /// When the server is told to stop, the network takes no more connections, and waits for those that
-/// `line`, `resp` and `websocket` serve: these must hear of it by themselves and end.
-pub trait Doors: Send + Sync + 'static {
+/// `line`, `resp` and `websocket` serve, and for calls under way: these must hear of it by themselves and end.
+pub(crate) trait Doors: Send + Sync + 'static {
     /// Serves JSON lines until the connection ends. `read_ahead` is what was read of them to tell the
     /// protocol; it is not empty.
     fn line(
@@ -70,6 +74,21 @@ pub trait Doors: Send + Sync + 'static {
         peer: Peer,
         authorization: Option<Authorization>,
     ) -> impl Future<Output = Vec<u8>> + Send;
+
+    /// Answers a gRPC call over HTTP/2. `connection` is what the calls of its connection share.
+    fn grpc(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> impl Future<Output = Response<ReplyBody>> + Send;
+
+    /// Answers a request of etcd's JSON gateway.
+    fn gateway(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> impl Future<Output = Response<Body>> + Send;
 
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;

@@ -15,7 +15,8 @@ mod sniff;
 mod stream;
 mod tls;
 
-pub use doors::{Authorization, Doors};
+pub use doors::Authorization;
+pub(crate) use doors::Doors;
 pub(crate) use farewell::farewell;
 pub use listeners::{BindError, Listeners};
 pub(crate) use metered::Metered;

@@ -2,7 +2,7 @@
 
 use super::text::{in_order, show, words};
 use super::{Recorded, TestEngine};
-use crate::{Call, Calls, Execution, Kind, Reply, Snapshot, Transaction, Watched, command};
+use crate::{Call, Calls, Execution, Fence, Fenced, Kind, Reply, Snapshot, Transaction, Watched, command};
 use hyrax_types::Revision;
 use std::collections::BTreeMap;
 
@@ -53,6 +53,22 @@ impl Driver {
             Execution::Waiting(waiting) => later = Some(waiting.reply),
         });
         later.map_or(reply, |later| self.0.wait(later))
+    }
+
+    /// Runs a command under a lock's token, and shows what it answers.
+    pub fn run_fenced(&self, fence: &Fence<'_>, line: &str) -> String {
+        let argv = words(line);
+        let command = command::lookup(argv[0]).expect("a command");
+        let call = Call { command, argv: &argv, actor: None, quiet: false };
+        let mut later = None;
+        let mut fenced = None;
+        let reply = Reply::collect(|sink| match self.0.values().execute_fenced(&call, fence, sink) {
+            Ok(Execution::Done) => {}
+            Ok(Execution::Later(reply)) => later = Some(reply),
+            Ok(Execution::Waiting(waiting)) => later = Some(waiting.reply),
+            Err(Fenced) => fenced = Some("fenced".to_owned()),
+        });
+        fenced.unwrap_or_else(|| show(&later.map_or(reply, |later| self.0.wait(later))))
     }
 
     /// Runs a command and gives what it told.

@@ -6,6 +6,7 @@
 //! - [`changes`]: what is told of a call: each changed key once, nothing where nothing changed or the
 //!   call failed, the effect where the arguments do not tell it, revisions that grow;
 //! - [`expiry`]: a key past its time is never seen, and told once, before any later change of it;
+//! - [`fences`]: a write under a lock's token that was overtaken is refused;
 //! - [`oracle`]: random commands answer, change and tell what the reference model does;
 //! - [`replicas`]: what was told, run on an empty engine, leads to the same state;
 //! - [`snapshots`]: a value and its revision are taken in one step, whoever writes meanwhile;
@@ -20,6 +21,7 @@ mod commands;
 mod driver;
 pub mod examples;
 pub mod expiry;
+pub mod fences;
 pub mod oracle;
 mod recorder;
 pub mod replicas;
@@ -86,6 +88,7 @@ pub fn run(make: Make<'_>) {
     examples::run(make);
     changes::run(make);
     expiry::run(make);
+    fences::run(make);
     oracle::run(make);
     replicas::run(make);
     snapshots::run(make);

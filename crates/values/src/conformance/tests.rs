@@ -72,3 +72,8 @@ fn transactions_are_one_step() {
 fn commands_wait_their_turn() {
     waiting::run(&make);
 }
+
+#[test]
+fn tokens_that_were_overtaken_are_refused() {
+    fences::run(&make);
+}

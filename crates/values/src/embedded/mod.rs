@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod deadlines;
 mod eviction;
+mod fences;
 mod footprint;
 mod index;
 mod keyspace;
@@ -21,7 +22,6 @@ mod tests;
 mod transaction;
 mod values;
 mod watch;
-mod wheel;
 mod whole;
 
 pub use keyspace::Keyspace;
@@ -29,12 +29,13 @@ pub use shard::Expiry;
 
 use crate::command::COMMANDS;
 use crate::{
-    Call, Calls, EventClass, Execution, Feed, Kind, Memory, MemoryLimit, ReplySink, Snapshot, Statistics,
-    StreamNodes, Transaction, Unmeasured, Values, Watched, key_hash,
+    Call, Calls, EventClass, Execution, Feed, Fence, Fenced, Kind, Memory, MemoryLimit, ReplySink, Snapshot,
+    Statistics, StreamNodes, Transaction, Unmeasured, Values, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
 use eviction::Room;
+use fences::Fences;
 use hyrax_types::{Change, Clock, Revision};
 use parking_lot::Mutex;
 use shard::Shard;
@@ -68,6 +69,7 @@ pub struct Embedded {
     handlers: Vec<Handler>,
     waiting: Arc<WaitingRoom>,
     room: Room,
+    fences: Fences,
     /// Until when keys past their time, though nobody sees them, are not removed, in milliseconds since the
     /// epoch.
     keep_expired_until: AtomicU64,
@@ -102,6 +104,7 @@ impl Embedded {
             handlers,
             waiting: Arc::default(),
             room: Room::new(memory),
+            fences: Fences::default(),
             keep_expired_until: AtomicU64::new(0),
             stream_nodes: {
                 let nodes = StreamNodes::default();
@@ -231,6 +234,15 @@ impl Values for Embedded {
             Err(error) => reply.error(&error),
         }
         Execution::Done
+    }
+
+    fn execute_fenced(
+        &self,
+        call: &Call<'_>,
+        fence: &Fence<'_>,
+        reply: &mut dyn ReplySink,
+    ) -> Result<Execution, Fenced> {
+        self.run_fenced(call, fence, reply)
     }
 
     fn transaction(

@@ -7,9 +7,8 @@ use super::footprint::Footprint;
 use super::table::{Keyed, Table};
 use super::values::Value;
 use super::watch::Watches;
-use super::wheel::{Timer, Wheel};
 use crate::{Statistics, key_hash};
-use hyrax_types::Revision;
+use hyrax_types::{Revision, Timer, Wheel};
 use std::ops::Range;
 
 /// How far the clock may be set back before the timers are set anew.
@@ -321,7 +320,7 @@ impl Shard {
             Some(at) => {
                 self.table.at_mut(position).set_expires(true);
                 if self.deadlines.set(hash, position, at) {
-                    self.wheel.insert(Timer { hash, deadline: at });
+                    self.wheel.insert(Timer { token: hash, deadline: at });
                 }
             }
             None => drop(self.forget_expiry(hash, position)),
@@ -355,7 +354,7 @@ impl Shard {
         self.deadlines.set_all_timers_anew();
         for deadline in self.deadlines.all() {
             let hash = self.hash_at(deadline.position as usize);
-            self.wheel.insert(Timer { hash, deadline: deadline.at });
+            self.wheel.insert(Timer { token: hash, deadline: deadline.at });
         }
     }
 
@@ -375,9 +374,9 @@ impl Shard {
             self.set_timers_anew(now);
         }
         while let Some(timer) = self.wheel.pop_due(now, looks) {
-            let is_expired = |position, _: &Entry| self.is_expired(timer.hash, position, now);
-            if let Some(position) = self.table.find_by_hash(timer.hash, is_expired) {
-                return Some((timer.hash, position));
+            let is_expired = |position, _: &Entry| self.is_expired(timer.token, position, now);
+            if let Some(position) = self.table.find_by_hash(timer.token, is_expired) {
+                return Some((timer.token, position));
             }
             self.set_later_timer(timer);
         }
@@ -393,12 +392,12 @@ impl Shard {
     /// A timer fired early because its key's expiry was moved; the key gets a new one.
     fn set_later_timer(&mut self, fired: Timer) {
         let was_for = |position, _: &Entry| {
-            let deadline = self.deadlines.get(fired.hash, position);
+            let deadline = self.deadlines.get(fired.token, position);
             deadline.is_some_and(|deadline| deadline.timer_at == fired.deadline)
         };
-        let Some(position) = self.table.find_by_hash(fired.hash, was_for) else { return };
-        if let Some(deadline) = self.deadlines.set_timer_anew(fired.hash, position) {
-            self.wheel.insert(Timer { hash: fired.hash, deadline });
+        let Some(position) = self.table.find_by_hash(fired.token, was_for) else { return };
+        if let Some(deadline) = self.deadlines.set_timer_anew(fired.token, position) {
+            self.wheel.insert(Timer { token: fired.token, deadline });
         }
     }
 }

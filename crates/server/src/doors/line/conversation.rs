@@ -9,7 +9,7 @@ use super::json::{JsonKind, Reader};
 use super::live::OwedReply;
 use super::message::{BadMessage, Message, read_message};
 use super::verbs::{self, Verb};
-use super::{admin, live, monitors, presence};
+use super::{admin, live, locks, monitors, presence};
 use crate::session::{Refusal, Session};
 use hyrax_types::limits;
 use hyrax_values::{Command, Reply, ReplySink, Waiting, command};
@@ -42,6 +42,15 @@ impl Later {
     pub fn waits_for_others(&self) -> bool {
         matches!(self.owed, OwedReply::Waits(_))
     }
+}
+
+/// Where a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// By itself: it may be answered when others have been.
+    Alone,
+    /// In a package, which is answered as a whole: nothing in it waits for others.
+    Package,
 }
 
 /// One client's side of the line door.
@@ -77,8 +86,8 @@ impl Conversation {
             }
         };
         match command::lookup(message.name.as_bytes()) {
-            Some(command) => self.answer_live(command, &message, out),
-            None => Answer::Slow,
+            Some(command) if message.fence.is_none() => self.answer_live(command, &message, out),
+            _ => Answer::Slow,
         }
     }
 
@@ -134,7 +143,7 @@ impl Conversation {
         match reader.kind() {
             Ok(JsonKind::Array) => self.answer_package(text, out).await,
             _ => match read_whole(&mut reader) {
-                Ok(message) => self.answer_message(&message, out).await,
+                Ok(message) => self.answer_message(&message, Place::Alone, out).await,
                 Err(bad) => refuse_unread(text, &bad, out),
             },
         }
@@ -163,17 +172,21 @@ impl Conversation {
                 turn = Instant::now();
             }
             match read_whole(&mut Reader::new(element)) {
-                Ok(message) => self.answer_message(&message, out).await,
+                Ok(message) => self.answer_message(&message, Place::Package, out).await,
                 Err(bad) => refuse_unread(element, &bad, out),
             }
         }
         out.push(b']');
     }
 
-    async fn answer_message(&mut self, message: &Message<'_>, out: &mut Vec<u8>) {
+    async fn answer_message(&mut self, message: &Message<'_>, place: Place, out: &mut Vec<u8>) {
         if let Some(command) = command::lookup(message.name.as_bytes()) {
             self.session.begin_command();
-            if let Answer::Later(later) = self.answer_live(command, message, out) {
+            let answer = match message.fence {
+                None => self.answer_live(command, message, out),
+                Some(_) => self.answer_fenced(command, message, out).await,
+            };
+            if let Answer::Later(later) = answer {
                 // A package is answered as a whole: nothing in it waits.
                 self.finish_within(later, Duration::ZERO, out).await;
             }
@@ -184,7 +197,7 @@ impl Conversation {
         self.session.begin_command();
         let verb = verbs::lookup(&message.name);
         let outcome = match verb {
-            Some(verb) => self.run_verb(verb, message, &envelope, out).await,
+            Some(verb) => self.run_verb(verb, message, place, &envelope, out).await,
             None => Err(unknown(message)),
         };
         let succeeded = outcome.is_ok();
@@ -197,10 +210,29 @@ impl Conversation {
         }
     }
 
+    /// Runs a Redis command under a lock, once it is known to be held.
+    async fn answer_fenced(
+        &mut self,
+        command: &'static Command,
+        message: &Message<'_>,
+        out: &mut Vec<u8>,
+    ) -> Answer {
+        let envelope = Envelope::of(message);
+        match live::run_fenced(&mut self.session, command, message, &envelope, out).await {
+            Ok(None) => Answer::Done,
+            Ok(Some(owed)) => Answer::Later(Later { envelope, command, owed }),
+            Err(problem) => {
+                envelope.error(&problem, out);
+                Answer::Done
+            }
+        }
+    }
+
     async fn run_verb(
         &mut self,
         verb: Verb,
         message: &Message<'_>,
+        place: Place,
         envelope: &Envelope,
         out: &mut Vec<u8>,
     ) -> Result<(), Problem> {
@@ -234,6 +266,9 @@ impl Conversation {
             | Verb::Asecretsadd
             | Verb::Asecretsset
             | Verb::Asecretsrem => admin::secrets(session, verb, message, envelope, out).await?,
+            Verb::Lock | Verb::Trylock | Verb::Relock | Verb::Unlock => {
+                locks::run(session, verb, message, place, envelope, out).await?;
+            }
             Verb::GetNodes | Verb::AddNodes | Verb::RemNodes => admin::nodes(session, verb, envelope, out)?,
         }
         Ok(())

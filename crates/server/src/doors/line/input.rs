@@ -114,7 +114,10 @@ impl Dialogue for Lines {
             Pending::Later(later) => self.conversation.finish(later, out).await,
             Pending::Slow(line) => self.conversation.answer_slowly(&line, out).await,
         }
-        out.push(b'\n');
+        // A lock that is waited for is answered when it comes.
+        if !out.is_empty() {
+            out.push(b'\n');
+        }
     }
 
     fn answer_unfinished(&mut self, rest: &[u8], out: &mut Vec<u8>) {

@@ -6,10 +6,11 @@ use super::envelope::Envelope;
 use super::message::{Dialect, Message, Word};
 use super::proof;
 use crate::session::Session;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use hyrax_types::{DomainKey, SteppedClock, is_reserved, limits};
+use hyrax_types::{DomainKey, Revision, SteppedClock, is_reserved, limits};
 use hyrax_values::command::Access;
-use hyrax_values::{Call, Command, Execution, Reply, Waiting};
+use hyrax_values::{Call, Command, Execution, Fence, Reply, Waiting};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -32,6 +33,62 @@ pub fn run(
     envelope: &Envelope,
     out: &mut Vec<u8>,
 ) -> Result<Option<OwedReply>, Problem> {
+    with_call(session, command, message, |session, call| execute(session, call, envelope, out))
+}
+
+/// The same for one that is only to be run while the lock that it names is held.
+pub async fn run_fenced(
+    session: &mut Session,
+    command: &'static Command,
+    message: &Message<'_>,
+    envelope: &Envelope,
+    out: &mut Vec<u8>,
+) -> Result<Option<OwedReply>, Problem> {
+    let Some(fence) = &message.fence else { return run(session, command, message, envelope, out) };
+    if !command.writes {
+        return Err(
+            format!("\"fence\" guards what changes something, and \"{}\" does not", command.name).into()
+        );
+    }
+    // Who may not write is not told how it stands with the lock.
+    with_call(session, command, message, |_, _| Ok(()))?;
+    let held =
+        hyrax_recipes::Fence { lock: Bytes::copy_from_slice(&fence.lock), token: Revision(fence.token) };
+    held.check(&session.core.coordination).await.map_err(|error| error.to_string())?;
+    // It may be lost by now. Then the engine refuses it, if a later holder has written.
+    let fence = Fence { lock: &fence.lock, token: fence.token };
+    with_call(session, command, message, |session, call| execute_fenced(session, call, &fence, envelope, out))
+}
+
+fn execute_fenced(
+    session: &mut Session,
+    call: &Call<'_>,
+    fence: &Fence<'_>,
+    envelope: &Envelope,
+    out: &mut Vec<u8>,
+) -> Result<Option<OwedReply>, Problem> {
+    let mut outcome = Ok(Execution::Done);
+    let reply = SteppedClock::hold(session.now_us(), || {
+        Reply::collect(|sink| outcome = session.core.values.execute_fenced(call, fence, sink))
+    });
+    match outcome.map_err(|fenced| fenced.to_string())? {
+        Execution::Done => {
+            let succeeded = write_reply(envelope, out, |sink| reply.write(sink));
+            session.end_command(call.command.id as usize, succeeded);
+            Ok(None)
+        }
+        Execution::Later(reply) => Ok(Some(OwedReply::Soon(reply))),
+        Execution::Waiting(waiting) => Ok(Some(OwedReply::Waits(waiting))),
+    }
+}
+
+/// Makes the call of a message, if its sender may make it, and hands it on.
+fn with_call<R>(
+    session: &mut Session,
+    command: &'static Command,
+    message: &Message<'_>,
+    then: impl FnOnce(&mut Session, &Call<'_>) -> Result<R, Problem>,
+) -> Result<R, Problem> {
     let item = match message.dialect {
         Dialect::Flat => None,
         Dialect::Domain => Some(message.item().map_err(|bad| bad.to_string())?),
@@ -58,7 +115,7 @@ pub fn run(
         proof::check(session, message, secrets, keys)?;
     }
     let call = Call { command, argv: &argv, actor: message.id.as_deref(), quiet: message.quiet };
-    execute(session, &call, envelope, out)
+    then(session, &call)
 }
 
 fn execute(

@@ -1,6 +1,7 @@
 //! What a line says: a command in one of the two dialects.
 
 use super::json::{BadJson, JsonKind, Reader};
+use super::verbs::takes_options;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use smallvec::SmallVec;
@@ -47,6 +48,19 @@ pub struct Message<'a> {
     pub since: Option<u64>,
     /// The domain dialect's `payload`, as text.
     pub payload: Option<&'a str>,
+    /// `args` where it is an object, as text.
+    pub options: Option<&'a str>,
+    /// The lock that a change is made under.
+    pub fence: Option<Fence<'a>>,
+}
+
+/// A lock and the token that its holder has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence<'a> {
+    /// The lock's name.
+    pub lock: Word<'a>,
+    /// The token.
+    pub token: u64,
 }
 
 /// What `secret` holds: one for all written keys, or one for each.
@@ -133,6 +147,9 @@ pub fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, BadMessa
         None if message.name.is_empty() => {
             shape("a command needs \"cmd\" (or \"command\" with \"payload\")".into())
         }
+        None if message.options.is_some() && !takes_options(&message.name) => {
+            shape("\"args\" must be an array, not an object".into())
+        }
         None => Ok(message),
     }
 }
@@ -169,6 +186,8 @@ impl<'a> Message<'a> {
             secrets: Secrets::None,
             since: None,
             payload: None,
+            options: None,
+            fence: None,
         }
     }
 
@@ -180,6 +199,7 @@ impl<'a> Message<'a> {
                 self.dialect = Dialect::Domain;
             }
             "key" => self.key = Some(read_word(field, reader)?),
+            "args" if reader.kind()? == JsonKind::Object => self.options = Some(reader.raw()?),
             "args" => self.args = read_words(field, reader)?,
             "id" => self.id = read_optional(field, reader)?,
             "secret" => self.secrets = read_secrets(reader)?,
@@ -188,6 +208,7 @@ impl<'a> Message<'a> {
             "local" => self.local = read_bool(field, reader)?,
             "since" => self.since = Some(read_unsigned(field, reader)?),
             "payload" => self.payload = Some(reader.raw()?),
+            "fence" => self.fence = Some(read_fence(reader)?),
             _ => drop(reader.raw()?),
         }
         Ok(())
@@ -247,6 +268,27 @@ fn read_item<'a>(reader: &mut Reader<'a>) -> Result<Item<'a>, BadMessage> {
         }
     }
     Ok(item)
+}
+
+/// Reads `{"lock": name, "token": number}`.
+fn read_fence<'a>(reader: &mut Reader<'a>) -> Result<Fence<'a>, BadMessage> {
+    let kind = reader.kind()?;
+    if kind != JsonKind::Object {
+        return shape(format!("\"fence\" must be {{\"lock\":…,\"token\":…}}, not {}", kind.name()));
+    }
+    let (mut lock, mut token) = (None, None);
+    let mut first = true;
+    while let Some(field) = reader.field(&mut first)? {
+        match &*field {
+            "lock" => lock = Some(read_word("lock", reader)?),
+            "token" => token = Some(read_unsigned("token", reader)?),
+            _ => drop(reader.raw()?),
+        }
+    }
+    match (lock, token) {
+        (Some(lock), Some(token)) => Ok(Fence { lock, token }),
+        _ => shape("\"fence\" needs \"lock\" and \"token\"".into()),
+    }
 }
 
 fn read_text<'a>(field: &str, reader: &mut Reader<'a>) -> Result<Cow<'a, str>, BadMessage> {

@@ -12,6 +12,7 @@ mod envelope;
 mod input;
 mod json;
 mod live;
+mod locks;
 mod message;
 mod monitors;
 mod post;
@@ -23,6 +24,7 @@ mod verbs;
 mod websocket;
 
 pub(super) use encode::write_value;
+pub use locks::write_lost;
 pub(super) use monitors::{write_presence_reset, write_reset};
 pub use post::post;
 pub(super) use push::FLAT;

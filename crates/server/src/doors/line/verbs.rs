@@ -42,6 +42,10 @@ pub enum Verb {
     Asecretsadd,
     Asecretsset,
     Asecretsrem,
+    Lock,
+    Trylock,
+    Relock,
+    Unlock,
 }
 
 /// Every command, by name in lower case.
@@ -84,12 +88,21 @@ const VERBS: &[(&str, Verb)] = &[
     ("asecretsadd", Verb::Asecretsadd),
     ("asecretsset", Verb::Asecretsset),
     ("asecretsrem", Verb::Asecretsrem),
+    ("lock", Verb::Lock),
+    ("trylock", Verb::Trylock),
+    ("relock", Verb::Relock),
+    ("unlock", Verb::Unlock),
 ];
 
 /// The command of this name, in any case.
 pub fn lookup(name: &str) -> Option<Verb> {
     let found = VERBS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.map(|(_, verb)| *verb)
+}
+
+/// Whether `args` of the command of this name may be an object.
+pub fn takes_options(name: &str) -> bool {
+    lookup(name) == Some(Verb::Lock)
 }
 
 /// The names in the order in which the metrics count them.

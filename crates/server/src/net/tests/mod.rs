@@ -11,16 +11,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket};
+use axum::http::{Request, Response};
 use bytes::Bytes;
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 
 use super::*;
 use crate::config::{Limits, ListenAddress, Listener};
+use crate::grpc::{self, Connection, ReplyBody, Status};
 use crate::metrics::{Gauges, Metrics};
 
 /// Long enough for anything that must happen in a test, be the machine ever so busy.
@@ -84,6 +89,25 @@ impl Doors for StandIn {
     async fn post(self: Arc<Self>, body: Bytes, peer: Peer, authorization: Option<Authorization>) -> Vec<u8> {
         let body = String::from_utf8_lossy(&body);
         format!("post {} {authorization:?} {body}", describe(&peer)).into_bytes()
+    }
+
+    async fn grpc(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        _connection: Arc<Connection>,
+    ) -> Response<ReplyBody> {
+        grpc::refusal(&Status::new(Code::Unimplemented, format!("the gRPC door at {}", request.uri().path())))
+    }
+
+    async fn gateway(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> Response<Body> {
+        Response::new(
+            format!("gateway {} {authorization:?} {}", request.uri().path(), describe(&peer)).into(),
+        )
     }
 
     fn limits(&self) -> Limits {

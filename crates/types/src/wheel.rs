@@ -1,7 +1,7 @@
-//! A hierarchical timer wheel: when keys are to expire.
+//! A hierarchical timer wheel: when keys and leases are to expire.
 //!
-//! A timer names a key by its hash alone and is never cancelled. Whoever is told that it fired looks
-//! whether a key of that hash really is past its time.
+//! A timer names what it is for by a number alone and is never cancelled. Whoever is told that it fired
+//! looks whether something of that number (a key's hash, a lease's name) really is past its time.
 
 /// Bits of the deadline that one level resolves.
 const LEVEL_BITS: u32 = 6;
@@ -9,12 +9,12 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 /// Enough levels for every 64-bit deadline.
 const LEVELS: usize = 64usize.div_ceil(LEVEL_BITS as usize);
 
-/// A key's hash and when it is to be looked at, in milliseconds.
+/// A number and when what it stands for is to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timer {
-    /// The hash of the key.
-    pub hash: u64,
-    /// The time, in milliseconds since the epoch.
+    /// What it is for, as its owner numbers such things.
+    pub token: u64,
+    /// The time, in milliseconds since whenever the wheel's owner counts from.
     pub deadline: u64,
 }
 
@@ -150,8 +150,8 @@ mod tests {
         ) {
             let start = 1_000;
             let mut wheel = Wheel::new(start);
-            for (hash, &deadline) in deadlines.iter().enumerate() {
-                wheel.insert(Timer { hash: hash as u64, deadline });
+            for (token, &deadline) in deadlines.iter().enumerate() {
+                wheel.insert(Timer { token: token as u64, deadline });
             }
             let mut left: Vec<u64> = (0..deadlines.len() as u64).collect();
             let mut now = start;
@@ -162,17 +162,17 @@ mod tests {
                     while let Some(timer) = wheel.pop_due(now, &mut looks) {
                         prop_assert!(timer.deadline <= now);
                         let before = left.len();
-                        left.retain(|&hash| hash != timer.hash);
+                        left.retain(|&token| token != timer.token);
                         prop_assert_eq!(left.len() + 1, before);
                     }
                     if wheel.next_deadline().is_none_or(|next| next > now) {
                         break;
                     }
                 }
-                prop_assert!(left.iter().all(|&hash| deadlines[hash as usize] > now));
+                prop_assert!(left.iter().all(|&token| deadlines[token as usize] > now));
                 prop_assert_eq!(wheel.len(), left.len());
                 if let Some(next) = wheel.next_deadline() {
-                    let earliest = left.iter().map(|&hash| deadlines[hash as usize]).min();
+                    let earliest = left.iter().map(|&token| deadlines[token as usize]).min();
                     prop_assert!(next > now && Some(next) <= earliest);
                 }
             }
@@ -182,8 +182,8 @@ mod tests {
     #[test]
     fn the_farthest_deadline_is_kept() {
         let mut wheel = Wheel::new(5);
-        wheel.insert(Timer { hash: 1, deadline: u64::MAX });
+        wheel.insert(Timer { token: 1, deadline: u64::MAX });
         assert_eq!(wheel.pop_due(u64::MAX - 1, &mut 1000), None);
-        assert_eq!(wheel.pop_due(u64::MAX, &mut 1000).map(|timer| timer.hash), Some(1));
+        assert_eq!(wheel.pop_due(u64::MAX, &mut 1000).map(|timer| timer.token), Some(1));
     }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use hyrax_types::{ManualClock, Revision, SystemClock};
 use proptest::prelude::*;
 
+mod crash;
+mod durable;
+
 use super::store::{Progress, Store, StoreSettings};
 use super::{Embedded, EmbeddedSettings};
 use crate::conformance::{self, Reply, Request, requests};
@@ -49,12 +52,12 @@ proptest! {
             while store.expire(now_ms, 2, 1) == Progress::More {}
             let expected = request.ask_model(&mut model, settings.lease_ttl_min, now_ms);
             prop_assert_eq!(ask(&mut store, &request, now_ms), expected, "{:?}", request);
-            told.extend(store.events_from(before.next()).map(|event| (**event).clone()));
+            told.extend(store.events_between(before.next(), Revision(u64::MAX - 1)).map(|event| event.clone()));
             _ = store.sweep(swept);
         }
         prop_assert_eq!(told, model.events());
         while store.sweep(1) == Progress::More {}
-        let kept: Vec<_> = store.events_from(Revision::ZERO).map(|event| (**event).clone()).collect();
+        let kept: Vec<_> = store.events_between(Revision::ZERO, Revision(u64::MAX - 1)).map(|event| event.clone()).collect();
         let from = model.events().partition_point(|event| event.kv.mod_revision < store.compacted());
         prop_assert_eq!(kept, &model.events()[from..]);
         let at_compacted = Request::Range(RangeRequest {
@@ -80,7 +83,14 @@ async fn the_history_stays_bounded_and_a_watch_that_is_left_behind_is_told() {
     for i in 0..10_000 {
         engine.put(PutRequest::new(format!("{}", i % 10), "x")).await.expect("put");
     }
-    let kept = engine.shared.state.lock().store.events_from(Revision::ZERO).count();
+    let kept = engine
+        .engine
+        .shared
+        .state
+        .lock()
+        .store
+        .events_between(Revision::ZERO, Revision(u64::MAX - 1))
+        .count();
     assert!(kept <= 2_001, "{kept} events kept");
     let mut seen = 0;
     let error = loop {
@@ -100,8 +110,12 @@ async fn bytes_bound_the_history_too() {
     let engine = Embedded::start(Arc::new(SystemClock), settings);
     for _ in 0..100 {
         engine.put(PutRequest::new("a", vec![b'x'; 100_000])).await.expect("put");
-        let state = engine.shared.state.lock();
-        let bytes: usize = state.store.events_from(Revision::ZERO).map(|event| event.kv.value.len()).sum();
+        let state = engine.engine.shared.state.lock();
+        let bytes: usize = state
+            .store
+            .events_between(Revision::ZERO, Revision(u64::MAX - 1))
+            .map(|event| event.kv.value.len())
+            .sum();
         assert!(bytes <= 1_000_000, "{bytes} bytes kept");
     }
 }
@@ -112,7 +126,10 @@ async fn leases_end_by_the_clock_given() {
     let engine = Embedded::start(Arc::clone(&clock) as _, EmbeddedSettings::default());
     let ttl = Duration::from_secs(5);
     for id in 1..=1_000 {
-        engine.lease_grant(LeaseGrantRequest { id: LeaseId(id), ttl }).await.expect("grant");
+        engine
+            .lease_grant(LeaseGrantRequest { id: LeaseId(id), ..LeaseGrantRequest::new(ttl) })
+            .await
+            .expect("grant");
         engine.put(PutRequest::new(format!("{id}"), "").on_lease(LeaseId(id))).await.expect("put");
     }
     clock.advance_ms(3_000);
@@ -132,6 +149,6 @@ async fn a_dropped_watch_is_forgotten() {
         let watch = engine.watch(WatchRequest::new(range, Revision::ZERO)).await.expect("watch");
         drop(watch);
     }
-    let debug = format!("{:?}", engine.shared.state.lock().watchers);
+    let debug = format!("{:?}", engine.engine.shared.state.lock().watchers);
     assert!(!debug.contains("Watcher {"), "{debug}");
 }

@@ -1,0 +1,161 @@
+//! The thread that syncs: takes all that is pending, writes it, syncs it, tells it, and again.
+
+use std::sync::Arc;
+
+use crate::format::{FrameKind, push_mark, segment_name};
+use crate::recovery::{SegmentFile, Tail};
+use crate::shared::{Part, Phase, Prepared, Shared, State};
+use crate::{Failure, Position};
+
+/// What the thread that syncs owns.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    /// The segment that is written to, and where its frames end.
+    segment: Option<Tail>,
+}
+
+/// What is to be done next.
+enum Work {
+    Write(Vec<Part>),
+    /// Nothing can be written any more, and somebody appended.
+    Report(Failure),
+    /// All is written, and the end is to be marked or not.
+    End {
+        clean: bool,
+    },
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, segment: Option<Tail>) -> Writer {
+        Writer { shared, segment }
+    }
+
+    /// Works until the journal ends.
+    pub(crate) fn run(mut self) {
+        // The last record whose failure was reported.
+        let mut reported = 0;
+        loop {
+            match self.next_work(&mut reported) {
+                Work::Write(parts) => {
+                    for part in parts {
+                        if !self.write(part) {
+                            break;
+                        }
+                    }
+                }
+                Work::Report(failure) => self.tell(Err(failure)),
+                Work::End { clean } => {
+                    if clean {
+                        self.mark_end();
+                    }
+                    self.shared.state.lock().phase = Phase::Ended;
+                    self.shared.progress.notify_all();
+                    // It may own whoever owns the journal.
+                    *self.shared.listener.lock() = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for something to do.
+    fn next_work(&self, reported: &mut u64) -> Work {
+        let mut state = self.shared.state.lock();
+        loop {
+            if let Some(failure) = &state.failure {
+                // Also with nothing pending, so that who waits for nothing yet learns of it.
+                if *reported <= state.last {
+                    let failure = failure.clone();
+                    *reported = state.last + 1;
+                    state.pending.clear();
+                    return Work::Report(failure);
+                }
+            } else if !state.pending.is_empty() {
+                return Work::Write(std::mem::take(&mut state.pending));
+            }
+            match state.phase {
+                // What is reserved may still be appended, and would be lost behind the mark.
+                Phase::Closing if state.room.reserved == 0 || state.failure.is_some() => {
+                    return Work::End { clean: state.failure.is_none() };
+                }
+                Phase::Dropped => return Work::End { clean: false },
+                _ => {}
+            }
+            state.idle = true;
+            self.shared.work.wait(&mut state);
+            state.idle = false;
+        }
+    }
+
+    /// Writes and syncs one piece of a group, and tells it; false when that failed.
+    fn write(&mut self, part: Part) -> bool {
+        if let Some(prepared) = part.begins
+            && !self.begin_segment(prepared, part.first)
+        {
+            return false;
+        }
+        let Some(segment) = &mut self.segment else { return false };
+        if let Err(error) = segment.file.write_at(part.offset, &part.bytes) {
+            self.shared.fail("write", &segment.name, &error);
+            return false;
+        }
+        if let Err(error) = segment.file.sync_data() {
+            self.shared.fail("sync", &segment.name, &error);
+            return false;
+        }
+        segment.offset = part.offset + part.bytes.len() as u64;
+        {
+            let mut state = self.shared.state.lock();
+            state.synced = part.last;
+            state.unsynced_bytes = state.unsynced_bytes.saturating_sub(part.bytes.len() as u64);
+            state.reuse(part.bytes);
+        }
+        self.shared.progress.notify_all();
+        self.tell(Ok(Position(part.last)));
+        true
+    }
+
+    /// Gives a prepared segment its name: all before it is synced.
+    fn begin_segment(&mut self, prepared: Prepared, first: u64) -> bool {
+        let Prepared { name: unfinished, file, bytes } = prepared;
+        let name = segment_name(first);
+        let disk = &self.shared.disk;
+        if let Err(error) = disk.rename(&unfinished, &name).and_then(|()| disk.sync_directory()) {
+            self.shared.fail("name", &name, &error);
+            return false;
+        }
+        let mut state = self.shared.state.lock();
+        let State { files, .. } = &mut *state;
+        // One without a record that was left by the start before had the same name, and is gone.
+        files.segments.retain(|segment| segment.first != first);
+        files.segments.push(SegmentFile { name: name.clone(), first, bytes });
+        drop(state);
+        self.segment = Some(Tail { name, file, offset: 0 });
+        // The next one is prepared from now on, and not when the disk had this group to write.
+        self.shared.shortage.notify_one();
+        true
+    }
+
+    /// Writes that the journal ended here, and gives back what the segment has beyond.
+    fn mark_end(&mut self) {
+        // A journal without a segment has nothing that could be torn.
+        let Some(segment) = &self.segment else { return };
+        let mut mark = Vec::new();
+        let next = self.shared.state.lock().last + 1;
+        push_mark(&mut mark, FrameKind::End, next, segment.offset, self.shared.salt);
+        let written = segment
+            .file
+            .write_at(segment.offset, &mark)
+            .and_then(|()| segment.file.truncate(segment.offset + mark.len() as u64))
+            .and_then(|()| segment.file.sync_data());
+        if let Err(error) = written {
+            self.shared.fail("end", &segment.name, &error);
+        }
+    }
+
+    fn tell(&self, outcome: Result<Position, Failure>) {
+        if let Some(listener) = &*self.shared.listener.lock() {
+            listener(outcome);
+        }
+    }
+}

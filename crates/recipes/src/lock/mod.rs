@@ -1,0 +1,133 @@
+//! Locks: one holder at a time, served in the order in which they came.
+//!
+//! A holder's place in the [queue](crate::Owner) is its lock, and the revision that created the place
+//! is its fencing token: whoever holds the lock later has a greater one. A lock ends with its lease; the
+//! holder may not have noticed, so a write that must not happen then carries a [`Fence`].
+//!
+//! An etcd client's mutex of the same name and these exclude each other.
+
+mod fence;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyrax_coordination::{Coordination, Key, KeyValue, Value};
+use hyrax_types::Revision;
+
+pub use self::fence::{Fence, FenceError};
+pub use self::sessions::{LockListener, Locks, LocksError};
+use crate::queue::{Entry, Owner, Queue, QueueError, Seat};
+
+/// The lock of one name.
+#[derive(Clone)]
+pub struct Lock {
+    queue: Queue,
+}
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The holder's place: its key, and the value that it came with.
+    pub kv: Arc<KeyValue>,
+    /// How many wait behind it.
+    pub waiting: u64,
+}
+
+impl Holder {
+    /// The holder's fencing token.
+    pub fn token(&self) -> Revision {
+        self.kv.create_revision
+    }
+}
+
+impl Lock {
+    /// The lock of that name.
+    pub fn new(engine: Arc<dyn Coordination>, name: &[u8]) -> Lock {
+        Lock { queue: Queue::new(engine, name) }
+    }
+
+    /// Waits for the lock. `value` is kept at the place for others to read. An owner that holds the lock
+    /// has it again at once. Dropping the future leaves the queue.
+    pub async fn acquire(&self, owner: Owner, value: Value) -> Result<Held, QueueError> {
+        let entered = self.queue.enter(owner, value, Entry::Always).await?;
+        // Who enters always has a seat, its own or the one that it found.
+        let seat = entered.seat.ok_or(QueueError::Lost)?;
+        let revision = if entered.first { entered.revision } else { seat.turn().await? };
+        Ok(Held { seat, revision })
+    }
+
+    /// Waits for the lock no longer than `patience`; none when it did not come.
+    pub async fn acquire_within(
+        &self,
+        owner: Owner,
+        value: Value,
+        patience: Duration,
+    ) -> Result<Option<Held>, QueueError> {
+        match tokio::time::timeout(patience, self.acquire(owner, value)).await {
+            Ok(held) => held.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Takes the lock if nobody has it; an owner that holds it has it again. None when it is another's.
+    pub async fn try_acquire(&self, owner: Owner, value: Value) -> Result<Option<Held>, QueueError> {
+        let entered = self.queue.enter(owner, value, Entry::WhenFirst).await?;
+        let held = entered.seat.filter(|_| entered.first);
+        Ok(held.map(|seat| Held { seat, revision: entered.revision }))
+    }
+
+    /// Who holds the lock.
+    pub async fn holder(&self) -> Result<Option<Holder>, QueueError> {
+        let standing = self.queue.standing().await?;
+        Ok(standing.map(|(kv, waiting)| Holder { kv, waiting }))
+    }
+}
+
+/// A lock that is held. Dropping it releases it, in the background; where the owner had it before, the
+/// one that had it first does.
+pub struct Held {
+    seat: Seat,
+    revision: Revision,
+}
+
+impl Held {
+    /// The key of the holder's place.
+    pub fn key(&self) -> &Key {
+        self.seat.key()
+    }
+
+    /// The fencing token.
+    pub fn token(&self) -> Revision {
+        self.seat.token()
+    }
+
+    /// The engine's revision when the lock was had.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Whether it is still held.
+    pub async fn is_held(&self) -> Result<bool, QueueError> {
+        self.seat.is_there().await
+    }
+
+    /// Waits until the lock is lost: its lease has ended, or somebody deleted its key. The future does
+    /// not hold the lock.
+    pub fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.seat.gone()
+    }
+
+    /// Releases it; whether it was still held.
+    pub async fn release(self) -> Result<bool, QueueError> {
+        self.seat.leave().await
+    }
+
+    /// Keeps it until somebody deletes its key, or its lease ends; its key and token.
+    pub fn keep(self) -> (Key, Revision) {
+        let place = self.seat.stay();
+        (place.key, place.token)
+    }
+}
