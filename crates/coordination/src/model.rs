@@ -24,16 +24,19 @@ type State = BTreeMap<Key, KeyValue>;
 struct Lease {
     ttl_ms: u64,
     deadline_ms: u64,
+    dies_with_process: bool,
 }
 
 /// A key space with all of its past.
 #[derive(Clone, Debug)]
 pub struct Model {
-    first: Revision,
+    revision: Revision,
     compacted: Revision,
     ops_max: usize,
-    /// The key space at `first` and at each revision after it.
-    states: Vec<State>,
+    /// The key space at the first revision and at each one after it that changed it.
+    states: BTreeMap<Revision, State>,
+    /// Revisions that were lost: those after the first and before the second of each pair.
+    lost: Vec<(Revision, Revision)>,
     events: Vec<Event>,
     leases: BTreeMap<LeaseId, Lease>,
 }
@@ -49,10 +52,11 @@ impl Model {
     /// An empty key space at `first`, that takes at most `ops_max` operations in a transaction.
     pub fn new(first: Revision, compacted: Revision, ops_max: usize) -> Model {
         Model {
-            first,
+            revision: first,
             compacted,
             ops_max,
-            states: vec![State::new()],
+            states: BTreeMap::from([(first, State::new())]),
+            lost: Vec::new(),
             events: Vec::new(),
             leases: BTreeMap::new(),
         }
@@ -60,7 +64,37 @@ impl Model {
 
     /// The last revision taken.
     pub fn revision(&self) -> Revision {
-        Revision(self.first.0 + self.states.len() as u64 - 1)
+        self.revision
+    }
+
+    /// The first revision that can be read.
+    pub fn compacted(&self) -> Revision {
+        self.compacted
+    }
+
+    /// The key space as the last revision left it.
+    pub fn state(&self) -> &BTreeMap<Key, KeyValue> {
+        self.now()
+    }
+
+    /// Every lease's name, and whether it dies with the process.
+    pub fn lease_names(&self) -> Vec<(LeaseId, bool)> {
+        self.leases.iter().map(|(id, lease)| (*id, lease.dies_with_process)).collect()
+    }
+
+    /// The process died and another took its place: it goes on at `revision`, what belonged to the one
+    /// before is deleted, lease by lease, and every other lease begins anew.
+    pub fn recover(&mut self, revision: Revision, now_ms: u64) {
+        self.lost.push((self.revision, revision));
+        self.revision = self.revision.max(revision);
+        for (id, dies_with_process) in self.lease_names() {
+            if dies_with_process {
+                _ = self.lease_revoke(id);
+            }
+        }
+        for lease in self.leases.values_mut() {
+            lease.deadline_ms = now_ms + lease.ttl_ms;
+        }
     }
 
     /// Every event ever, in order.
@@ -153,7 +187,8 @@ impl Model {
         }
         let ttl = request.ttl.max(ttl_min);
         let ttl_ms = ttl.as_millis() as u64;
-        self.leases.insert(request.id, Lease { ttl_ms, deadline_ms: now_ms + ttl_ms });
+        let dies_with_process = request.dies_with_process;
+        self.leases.insert(request.id, Lease { ttl_ms, deadline_ms: now_ms + ttl_ms, dies_with_process });
         Ok(LeaseGrantResponse { revision: self.revision(), id: request.id, ttl })
     }
 
@@ -226,8 +261,13 @@ impl Model {
     }
 
     fn now(&self) -> &State {
-        // There is always the first one.
-        &self.states[self.states.len() - 1]
+        self.at(self.revision)
+    }
+
+    fn at(&self, revision: Revision) -> &State {
+        // There is always the first one, and nothing before it can be asked for.
+        let (_, state) = self.states.range(..=revision).next_back().expect("a known revision");
+        state
     }
 
     fn draft(&self) -> Draft<'_> {
@@ -236,7 +276,8 @@ impl Model {
 
     fn commit(&mut self, state: State, events: Vec<Event>) {
         if !events.is_empty() {
-            self.states.push(state);
+            self.revision = self.revision.next();
+            self.states.insert(self.revision, state);
             self.events.extend(events);
         }
     }
@@ -244,11 +285,15 @@ impl Model {
     fn revision_exists(&self, revision: Revision) -> Result<(), RangeError> {
         if revision > self.revision() {
             Err(RangeError::FutureRevision)
-        } else if revision != Revision::ZERO && revision < self.compacted {
+        } else if revision != Revision::ZERO && (revision < self.compacted || self.lost(revision)) {
             Err(RangeError::Compacted)
         } else {
             Ok(())
         }
+    }
+
+    fn lost(&self, revision: Revision) -> bool {
+        self.lost.iter().any(|(last, next)| *last < revision && revision < *next)
     }
 
     fn put_is_possible(&self, request: &PutRequest) -> Result<(), PutError> {
@@ -325,7 +370,7 @@ impl Draft<'_> {
     fn range(&self, request: &RangeRequest) -> RangeResponse {
         let state = match request.revision {
             Revision::ZERO => &self.state,
-            revision => &self.model.states[(revision.0 - self.model.first.0) as usize],
+            revision => self.model.at(revision),
         };
         let found: Vec<KeyValue> =
             state.values().filter(|kv| request.range.contains(&kv.key)).cloned().collect();

@@ -19,6 +19,7 @@ mod server;
 pub mod session;
 pub mod signing;
 mod slow_log;
+mod storage;
 
 pub use card::{Card, LetGo};
 pub use errors::ErrorCounts;
@@ -26,3 +27,4 @@ pub use onlookers::Onlookers;
 pub use pause::{Pause, Paused};
 pub use server::{Crashed, Server, StartError};
 pub use slow_log::{Slow, SlowLog};
+pub use storage::StorageError;

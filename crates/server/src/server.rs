@@ -9,9 +9,9 @@ use crate::entrance::Entrance;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::Metrics;
 use crate::net::{BindError, Listeners, TlsError, TlsServer};
+use crate::storage::{self, StorageError};
 use hyrax_coordination::{
-    Coordination, Embedded as EmbeddedCoordination, EmbeddedSettings, Key, LeaseGrantError, StoreSettings,
-    Unavailable, Visible,
+    Coordination, Embedded as EmbeddedCoordination, Key, LeaseGrantError, Unavailable, Visible,
 };
 use hyrax_recipes::{
     LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
@@ -43,6 +43,9 @@ pub enum StartError {
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no coordination engine.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The coordination engine refused the node's lease.
     #[error("the node's lease was not granted: {0}")]
     Lease(#[from] LeaseGrantError),
@@ -59,6 +62,7 @@ pub struct Crashed;
 /// A server that listens.
 pub struct Server {
     core: Arc<Core>,
+    engine: Arc<EmbeddedCoordination>,
     doors: Arc<Entrance>,
     /// Cancelled when it is to take no more connections, and what waits for ever is to end.
     stop: CancellationToken,
@@ -91,7 +95,8 @@ impl Server {
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
         values.limit_memory(config.limits.memory());
-        let coordination = embedded_coordination(clock.clone());
+        let engine = storage::start(&config, clock.clone()).await?;
+        let coordination: Arc<dyn Coordination> = engine.clone();
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
         let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
@@ -128,6 +133,7 @@ impl Server {
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
             core,
+            engine,
             doors,
             stop,
             listeners,
@@ -158,6 +164,16 @@ impl Server {
     /// returns at once.
     pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<usize, Crashed> {
         let Some(listeners) = self.listeners.lock().take() else { return Ok(0) };
+        let left = self.serve_until(listeners, shutdown).await;
+        storage::close(self.engine.clone()).await;
+        left
+    }
+
+    async fn serve_until(
+        &self,
+        listeners: Listeners,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<usize, Crashed> {
         let mut background = std::mem::take(&mut *self.background.lock());
         let serving = listeners.serve(self.doors.clone(), self.tls.clone(), self.stop.clone());
         tokio::pin!(serving);
@@ -172,13 +188,6 @@ impl Server {
         self.core.kick_all();
         Ok(serving.await)
     }
-}
-
-/// The coordination engine in this process. Its revisions start at the time, so that none of an
-/// earlier run is met again.
-fn embedded_coordination(clock: Arc<dyn Clock>) -> Arc<dyn Coordination> {
-    let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
-    Arc::new(EmbeddedCoordination::start(clock, EmbeddedSettings { store, ..EmbeddedSettings::default() }))
 }
 
 /// How often somebody looks whether the sockets are still being polled.

@@ -102,8 +102,9 @@ pub fn requests(first: Revision, ttls: std::ops::Range<u64>) -> impl Strategy<Va
         2 => delete_request().prop_map(Request::DeleteRange),
         8 => txn_request(first).prop_map(Request::Txn),
         1 => revisions(first).prop_map(Request::Compact),
-        2 => (1..5i64, ttl)
-            .prop_map(|(id, ttl)| Request::LeaseGrant(LeaseGrantRequest { id: LeaseId(id), ..LeaseGrantRequest::new(ttl) })),
+        2 => (1..5i64, ttl, any::<bool>()).prop_map(|(id, ttl, dies_with_process)| {
+            Request::LeaseGrant(LeaseGrantRequest { id: LeaseId(id), ttl, dies_with_process })
+        }),
         1 => leases().prop_map(Request::LeaseRevoke),
         1 => leases().prop_map(Request::LeaseKeepAlive),
         1 => leases().prop_map(Request::LeaseTimeToLive),

@@ -18,7 +18,7 @@ enum Form {
 }
 
 /// Each variable (without `HYRAX_`) with the table and the name of its setting.
-const VARIABLES: [(&str, &str, &str, Form); 26] = [
+const VARIABLES: [(&str, &str, &str, Form); 29] = [
     ("LISTEN", "", "listen", Form::List),
     ("SECRET", "", "secrets", Form::List),
     ("OPERATOR", "", "operators", Form::List),
@@ -28,6 +28,9 @@ const VARIABLES: [(&str, &str, &str, Form); 26] = [
     ("ALLOW_LEGACY_SECRETS", "", "allow_legacy_secrets", Form::Boolean),
     ("ALLOWED_ORIGIN", "", "allowed_origins", Form::List),
     ("NODE_NAME", "", "node_name", Form::Text),
+    ("DATA_DIR", "", "data_dir", Form::Text),
+    ("AUTO_COMPACTION_MODE", "", "auto_compaction_mode", Form::Text),
+    ("AUTO_COMPACTION_RETENTION", "", "auto_compaction_retention", Form::Text),
     ("NOTIFY_KEYSPACE_EVENTS", "", "notify_keyspace_events", Form::Text),
     ("TLS_CERT", "tls", "cert", Form::Text),
     ("TLS_KEY", "tls", "key", Form::Text),
@@ -172,7 +175,11 @@ mod tests {
     #[test]
     fn every_setting_has_a_variable() {
         // Every optional setting is filled in, so that the printed configuration names them all.
-        let mut config = crate::config::Config { node_name: Some("n".to_owned()), ..Default::default() };
+        let mut config = crate::config::Config {
+            node_name: Some("n".to_owned()),
+            data_dir: Some("d".into()),
+            ..Default::default()
+        };
         config.tls = crate::config::Tls { cert: Some("c".into()), key: Some("k".into()) };
         let printed = Table::try_from(&config).unwrap();
         let mut names = Vec::new();

@@ -9,6 +9,7 @@ mod cidr;
 mod environment;
 mod listener;
 mod log;
+mod retention;
 mod secret;
 mod settings;
 mod sources;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::hub::EventClasses;
+use hyrax_coordination::AutoCompaction;
 use hyrax_types::limits;
 use hyrax_values::{EvictionPolicy, MemoryLimit};
 use serde::Serialize;
@@ -27,6 +29,7 @@ pub use cidr::{BadCidr, Cidr};
 pub use environment::{meant_variable, variables};
 pub use listener::{BadListener, Door, DoorSet, ListenAddress, Listener};
 pub use log::{BadLog, LogFormat, LogLevel};
+pub use retention::{BadCompactionMode, BadRetention, CompactionMode, Retention};
 pub use secret::{BadOperator, BadSecret, Operator, Secret};
 pub use settings::{LimitSettings, LogSettings, Settings, TlsSettings};
 pub use sources::{LoadError, Sources};
@@ -62,6 +65,14 @@ pub struct Config {
     /// start (see [`Config::node_name_or_new`]), so that no two nodes share one by accident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
+    /// The directory in which coordination lasts: locks, leaders, groups, services, stored secrets. Default:
+    /// none, they live as long as the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// What counts when coordination's past is forgotten by itself.
+    pub auto_compaction_mode: CompactionMode,
+    /// How much of it is kept. Default: as much as there is room for.
+    pub auto_compaction_retention: Retention,
     /// Which keyspace events are published.
     pub notify_keyspace_events: EventClasses,
     /// The certificate and its key for TLS on the same ports. Default: none, no TLS.
@@ -142,6 +153,9 @@ impl Default for Config {
             allow_legacy_secrets: true,
             allowed_origins: Vec::new(),
             node_name: None,
+            data_dir: None,
+            auto_compaction_mode: CompactionMode::default(),
+            auto_compaction_retention: Retention::default(),
             notify_keyspace_events: EventClasses::default(),
             tls: Tls::default(),
             limits: Limits::default(),
@@ -214,10 +228,19 @@ impl Config {
             ("allow_legacy_secrets", self.allow_legacy_secrets != next.allow_legacy_secrets),
             ("allowed_origins", self.allowed_origins != next.allowed_origins),
             ("node_name", self.node_name != next.node_name),
+            ("data_dir", self.data_dir != next.data_dir),
+            ("auto_compaction_mode", self.auto_compaction_mode != next.auto_compaction_mode),
+            ("auto_compaction_retention", self.auto_compaction_retention != next.auto_compaction_retention),
             ("tls", self.tls != next.tls),
             ("log.format", self.log.format != next.log.format),
         ];
         differing.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
+    /// How much of coordination's past is kept; `None` where nothing is forgotten by itself.
+    pub fn auto_compaction(&self) -> Option<AutoCompaction> {
+        // What can not be is refused before a server starts.
+        self.auto_compaction_mode.keeping(self.auto_compaction_retention).ok().flatten()
     }
 
     /// Whether anybody needs a secret: no, while neither a secret nor an operator exists.
@@ -255,6 +278,9 @@ mod tests {
             listen: vec!["unix:/run/h.sock?doors=line".parse().unwrap(), "127.0.0.1:0".parse().unwrap()],
             allowed_origins: vec!["https://example.org".to_owned()],
             node_name: Some("a".to_owned()),
+            data_dir: Some("data".into()),
+            auto_compaction_mode: CompactionMode::Revision,
+            auto_compaction_retention: Retention::Number(1000),
             tls: Tls { cert: Some("c.pem".into()), key: Some("k.pem".into()) },
             log: Log { level: LogLevel::Debug, format: LogFormat::Json },
             ..Config::default()

@@ -10,7 +10,9 @@ use hyrax_values::EvictionPolicy;
 use serde::{Deserialize, Deserializer};
 
 use super::secret::read_list;
-use super::{ByteSize, Cidr, Config, Listener, LogFormat, LogLevel, Operator, Secret, Span};
+use super::{
+    ByteSize, Cidr, CompactionMode, Config, Listener, LogFormat, LogLevel, Operator, Retention, Secret, Span,
+};
 use crate::hub::EventClasses;
 
 /// What one source says. A setting that it does not name keeps its value from the sources before.
@@ -49,6 +51,17 @@ pub struct Settings {
     /// This node's name among others [default: the host's name and a random suffix]
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
+    /// Where coordination (locks, leaders, groups, services, stored secrets) is kept, so that it outlives the
+    /// process [default: nowhere]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What counts when coordination's past is forgotten: periodic (time) or revision [default: periodic]
+    #[arg(long, value_name = "MODE")]
+    pub auto_compaction_mode: Option<CompactionMode>,
+    /// How much of that past is kept: a time or a number of hours, or a number of revisions; 0 is as much as
+    /// there is room for [default: 0]
+    #[arg(long, value_name = "AMOUNT")]
+    pub auto_compaction_retention: Option<Retention>,
     /// Keyspace events to publish, by Redis' letters, as KEA for all of keys and events [default: none]
     #[arg(long, value_name = "CLASSES")]
     pub notify_keyspace_events: Option<EventClasses>,
@@ -168,6 +181,9 @@ impl Config {
             allow_legacy_secrets,
             allowed_origins,
             node_name,
+            data_dir,
+            auto_compaction_mode,
+            auto_compaction_retention,
             notify_keyspace_events,
             tls: TlsSettings { cert, key },
             limits,
@@ -182,6 +198,9 @@ impl Config {
         set(&mut self.allow_legacy_secrets, allow_legacy_secrets);
         set(&mut self.allowed_origins, allowed_origins);
         set(&mut self.node_name, node_name.map(Some));
+        set(&mut self.data_dir, data_dir.map(Some));
+        set(&mut self.auto_compaction_mode, auto_compaction_mode);
+        set(&mut self.auto_compaction_retention, auto_compaction_retention);
         set(&mut self.notify_keyspace_events, notify_keyspace_events);
         set(&mut self.tls.cert, cert.map(Some));
         set(&mut self.tls.key, key.map(Some));

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{ByteSize, Config, ListenAddress, Span};
+use super::{ByteSize, Config, ListenAddress, Retention, Span};
 use hyrax_types::limits::MAXMEMORY_SAMPLES_MAX;
 
 /// Smallest frame that still holds the commands a client needs to talk at all.
@@ -61,6 +61,12 @@ pub enum Problem {
     /// A node name that is empty, too long or not printable.
     #[error("the node name must be 1 to 255 printable characters without blanks")]
     BadNodeName,
+    /// A time where revisions are counted.
+    #[error(
+        "auto_compaction_retention is {0}, but auto_compaction_mode is revision; give a number of revisions, or \
+         count time (--auto-compaction-mode periodic)"
+    )]
+    BadRetention(Retention),
     /// A limit out of its range.
     #[error("{setting} is {value}, but must be at least {least}")]
     TooSmall {
@@ -110,6 +116,9 @@ impl Config {
         self.check_tls(&mut problems);
         self.check_names(&mut problems);
         self.check_limits(&mut problems);
+        if let Err(kept) = self.auto_compaction_mode.keeping(self.auto_compaction_retention) {
+            problems.push(Problem::BadRetention(kept));
+        }
         if problems.is_empty() { Ok(()) } else { Err(Invalid(problems)) }
     }
 
@@ -290,6 +299,15 @@ mod tests {
         config.allowed_origins = ["a.example", "https://a.example/", "*"].map(str::to_owned).to_vec();
         config.node_name = Some("node 1".to_owned());
         check(&config, &["`a.example`", "`https://a.example/`", "`*`", "node name"]);
+    }
+
+    #[test]
+    fn revisions_are_no_time() {
+        let mut config = Config::default();
+        config.auto_compaction_retention = "1h".parse().unwrap();
+        check(&config, &[]);
+        config.auto_compaction_mode = crate::config::CompactionMode::Revision;
+        check(&config, &["auto_compaction_retention is 1h"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod file;
 mod restore;
 mod save;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use anyhow::Result;
 use clap::Subcommand;

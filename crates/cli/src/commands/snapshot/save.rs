@@ -64,7 +64,7 @@ impl Save {
 }
 
 /// A snapshot as it comes in.
-struct Receiving<'a> {
+pub(super) struct Receiving<'a> {
     file: &'a File,
     /// Of all but the last bytes, which may be the hash.
     sha: Sha256,
@@ -73,7 +73,7 @@ struct Receiving<'a> {
 }
 
 impl<'a> Receiving<'a> {
-    fn new(file: &'a File) -> Receiving<'a> {
+    pub(super) fn new(file: &'a File) -> Receiving<'a> {
         Receiving { file, sha: Sha256::new(), last: Vec::new(), bytes: 0 }
     }
 
@@ -95,7 +95,7 @@ impl<'a> Receiving<'a> {
         Ok(())
     }
 
-    fn piece(&mut self, piece: &[u8]) -> std::io::Result<()> {
+    pub(super) fn piece(&mut self, piece: &[u8]) -> std::io::Result<()> {
         self.file.write_all(piece)?;
         self.bytes += piece.len() as u64;
         self.last.extend_from_slice(piece);
@@ -107,7 +107,7 @@ impl<'a> Receiving<'a> {
     }
 
     /// How many bytes came, if they are all, and unharmed.
-    fn finish(self) -> Result<u64> {
+    pub(super) fn finish(self) -> Result<u64> {
         if self.last.len() < HASH_BYTES || self.sha.finalize()[..] != self.last[..] {
             bail!("the snapshot did not arrive whole: its hash is not that of its content; save it again");
         }

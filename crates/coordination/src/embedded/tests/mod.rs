@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyrax_types::{ManualClock, Revision, SystemClock};
 use proptest::prelude::*;
 
+mod crash;
 mod durable;
 
 use super::store::{Progress, Store, StoreSettings};

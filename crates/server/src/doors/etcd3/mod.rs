@@ -17,6 +17,7 @@ mod library;
 mod lock;
 mod maintenance;
 mod methods;
+mod snapshot;
 mod watch;
 mod wire;
 
@@ -33,6 +34,7 @@ use tonic::service::Routes;
 pub use self::caller::Caller;
 pub use self::error::Refusal;
 use self::ids::Ids;
+pub(crate) use self::maintenance::{ETCD_CLUSTER_VERSION, ETCD_VERSION};
 use self::methods::Method;
 use self::watch::Feeds;
 use crate::auth::Identity;

@@ -121,15 +121,16 @@ impl Set {
 
     /// Adds a member of another set; whether it is new.
     fn add_member(&mut self, member: Member<'_>) -> bool {
-        match (&self.0, member) {
-            (Form::Integers(_), Member::Integer(integer)) => self.add_integer(integer),
-            (_, member) => self.add(&member.text()),
+        match member {
+            Member::Bytes(bytes) => self.add(bytes),
+            Member::Integer(integer) => self.add_integer(integer),
         }
     }
 
-    /// Adds an integer to a set of integers; whether it is new.
     fn add_integer(&mut self, integer: i64) -> bool {
-        let Form::Integers(integers) = &mut self.0 else { return false };
+        let Form::Integers(integers) = &mut self.0 else {
+            return self.add(&Member::Integer(integer).text());
+        };
         let Err(index) = integers.find(integer) else { return false };
         if integers.len() < INTEGERS_MAX {
             integers.insert(index, integer);
