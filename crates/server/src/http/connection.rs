@@ -47,7 +47,9 @@ impl<D: Doors> Http<D> {
     /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat.
     pub(crate) async fn serve(&self, version: Version, stream: Replayed<Stream>, arrival: Arrival) {
         let address = arrival.peer.address;
-        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone()));
+        // Over HTTP/2 a reply has a head, a body and an end, all of a few bytes.
+        let in_parts = matches!(version, Version::One);
+        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone(), in_parts));
         let ended = match version {
             Version::One => {
                 let service = service_fn(move |request| self.page(arrival.clone(), request));

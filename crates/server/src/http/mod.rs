@@ -55,9 +55,7 @@ impl<D: Doors> Http<D> {
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
         let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {
             let (any_of_it, itself) = (format!("{prefix}/{{*rest}}"), format!("{prefix}/"));
-            router
-                .route(&any_of_it, any(gateway::answer::<D>))
-                .route(&itself, any(gateway::answer::<D>))
+            router.route(&any_of_it, any(gateway::answer::<D>)).route(&itself, any(gateway::answer::<D>))
         });
         let router = absent::PREFIXES
             .iter()
