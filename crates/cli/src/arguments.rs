@@ -12,6 +12,7 @@ use crate::commands::ekg::Ekg;
 use crate::commands::mon::Mon;
 use crate::commands::serve::Serve;
 use crate::commands::sign::Sign;
+use crate::commands::snapshot::Snapshot;
 
 /// Live shared state: values that push their changes, presence, coordination.
 ///
@@ -38,6 +39,9 @@ pub enum Command {
     /// Make a secret for somebody else's command
     #[command(subcommand)]
     Sign(Sign),
+    /// Back up what a server coordinates, or go back to a backup
+    #[command(subcommand)]
+    Snapshot(Snapshot),
     Demo(Demo),
     Bench(Box<Bench>),
     Completions(Completions),
@@ -103,6 +107,9 @@ mod tests {
             "hyrax sign flat --secret s set foo gopher",
             "hyrax sign domain --secret s td --name joseph",
             "hyrax sign v2 --secret s --expires 1h set td:tid",
+            "hyrax snapshot save backup.db --url tls://h:1 --ca ca.pem --user ann:hush",
+            "hyrax snapshot status backup.db --output json",
+            "hyrax snapshot restore backup.db --data-dir data",
             "hyrax demo --plain --seconds 2",
             "hyrax bench get set --against redis-server --runs 1 --json",
             "hyrax bench --in-flight 1,64 fan-out --monitors 10",
@@ -123,6 +130,8 @@ mod tests {
             "hyrax cmd --user ann get foo",
             "hyrax ekg join room",
             "hyrax sign v2 --secret s --expires soon set foo",
+            "hyrax snapshot restore backup.db",
+            "hyrax snapshot status backup.db --output xml",
             "hyrax serve --listen 2379",
             "hyrax serve --sudo localhost",
             "hyrax bench frob",

@@ -44,7 +44,7 @@ impl Connection {
             Address::Tls(host) => {
                 let trust = tls::trust(ca)?;
                 let stream = connect_tcp(host).map_err(unreachable)?;
-                let stream = tls::connect(host, stream, trust);
+                let stream = tls::connect(host, stream, &trust);
                 Stream::Tls(Box::new(stream.with_context(|| format!("cannot connect to {address}"))?))
             }
             Address::Unix(path) => Stream::Unix(UnixStream::connect(path).map_err(unreachable)?),
@@ -150,7 +150,8 @@ fn notice_a_vanished_server(stream: &TcpStream) -> io::Result<()> {
     Ok(sockopt::set_tcp_keepcnt(stream, 3)?)
 }
 
-fn unreachable_server(address: &Address, error: &io::Error) -> anyhow::Error {
+/// Why nobody answers there, and what to do.
+pub fn unreachable_server(address: &Address, error: &io::Error) -> anyhow::Error {
     let advice = match error.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
             "; start a server with `hyrax serve`, or name another with --url"

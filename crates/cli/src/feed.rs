@@ -34,7 +34,7 @@ pub fn follow(client: &ClientOptions, follower: &mut impl Follower) -> Result<In
         let lost = one_connection(&mut connection, client, follower)?;
         tell(format_args!("{lost}; connecting again"));
         connection = reconnect(client);
-        tell(format_args!("connected to {} again", client.url));
+        tell(format_args!("connected to {} again", client.server.url));
     }
 }
 

@@ -6,6 +6,7 @@ mod bench;
 mod commands;
 mod connection;
 mod demo;
+mod etcd;
 mod feed;
 mod logging;
 mod memory;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Mon(mon) => mon.run(),
         Command::Ekg(ekg) => ekg.run(),
         Command::Sign(sign) => sign.run(),
+        Command::Snapshot(snapshot) => snapshot.run(),
         Command::Demo(demo) => demo.run(),
         Command::Bench(bench) => bench.run(),
         Command::Completions(completions) => completions.run(),

@@ -15,9 +15,9 @@ use crate::connection::Connection;
 /// How long a secret that is made for a command at once is good for: enough for clocks that differ.
 const OWN_EXPIRY: Duration = Duration::from_secs(60);
 
-/// Which server, as whom, and how to print.
+/// Which server, and as whom.
 #[derive(Args, Clone, Debug)]
-pub struct ClientOptions {
+pub struct ServerOptions {
     /// The server: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(long, env = "HYRAX_URL", value_name = "ADDR", default_value = "127.0.0.1:2379")]
     pub url: Address,
@@ -27,6 +27,13 @@ pub struct ClientOptions {
     /// Log in as an operator first
     #[arg(long, env = "HYRAX_USER", value_name = "NAME:PASSWORD", hide_env_values = true)]
     pub user: Option<Operator>,
+}
+
+/// Which server, as whom, and how to print.
+#[derive(Args, Clone, Debug)]
+pub struct ClientOptions {
+    #[command(flatten)]
+    pub server: ServerOptions,
     /// Print JSON, for scripts
     #[arg(long)]
     pub json: bool,
@@ -35,12 +42,12 @@ pub struct ClientOptions {
 impl ClientOptions {
     /// Connects. Nobody is logged in yet.
     pub fn open(&self) -> Result<Connection> {
-        Connection::open(&self.url, self.ca.as_deref())
+        Connection::open(&self.server.url, self.server.ca.as_deref())
     }
 
     /// The request that logs in, if somebody is to be.
     pub fn login(&self) -> Option<Value> {
-        let Operator { name, password } = self.user.as_ref()?;
+        let Operator { name, password } = self.server.user.as_ref()?;
         Some(json!({ "cmd": "auth", "args": [name, password.expose()] }))
     }
 

@@ -48,22 +48,41 @@ pub fn trust(file: Option<&Path>) -> Result<Trust> {
     Ok(Trust { roots, file: Some(path.to_owned()) })
 }
 
-/// Encrypts `stream`, which leads to `address`, if the server there is trusted.
-pub fn connect(address: &str, mut stream: TcpStream, trust: Trust) -> Result<TlsStream> {
+impl Trust {
+    /// What a client that trusts these speaks, if it asks for the protocols `alpn`.
+    pub fn config(&self, alpn: &[&[u8]]) -> Result<ClientConfig> {
+        // The provider is named, as a process may hold several, and then none is the default.
+        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(config)
+    }
+
+    /// What is wrong with the server `host`, in words that say what to do.
+    pub fn explain(&self, error: &io::Error, host: &str) -> anyhow::Error {
+        explain(error, host, self.file.as_deref())
+    }
+}
+
+/// The name in `HOST:PORT`, as certificates are made for.
+pub fn server_name(address: &str) -> Result<ServerName<'static>> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(host.to_owned())
-        .with_context(|| format!("`{host}` is not what a certificate can be made for"))?;
-    // The provider is named, as a process may hold several, and then none is the default.
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(trust.roots)
-        .with_no_client_auth();
-    let mut session = ClientConnection::new(Arc::new(config), name)?;
+    ServerName::try_from(host.to_owned())
+        .with_context(|| format!("`{host}` is not what a certificate can be made for"))
+}
+
+/// Encrypts `stream`, which leads to `address`, if the server there is trusted.
+pub fn connect(address: &str, mut stream: TcpStream, trust: &Trust) -> Result<TlsStream> {
+    let name = server_name(address)?;
+    let host = name.to_str().into_owned();
+    let mut session = ClientConnection::new(Arc::new(trust.config(&[])?), name)?;
     stream.set_read_timeout(Some(STEP_MAX))?;
     stream.set_write_timeout(Some(STEP_MAX))?;
     while session.is_handshaking() {
-        session.complete_io(&mut stream).map_err(|error| explain(&error, host, trust.file.as_deref()))?;
+        session.complete_io(&mut stream).map_err(|error| trust.explain(&error, &host))?;
     }
     stream.set_read_timeout(None)?;
     stream.set_write_timeout(None)?;

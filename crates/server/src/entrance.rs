@@ -7,6 +7,7 @@ use crate::doors::{line, resp};
 use crate::grpc::{Connection, ReplyBody};
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, Doors, Peer, Stream};
+use axum::body::Body;
 use axum::extract::ws::WebSocket;
 use axum::http::{Request, Response};
 use bytes::Bytes;
@@ -49,6 +50,15 @@ impl Doors for Entrance {
         connection: Arc<Connection>,
     ) -> Response<ReplyBody> {
         self.etcd.clone().answer(request, connection).await
+    }
+
+    async fn gateway(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> Response<Body> {
+        self.etcd.clone().gateway(request, peer, authorization).await
     }
 
     fn limits(&self) -> Limits {

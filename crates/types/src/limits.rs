@@ -225,6 +225,9 @@ pub const MAXMEMORY_SAMPLES_MAX: u32 = 64;
 /// A request that writes, at etcd's door: etcd's own default.
 pub const ETCD_REQUEST_BYTES_MAX: usize = 1536 * 1024;
 
+/// The same in JSON, where bytes are written in base64 and a third longer.
+pub const ETCD_JSON_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
+
 /// A gRPC message that is taken at all: that much and etcd's allowance for what is around it. Reads are held
 /// to this alone, as etcd's are.
 pub const GRPC_MESSAGE_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX + 512 * 1024;
@@ -260,3 +263,7 @@ pub const WATCH_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 
 /// How long a watch that asked for it hears nothing before it is told how far it has come: etcd's default.
 pub const WATCH_PROGRESS_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
+/// other calls of the connection in between.
+pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;

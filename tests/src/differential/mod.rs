@@ -33,4 +33,5 @@ pub use families::waits;
 pub use generator::{Generator, Vocabulary};
 pub use pair::{Difference, Pair};
 pub use random::Random;
+pub use shrink::shrink;
 pub use target::{Protocol, RedisTarget, Target};

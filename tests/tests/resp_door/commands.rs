@@ -109,7 +109,8 @@ fn every_command_is_described_as_by_redis() {
     let known = names(&mut theirs);
     let listed = names(&mut ours);
     assert!(listed.len() > 180, "{}", listed.len());
-    assert_eq!(ours.run(&words("COMMAND COUNT")), Resp::Integer(listed.len() as i64));
+    let whole = listed.iter().filter(|name| !name.contains('|')).count();
+    assert_eq!(ours.run(&words("COMMAND COUNT")), Resp::Integer(whole as i64));
     for name in listed {
         let Resp::Array(info) = ours.run(&words(&format!("COMMAND INFO {name}"))) else { panic!("{name}") };
         assert!(info[0] != Resp::Null, "{name} has no description");

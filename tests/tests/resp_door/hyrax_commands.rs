@@ -119,7 +119,7 @@ fn what_lives_as_long_as_a_connection_is_no_part_of_a_transaction() {
         check(&mut client, command, "(error) ERR Command not allowed inside a transaction");
         check(&mut client, "EXEC", "(error) EXECABORT Transaction discarded because of previous errors.");
     }
-    check(&mut client, "EMEMBERS room", "[]");
+    check(&mut client, "EMEMBERS room", "{}");
     check(&mut client, "HMON a", "[[(nil), (integer) REV]]");
     check(&mut client, "HELLO 2", "(error) ERR end the monitors (HUNMON) before HELLO changes the protocol");
 }
@@ -152,8 +152,10 @@ fn who_reads_nothing_is_told_the_value_once_it_does() {
         match watcher.next_push() {
             Resp::Push(push) if push[0] == Resp::bulk("hreset") => {
                 assert_eq!(push[1], Resp::bulk("big"));
-                assert_eq!(push[3], Resp::bulk(&last));
-                return;
+                // There may be one on the way already, while there was room.
+                if push[3] == Resp::bulk(&last) {
+                    return;
+                }
             }
             Resp::Push(push) => {
                 assert_ne!(push[4], Resp::Array(vec![Resp::bulk(&last)]), "nothing was left out")

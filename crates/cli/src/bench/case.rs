@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use super::etcd::EtcdCase;
 use super::plain::{Door, Plain};
 
 /// A kind of load, as named on the command line.
@@ -46,6 +47,20 @@ pub enum Workload {
     Ekg,
     /// Get and set at few and at many keys, deliver to few and to many monitors
     Scale,
+    /// Put over etcd's API, durably
+    EtcdPut,
+    /// Read single keys over etcd's API
+    EtcdRange,
+    /// Compare and put over etcd's API, durably
+    EtcdTxn,
+    /// Put a key that many watch over etcd's API
+    EtcdWatch,
+    /// Keep many leases alive; put while many end together
+    EtcdLeases,
+    /// Hold many keys that were put over etcd's API, and start again with them
+    EtcdMemory,
+    /// All over etcd's API
+    Etcd,
 }
 
 /// The numbers that a user may set; each workload has its own defaults.
@@ -60,11 +75,11 @@ pub struct Sizes {
     /// Changes under way at one time, where there are monitors.
     pub in_flight: Vec<u64>,
     /// Connections that send requests.
-    pub connections: usize,
+    pub connections: Option<usize>,
     /// Requests that a connection sends at once.
     pub pipelines: Vec<u64>,
     /// Bytes of a value.
-    pub value_bytes: usize,
+    pub value_bytes: Option<usize>,
     /// Requests in all.
     pub requests: Option<u64>,
     /// Longest measurement.
@@ -73,6 +88,9 @@ pub struct Sizes {
     pub threads: usize,
 }
 
+/// Connections where nothing else is said, and bytes of a value. Workloads over etcd's API have others.
+const CONNECTIONS: usize = 50;
+const VALUE_BYTES: usize = 32;
 /// Requests at once where nothing else is said.
 const PIPELINE: u64 = 16;
 /// The same for `get` and `set`, where it matters most.
@@ -83,6 +101,16 @@ const PUBLISHERS: u64 = 10;
 impl Sizes {
     fn pipelines(&self, default: &[u64]) -> Vec<u64> {
         if self.pipelines.is_empty() { default.to_vec() } else { self.pipelines.clone() }
+    }
+
+    /// Connections that send requests.
+    pub fn connections(&self) -> usize {
+        self.connections.unwrap_or(CONNECTIONS)
+    }
+
+    /// Bytes of a value.
+    pub fn value_bytes(&self) -> usize {
+        self.value_bytes.unwrap_or(VALUE_BYTES)
     }
 
     /// Requests at once where a workload has only one such number.
@@ -120,6 +148,8 @@ pub enum Case {
     Idle { connections: u64 },
     /// See [`Workload::Ekg`].
     Ekg { monitors: u64 },
+    /// See [`Workload::Etcd`].
+    Etcd(EtcdCase),
 }
 
 impl Workload {
@@ -138,6 +168,30 @@ impl Workload {
         Plain::Zrange,
         Plain::Mset,
     ];
+
+    /// What `etcd` stands for.
+    const ETCD: [Workload; 6] = [
+        Workload::EtcdPut,
+        Workload::EtcdRange,
+        Workload::EtcdTxn,
+        Workload::EtcdWatch,
+        Workload::EtcdLeases,
+        Workload::EtcdMemory,
+    ];
+
+    fn etcd_cases(self, sizes: &Sizes) -> Vec<EtcdCase> {
+        match self {
+            Workload::EtcdPut => EtcdCase::requests(sizes, |clients, keys| EtcdCase::Put { clients, keys }),
+            Workload::EtcdRange => {
+                EtcdCase::requests(sizes, |clients, keys| EtcdCase::Range { clients, keys })
+            }
+            Workload::EtcdTxn => EtcdCase::requests(sizes, |clients, keys| EtcdCase::Txn { clients, keys }),
+            Workload::EtcdWatch => EtcdCase::watches(sizes),
+            Workload::EtcdLeases => EtcdCase::leases(sizes),
+            Workload::EtcdMemory => EtcdCase::memory(sizes),
+            _ => Vec::new(),
+        }
+    }
 
     /// The cases of the workload at these sizes.
     pub fn cases(self, sizes: &Sizes) -> Vec<Case> {
@@ -202,6 +256,13 @@ impl Workload {
                     fan_out(monitors(10_000)),
                 ]
             }
+            Workload::EtcdPut
+            | Workload::EtcdRange
+            | Workload::EtcdTxn
+            | Workload::EtcdWatch
+            | Workload::EtcdLeases
+            | Workload::EtcdMemory => self.etcd_cases(sizes).into_iter().map(Case::Etcd).collect(),
+            Workload::Etcd => Workload::ETCD.iter().flat_map(|workload| workload.cases(sizes)).collect(),
         }
     }
 }
@@ -216,7 +277,18 @@ fn plain(command: Plain, sizes: &Sizes, pipelines: &[u64]) -> Vec<Case> {
 impl Case {
     /// How many operations are counted: deliveries where there are any, requests otherwise.
     pub fn counts_deliveries(self) -> bool {
-        matches!(self, Case::FanOut { .. } | Case::Spread { .. } | Case::Publish { .. })
+        matches!(
+            self,
+            Case::FanOut { .. }
+                | Case::Spread { .. }
+                | Case::Publish { .. }
+                | Case::Etcd(EtcdCase::Watch { .. })
+        )
+    }
+
+    /// Whether it is put over etcd's API, to servers that keep what they acknowledge.
+    pub fn is_etcds(self) -> bool {
+        matches!(self, Case::Etcd(_))
     }
 
     /// Whether `other` is the same load at another size.
@@ -235,7 +307,7 @@ impl Case {
 
     /// Connections of this case that the process must be able to hold.
     pub fn connections(self, sizes: &Sizes) -> u64 {
-        let drivers = sizes.connections as u64;
+        let drivers = sizes.connections() as u64;
         match self {
             Case::Plain { .. } => drivers,
             Case::Memory { .. } => 1,
@@ -244,6 +316,7 @@ impl Case {
             Case::Spread { keys, monitors, .. } => keys.saturating_mul(monitors).saturating_add(1),
             Case::Idle { connections } => connections,
             Case::Ekg { monitors } => monitors.saturating_add(drivers),
+            Case::Etcd(case) => case.connections(),
         }
     }
 }
@@ -279,6 +352,7 @@ impl fmt::Display for Case {
             }
             Case::Idle { connections } => write!(f, "idle, {} connections", Grouped(*connections)),
             Case::Ekg { monitors } => write!(f, "ekg churn, {} monitors", Grouped(*monitors)),
+            Case::Etcd(case) => case.fmt(f),
         }
     }
 }
@@ -328,9 +402,9 @@ mod tests {
             keys: None,
             monitors: None,
             in_flight: vec![1, 64],
-            connections: 50,
+            connections: None,
             pipelines: Vec::new(),
-            value_bytes: 32,
+            value_bytes: None,
             requests: None,
             time: Duration::from_secs(1),
             threads: 1,
@@ -353,6 +427,11 @@ mod tests {
                 "publish by 10 to 1,000, 64 in flight"
             ]
         );
+        assert_eq!(
+            names(Workload::EtcdPut, &sizes),
+            ["etcd put, 1 client", "etcd put, 16 clients", "etcd put, 256 clients"]
+        );
+        assert_eq!(names(Workload::Etcd, &sizes).len(), 3 * 3 + 2 + 2 + 1);
         sizes.pipelines = vec![8];
         sizes.door = Door::Line;
         assert_eq!(names(Workload::Get, &sizes), ["get as lines, 100,000 keys, pipeline 8"]);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mio::{Events, Interest, Poll, Token};
 
+use super::latency::Latencies;
 use super::requests::Batch;
 use super::wire::{Counted, Counter, Protocol};
 
@@ -66,17 +67,22 @@ pub struct Generator {
     drivers: usize,
     deliveries: Deliveries,
     buffer: Vec<u8>,
+    latencies: Latencies,
 }
 
 struct Peer {
     stream: mio::net::TcpStream,
     counter: Counter,
+    /// What the protocol has to say beside requests. It goes out between batches.
+    owed: Vec<u8>,
     /// A driver's requests; a listener has none.
     batch: Option<Batch>,
     /// Of the batch under way: requests, bytes written, answers still missing.
     sending: usize,
     written: usize,
     missing: u64,
+    /// When it was sent.
+    began: Instant,
 }
 
 impl Generator {
@@ -88,14 +94,24 @@ impl Generator {
         listeners: Vec<Vec<u8>>,
         deliveries: Deliveries,
     ) -> Result<Generator> {
+        Generator::connect_both(address, (protocol, drivers), (protocol, listeners), deliveries)
+    }
+
+    /// The same, where listeners listen to something else than answers.
+    pub fn connect_both(
+        address: SocketAddr,
+        (protocol, drivers): (Protocol, Vec<Batch>),
+        (listening, listeners): (Protocol, Vec<Vec<u8>>),
+        deliveries: Deliveries,
+    ) -> Result<Generator> {
         let poll = Poll::new().context("cannot poll")?;
         let driver_count = drivers.len();
         let mut peers = Vec::with_capacity(driver_count + listeners.len());
         let listeners = listeners.into_iter().map(|request| (None, Some(request)));
         for (batch, request) in drivers.into_iter().map(|batch| (Some(batch), None)).chain(listeners) {
-            let stream = match request {
-                None => open(address)?,
-                Some(request) => subscribe(address, protocol, &request)?,
+            let (stream, counter) = match request {
+                None => greet(address, protocol)?,
+                Some(request) => subscribe(address, listening, &request)?,
             };
             stream.set_nonblocking(true)?;
             let mut stream = mio::net::TcpStream::from_std(stream);
@@ -104,10 +120,31 @@ impl Generator {
             let interest =
                 if batch.is_some() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             poll.registry().register(&mut stream, Token(peers.len()), interest)?;
-            let counter = Counter::new(protocol);
-            peers.push(Peer { stream, counter, batch, sending: 0, written: 0, missing: 0 });
+            let peer = Peer {
+                stream,
+                counter,
+                owed: Vec::new(),
+                batch,
+                sending: 0,
+                written: 0,
+                missing: 0,
+                began: Instant::now(),
+            };
+            peers.push(peer);
         }
-        Ok(Generator { poll, peers, drivers: driver_count, deliveries, buffer: vec![0; READ_BYTES] })
+        Ok(Generator {
+            poll,
+            peers,
+            drivers: driver_count,
+            deliveries,
+            buffer: vec![0; READ_BYTES],
+            latencies: Latencies::default(),
+        })
+    }
+
+    /// How long each batch took, from when it was sent to its last answer, since this was asked last.
+    pub fn take_latencies(&mut self) -> Latencies {
+        std::mem::take(&mut self.latencies)
     }
 
     /// Sends until a limit is reached, then waits for what is still under way.
@@ -185,10 +222,20 @@ impl Generator {
             if peer.batch.is_some() {
                 outcome.requests += whole;
                 outcome.errors += errors;
-                peer.missing = peer.missing.saturating_sub(whole);
+                if whole > 0 && peer.missing > 0 {
+                    peer.missing = peer.missing.saturating_sub(whole);
+                    if peer.missing == 0 {
+                        self.latencies.add(peer.began.elapsed());
+                    }
+                }
             } else {
                 outcome.deliveries += whole;
+                outcome.errors += errors;
                 outcome.resets += resets;
+            }
+            peer.counter.take_owed(&mut peer.owed);
+            if !peer.owed.is_empty() {
+                peer.write()?;
             }
             // A read that leaves room has emptied the socket.
             if read < self.buffer.len() {
@@ -207,23 +254,41 @@ impl Peer {
         self.sending = (batch.len() as u64).min(unsent) as usize;
         self.written = 0;
         self.missing = self.sending as u64;
+        self.began = Instant::now();
         self.write()?;
         Ok(self.sending as u64)
     }
 
     fn write(&mut self) -> Result<()> {
-        let Some(batch) = &self.batch else { return Ok(()) };
-        let bytes = batch.bytes(self.sending);
-        while self.written < bytes.len() {
-            match self.stream.write(&bytes[self.written..]) {
-                Ok(written) => self.written += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error).context("lost a connection to the server"),
+        let bytes = self.batch.as_ref().map_or(&[][..], |batch| batch.bytes(self.sending));
+        // What is owed must not come into the middle of a request.
+        let is_between = self.written == 0 || self.written == bytes.len();
+        if is_between && !self.owed.is_empty() {
+            let written = write_to(&mut self.stream, &self.owed)?;
+            self.owed.drain(..written);
+            if !self.owed.is_empty() {
+                return Ok(());
             }
+        }
+        if self.written < bytes.len() {
+            self.written += write_to(&mut self.stream, &bytes[self.written..])?;
         }
         Ok(())
     }
+}
+
+/// Writes as much as the socket takes.
+fn write_to(stream: &mut mio::net::TcpStream, bytes: &[u8]) -> Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match stream.write(&bytes[written..]) {
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).context("lost a connection to the server"),
+        }
+    }
+    Ok(written)
 }
 
 /// A connection to `address`.
@@ -234,13 +299,20 @@ pub fn open(address: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// A connection that sent `request` and got its one reply.
-pub fn subscribe(address: SocketAddr, protocol: Protocol, request: &[u8]) -> Result<TcpStream> {
+/// A connection on which the protocol has begun.
+fn greet(address: SocketAddr, protocol: Protocol) -> Result<(TcpStream, Counter)> {
     let mut stream = open(address)?;
+    stream.write_all(&protocol.greeting()).context("cannot greet the server")?;
+    Ok((stream, Counter::new(protocol)))
+}
+
+/// A connection that sent `request` and got its one reply.
+pub fn subscribe(address: SocketAddr, protocol: Protocol, request: &[u8]) -> Result<(TcpStream, Counter)> {
+    let (mut stream, mut counter) = greet(address, protocol)?;
     stream.set_read_timeout(Some(SUBSCRIBE_MAX))?;
     stream.write_all(request).context("cannot subscribe")?;
-    let mut counter = Counter::new(protocol);
     let mut buffer = [0; 4096];
+    let mut owed = Vec::new();
     loop {
         let read = stream.read(&mut buffer).context("no answer to a subscription")?;
         let counted = counter.feed(&buffer[..read]);
@@ -250,8 +322,11 @@ pub fn subscribe(address: SocketAddr, protocol: Protocol, request: &[u8]) -> Res
                 String::from_utf8_lossy(&buffer[..read]).trim_end()
             );
         }
+        counter.take_owed(&mut owed);
+        stream.write_all(&owed).context("cannot subscribe")?;
+        owed.clear();
         if counted.whole > 0 {
-            return Ok(stream);
+            return Ok((stream, counter));
         }
     }
 }

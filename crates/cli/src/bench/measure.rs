@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::case::{Case, Holding, Sizes};
+use super::etcd::{Awaited, EtcdCase};
 use super::generator::{Deliveries, Generator, Limits, Outcome, subscribe};
+use super::latency::Latencies;
 use super::plain::{Door, Filling, LIST_FILL, POPS, Plain};
 use super::process::{cpu_since, cpu_time, resident_bytes};
 use super::requests::{Batch, Keys, Request, Template, value};
@@ -28,7 +30,7 @@ const DELIVERIES: u64 = 5_000_000;
 /// as theirs.
 const IDLE_BASE: u64 = 100;
 /// A server is left alone this long before its memory is read.
-const SETTLE: Duration = Duration::from_millis(500);
+pub const SETTLE: Duration = Duration::from_millis(500);
 /// Changes that EKG monitors may lag behind: a fraction of what a server queues for one client.
 const EKG_UNDER_WAY: u64 = 1000;
 
@@ -43,6 +45,10 @@ pub struct Measurement {
     pub cpu: Option<Duration>,
     /// How long after its start it answered its first command, where it was started for this.
     pub answered_after: Option<Duration>,
+    /// How long after it was started again, with what it held, it answered a read of it.
+    pub restarted_after: Option<Duration>,
+    /// Within which time 99 of a hundred requests were answered.
+    pub p99: Option<Duration>,
     /// Its resident memory at the end.
     pub resident_bytes: Option<u64>,
     /// For `idle`: what one connection takes of it.
@@ -60,8 +66,13 @@ pub struct Measurement {
 }
 
 /// Puts `case` to `target`. `None` where it has nothing of the kind.
-pub fn measure(case: Case, sizes: &Sizes, target: &Target) -> Result<Option<Measurement>> {
-    let load = Load { target, sizes, protocol: protocol(case, sizes, target) };
+pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measurement>> {
+    if case.is_etcds() && target.kind == ServerKind::Redis
+        || !case.is_etcds() && target.kind == ServerKind::Etcd
+    {
+        return Ok(None);
+    }
+    let load = Load { target: &target, sizes, protocol: protocol(case, sizes, &target) };
     let measured: Result<Option<Measurement>> = match case {
         Case::Plain { command, keys, pipeline, .. } => load.plain(command, keys, pipeline).map(Some),
         Case::Publish { subscribers, publishers, in_flight } => {
@@ -75,11 +86,16 @@ pub fn measure(case: Case, sizes: &Sizes, target: &Target) -> Result<Option<Meas
         Case::Idle { connections } => load.idle(connections).map(Some),
         Case::Ekg { monitors } => match load.protocol {
             Protocol::Line => load.ekg(monitors).map(Some),
-            Protocol::Resp => Ok(None),
+            Protocol::Resp | Protocol::Grpc(_) => Ok(None),
         },
+        Case::Etcd(case) => load.etcd(case).map(Some),
     };
-    let with_start = |measured| Measurement { answered_after: target.answered_after, ..measured };
-    Ok(measured?.map(with_start))
+    let Some(mut measured) = measured? else { return Ok(None) };
+    measured.answered_after = target.answered_after;
+    if matches!(case, Case::Etcd(EtcdCase::Memory { .. })) {
+        measured.restarted_after = target.restart()?.and_then(|target| target.answered_after);
+    }
+    Ok(Some(measured))
 }
 
 /// How `target` is spoken to in `case`: a Redis always in its own protocol, a Hyrax by the door that the case is
@@ -90,10 +106,11 @@ fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
         Case::Memory { .. } => sizes.door,
         Case::Publish { .. } => Door::Resp,
         Case::FanOut { .. } | Case::Spread { .. } | Case::Idle { .. } | Case::Ekg { .. } => Door::Line,
+        Case::Etcd(_) => return Protocol::Grpc(Awaited::Answers),
     };
     match (target.kind, door) {
-        (ServerKind::Hyrax, Door::Line) => Protocol::Line,
-        (ServerKind::Hyrax, Door::Resp) | (ServerKind::Redis, _) => Protocol::Resp,
+        (ServerKind::Hyrax | ServerKind::Etcd, Door::Line) => Protocol::Line,
+        (ServerKind::Hyrax | ServerKind::Etcd, Door::Resp) | (ServerKind::Redis, _) => Protocol::Resp,
     }
 }
 
@@ -101,9 +118,12 @@ fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
 /// overflows.
 const ANSWERED_UNDER_WAY: u64 = 1_000;
 
-struct Load<'a> {
-    target: &'a Target,
-    sizes: &'a Sizes,
+/// What puts cases to a target.
+pub struct Load<'a> {
+    /// The server.
+    pub target: &'a Target,
+    /// The numbers.
+    pub sizes: &'a Sizes,
     protocol: Protocol,
 }
 
@@ -114,7 +134,7 @@ impl Load<'_> {
             Plain::Lpop => POPS,
             _ => u64::MAX,
         });
-        if let Some(filling) = command.filling(self.sizes.value_bytes) {
+        if let Some(filling) = command.filling(self.sizes.value_bytes()) {
             // A pop takes what is there, in the warm-up as well.
             let rounds = match command {
                 Plain::Lpop => (requests + requests / WARM_UP_SHARE) / keys / LIST_FILL + 1,
@@ -122,8 +142,8 @@ impl Load<'_> {
             };
             self.fill(keys, rounds, &filling)?;
         }
-        let Sizes { connections, threads, .. } = *self.sizes;
-        let text = value(self.sizes.value_bytes);
+        let (connections, threads) = (self.sizes.connections(), self.sizes.threads);
+        let text = value(self.sizes.value_bytes());
         let request = self.encode(Request::Command(&command.words(&text)))?;
         let batch = |connection: usize| {
             let requests = vec![request.clone(); pipeline as usize];
@@ -166,8 +186,8 @@ impl Load<'_> {
     fn memory(&self, holding: Holding, keys: u64) -> Result<Measurement> {
         let pid = self.known_process()?;
         let filling = match holding {
-            Holding::String => Filling::string(self.sizes.value_bytes),
-            Holding::Hash => Filling::hash(HASH_FIELDS, self.sizes.value_bytes),
+            Holding::String => Filling::string(self.sizes.value_bytes()),
+            Holding::Hash => Filling::hash(HASH_FIELDS, self.sizes.value_bytes()),
             Holding::SortedSet => Filling::sorted_set(SORTED_SET_MEMBERS),
         };
         let (start, cpu_before) = (Instant::now(), cpu_time(pid));
@@ -199,7 +219,7 @@ impl Load<'_> {
         // Half of what may be under way goes out at once while the other half arrives. With one in
         // flight, or when only the answer is waited for, it is one at a time.
         let at_once = in_flight.map_or(1, |in_flight| (in_flight / 2 / publishers).max(1));
-        let text = value(self.sizes.value_bytes);
+        let text = value(self.sizes.value_bytes());
         let announce = self.encode(Request::Announce { key: 0, value: &text })?;
         let turns = Keys::Rising { count: keys, next: 0 };
         let batch = Batch::new(vec![announce; at_once as usize], turns, 1);
@@ -218,7 +238,7 @@ impl Load<'_> {
         let subscribe = self.encode(Request::Subscribe { key: 0 })?.bytes;
         let listeners = vec![subscribe; monitors as usize];
         let mut drivers = Vec::new();
-        for connection in 0..self.sizes.connections {
+        for connection in 0..self.sizes.connections() {
             let join = self.encode(Request::Join { key: 0, id: &format!("id{connection}") })?;
             let leave = self.encode(Request::Leave { key: 0 })?;
             let pairs = self.sizes.pipeline().div_ceil(2) as usize;
@@ -242,7 +262,7 @@ impl Load<'_> {
         let mut subscribe_up_to = |count: u64| -> Result<u64> {
             for number in open.len() as u64..count {
                 let request = self.encode(Request::Subscribe { key: number })?.bytes;
-                open.push(subscribe(self.target.address, self.protocol, &request)?);
+                open.push(subscribe(self.target.address, self.protocol, &request)?.0);
             }
             thread::sleep(SETTLE);
             resident(pid)
@@ -274,24 +294,30 @@ impl Load<'_> {
         request.encode(self.protocol).with_context(|| format!("the protocol has no {request:?}"))
     }
 
-    fn known_process(&self) -> Result<u32> {
+    /// The target's process, for what cannot be measured otherwise.
+    pub fn known_process(&self) -> Result<u32> {
         self.target
             .pid
             .context("the memory of a server can only be read where its process is known; name it with --pid")
     }
 
     /// Runs the generators, a thread each, first a little to warm up, and takes the server's figures.
-    fn run(&self, mut generators: Vec<Generator>, requests: u64) -> Result<(Outcome, Measurement)> {
+    pub fn run(&self, mut generators: Vec<Generator>, requests: u64) -> Result<(Outcome, Measurement)> {
         let share = requests.div_ceil(generators.len() as u64);
         let warm_up =
             Limits { requests: (share / WARM_UP_SHARE).next_multiple_of(2), time: self.sizes.time / 10 };
         all(&mut generators, warm_up)?;
+        generators.iter_mut().for_each(|generator| drop(generator.take_latencies()));
         let cpu = || self.target.pid.and_then(cpu_time);
         let before = cpu();
         let outcome = all(&mut generators, Limits { requests: share, time: self.sizes.time })?;
         let used = cpu_since(before, cpu());
+        let mut latencies = Latencies::default();
+        generators.iter_mut().for_each(|generator| latencies.merge(&generator.take_latencies()));
         let measurement = Measurement {
             answered_after: None,
+            restarted_after: None,
+            p99: latencies.within(0.99),
             operations: 0,
             elapsed: outcome.elapsed,
             cpu: used,
@@ -307,7 +333,8 @@ impl Load<'_> {
     }
 }
 
-fn resident(pid: u32) -> Result<u64> {
+/// Its resident memory, which must be known.
+pub fn resident(pid: u32) -> Result<u64> {
     resident_bytes(pid).with_context(|| format!("the memory of process {pid} cannot be read"))
 }
 

@@ -7,7 +7,10 @@
 //! a machine which it shares with its load.
 
 mod case;
+mod etcd;
 mod generator;
+mod latency;
+mod launch;
 mod measure;
 mod plain;
 mod process;

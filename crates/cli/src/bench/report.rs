@@ -31,6 +31,7 @@ struct Figures {
     per_second: Option<f64>,
     cpu_us: Option<f64>,
     memory_bytes: Option<f64>,
+    p99_ms: Option<f64>,
 }
 
 impl Figures {
@@ -41,6 +42,7 @@ impl Figures {
             // How fast connections open is the generator's doing, which opens one after the other.
             per_second: each(|run| Some(run.operations as f64 / run.elapsed.as_secs_f64())).filter(|_| !idle),
             cpu_us: each(|run| Some(run.cpu?.as_secs_f64() * 1e6 / run.operations.max(1) as f64)),
+            p99_ms: each(|run| Some(run.p99?.as_secs_f64() * 1e3)).filter(|_| case.is_etcds()),
             memory_bytes: match idle {
                 true => each(|run| run.bytes_per_connection),
                 false => each(|run| Some(run.resident_bytes? as f64)),
@@ -62,7 +64,8 @@ impl Report {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
         let mut header = vec!["".to_owned()];
-        for figure in ["/s", "CPU µs", "memory"] {
+        let has_p99 = self.rows.iter().any(|row| row.case.is_etcds());
+        for figure in ["/s", "CPU µs", "memory", "p99 ms"].into_iter().take(if has_p99 { 4 } else { 3 }) {
             header.extend(self.targets.iter().map(|target| format!("{target}\n{figure}")));
             if self.targets.len() > 1 {
                 header.push(format!("ratio\n{figure}"));
@@ -70,26 +73,27 @@ impl Report {
         }
         table.set_header(header);
         for row in &self.rows {
-            table.add_row(self.cells(row));
+            table.add_row(self.cells(row, has_p99));
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let mut text = format!("{table}\n");
-        text.push_str("/s and CPU µs count deliveries for publish, fan-out and spread, requests otherwise. – stands for what a server \
+        text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread and watches, requests otherwise. – stands for what a server \
              has not, or what is too short for the kernel's clock.\n");
         text.push_str(&format!(
             "CPU is the server's alone. Memory is its resident size; for idle, per connection. Medians of {} run(s).\n",
             self.runs
         ));
-        for line in self.starts().into_iter().chain(self.growth()).chain(self.faults()) {
+        for line in self.starts().into_iter().chain(self.restarts()).chain(self.growth()).chain(self.faults())
+        {
             text.push_str(&line);
             text.push('\n');
         }
         text
     }
 
-    fn cells(&self, row: &Row) -> Vec<String> {
+    fn cells(&self, row: &Row, has_p99: bool) -> Vec<String> {
         let figures: Vec<Figures> = row.runs.iter().map(|runs| Figures::of(row.case, runs)).collect();
         let mut cells = vec![row.case.to_string()];
         let mut add = |figure: fn(&Figures) -> Option<f64>, show: fn(f64) -> String| {
@@ -102,6 +106,9 @@ impl Report {
         add(|figures| figures.per_second, |value| Grouped(value.round() as u64).to_string());
         add(|figures| figures.cpu_us, |value| format!("{value:.2}"));
         add(|figures| figures.memory_bytes, bytes);
+        if has_p99 {
+            add(|figures| figures.p99_ms, |value| format!("{value:.2}"));
+        }
         cells
     }
 
@@ -116,6 +123,22 @@ impl Report {
             Some(format!("{target}: first answer {:.0} ms after its process was started", self.start_ms(at)?))
         };
         self.targets.iter().enumerate().filter_map(line).collect()
+    }
+
+    /// The median time from each target's start with all that a case had made it hold to its first answer.
+    fn restarts(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            for (at, target) in self.targets.iter().enumerate() {
+                if let Some(restart_ms) = restart_ms(row, at) {
+                    lines.push(format!(
+                        "{target}: {}: first answer {restart_ms:.0} ms after it was started again",
+                        row.case
+                    ));
+                }
+            }
+        }
+        lines
     }
 
     /// How much dearer an operation is where there is more of everything.
@@ -171,15 +194,17 @@ impl Report {
         let counted = if row.case.counts_deliveries() { "deliveries" } else { "requests" };
         let memory =
             if matches!(row.case, Case::Idle { .. }) { "bytes_per_connection" } else { "resident_bytes" };
-        let target = |(name, figures): (&String, &Figures)| {
+        let target = |(at, (name, figures)): (usize, (&String, &Figures))| {
             json!({
                 "target": name,
                 "operations_per_second": figures.per_second,
                 "cpu_us_per_operation": figures.cpu_us,
                 memory: figures.memory_bytes,
+                "p99_ms": figures.p99_ms,
+                "first_answer_after_restart_ms": restart_ms(row, at),
             })
         };
-        let targets: Vec<Value> = self.targets.iter().zip(&figures).map(target).collect();
+        let targets: Vec<Value> = self.targets.iter().zip(&figures).enumerate().map(target).collect();
         let mut object = json!({ "case": row.case.to_string(), "operations": counted, "targets": targets });
         if self.targets.len() > 1 {
             object["ratio"] = json!({
@@ -190,6 +215,11 @@ impl Report {
         }
         object
     }
+}
+
+fn restart_ms(row: &Row, target: usize) -> Option<f64> {
+    let runs = row.runs[target].iter();
+    median(runs.filter_map(|run| Some(run.restarted_after?.as_secs_f64() * 1e3)).collect())
 }
 
 /// The first target's figure by the last one's.

@@ -45,11 +45,28 @@ pub struct Template {
     slots: Vec<Slot>,
 }
 
-/// Where the digits of a number begin.
+/// Where a number begins, and which.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     at: usize,
-    is_key: bool,
+    is: Number,
+}
+
+/// A number that is written anew for each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    /// The digits of the next key.
+    Key,
+    /// The digits of the key, or lease, named last.
+    SameKey,
+    /// The digits of a member or a score.
+    Member,
+    /// The id of the next lease after this one, see [`lease_id`].
+    Lease(u64),
+    /// The next stream of an HTTP/2 connection, four bytes.
+    Stream,
+    /// The same stream again.
+    SameStream,
 }
 
 impl Request<'_> {
@@ -72,7 +89,9 @@ impl Request<'_> {
             (Protocol::Resp, Request::Announce { key, value }) => {
                 template.resp(&[Text("PUBLISH"), Key(key), Text(value)]);
             }
-            (Protocol::Resp, Request::Join { .. } | Request::Leave { .. }) => return None,
+            (Protocol::Resp, Request::Join { .. } | Request::Leave { .. }) | (Protocol::Grpc(_), _) => {
+                return None;
+            }
         }
         Some(template)
     }
@@ -108,19 +127,73 @@ impl Template {
     }
 
     fn word(&mut self, word: Word<'_>) {
-        let (prefix, number, is_key) = match word {
+        let (prefix, number, is) = match word {
             Word::Text(text) => return self.text(text),
-            Word::Key(number) => (KEY, number, true),
-            Word::Member(number) => (MEMBER, number, false),
-            Word::Score(number) => ("", number, false),
+            Word::Key(number) => (KEY, number, Number::Key),
+            Word::Member(number) => (MEMBER, number, Number::Member),
+            Word::Score(number) => ("", number, Number::Member),
         };
         self.text(prefix);
-        self.slots.push(Slot { at: self.bytes.len(), is_key });
+        self.slots.push(Slot { at: self.bytes.len(), is });
         self.text(&format!("{number:0DIGITS$}"));
     }
 
     fn text(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// Adds the text of a key: that of the next number, or of the one named last.
+    pub fn key(&mut self, is_next: bool) {
+        let is = if is_next { Number::Key } else { Number::SameKey };
+        self.text(KEY);
+        self.slots.push(Slot { at: self.bytes.len(), is });
+        self.text(&format!("{:0DIGITS$}", 0));
+    }
+
+    /// Adds the text of a random member.
+    pub fn member(&mut self) {
+        self.word(Word::Member(0));
+    }
+
+    /// Adds the id of the next lease, counted from `first`, as a variable-length integer.
+    pub fn lease(&mut self, first: u64) {
+        let at = self.bytes.len();
+        self.slots.push(Slot { at, is: Number::Lease(first) });
+        self.bytes.extend([0; LEASE_BYTES]);
+        write_lease(&mut self.bytes[at..], first);
+    }
+
+    /// Adds the stream that the request is on, which is a new one or that of the same request before.
+    pub fn stream(&mut self, is_new: bool) {
+        let is = if is_new { Number::Stream } else { Number::SameStream };
+        self.slots.push(Slot { at: self.bytes.len(), is });
+        self.bytes.extend(1u32.to_be_bytes());
+    }
+
+    /// Adds all of another.
+    pub fn append(&mut self, other: &Template) {
+        self.slots.extend(other.slots.iter().map(|slot| Slot { at: slot.at + self.bytes.len(), ..*slot }));
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+}
+
+/// Bytes of a lease's id in a request. All are of one length, so that a new one fits in place.
+pub const LEASE_BYTES: usize = 5;
+
+/// The id of a lease: from 2^28 on, so that it takes five bytes.
+pub fn lease_id(number: u64) -> u64 {
+    (1 << (7 * (LEASE_BYTES - 1))) + number
+}
+
+/// Writes it over `bytes`, seven bits a byte, the lowest first.
+fn write_lease(bytes: &mut [u8], number: u64) {
+    let mut rest = lease_id(number);
+    for byte in &mut *bytes {
+        *byte = 0x80 | (rest & 0x7f) as u8;
+        rest >>= 7;
+    }
+    if let Some(last) = bytes.last_mut() {
+        *last &= 0x7f;
     }
 }
 
@@ -190,6 +263,10 @@ pub struct Batch {
     keys: Keys,
     /// How many members, or scores, are chosen from.
     members: u64,
+    /// The stream of the request before, on HTTP/2.
+    stream: u32,
+    /// The key, or lease, named last.
+    last: u64,
     random: fastrand::Rng,
 }
 
@@ -202,15 +279,16 @@ impl Batch {
             slots: Vec::new(),
             keys,
             members: members.max(1),
+            stream: u32::MAX,
+            last: 0,
             random: fastrand::Rng::new(),
         };
+        let mut all = Template::default();
         for request in requests {
-            let moved = request.slots.iter().map(|slot| Slot { at: slot.at + batch.bytes.len(), ..*slot });
-            batch.slots.extend(moved);
-            batch.bytes.extend_from_slice(&request.bytes);
-            batch.ends.push(batch.bytes.len());
+            all.append(&request);
+            batch.ends.push(all.bytes.len());
         }
-        batch
+        Batch { bytes: all.bytes, slots: all.slots, ..batch }
     }
 
     /// How many requests it holds.
@@ -226,16 +304,44 @@ impl Batch {
         }
     }
 
-    /// Names the next keys and members.
+    /// Names the next keys, members, leases and streams.
     pub fn renew(&mut self) {
-        for &Slot { at, is_key } in &self.slots {
-            let number = if is_key { self.keys.next() } else { Some(self.random.u64(..self.members)) };
-            let Some(mut number) = number else { continue };
-            for digit in self.bytes[at..at + DIGITS].iter_mut().rev() {
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
+        for &Slot { at, is } in &self.slots {
+            let number = match is {
+                Number::Key | Number::Lease(_) => {
+                    let next = self.keys.next();
+                    self.last = next.unwrap_or(self.last);
+                    next
+                }
+                Number::SameKey => Some(self.last),
+                Number::Member => Some(self.random.u64(..self.members)),
+                Number::Stream => {
+                    // A client's streams have odd numbers, from 1 on.
+                    self.stream = self.stream.wrapping_add(2);
+                    None
+                }
+                Number::SameStream => None,
+            };
+            match (is, number) {
+                (Number::Key | Number::SameKey | Number::Member, Some(number)) => {
+                    write_digits(&mut self.bytes[at..at + DIGITS], number);
+                }
+                (Number::Lease(first), Some(number)) => {
+                    write_lease(&mut self.bytes[at..at + LEASE_BYTES], first + number);
+                }
+                (Number::Stream | Number::SameStream, _) => {
+                    self.bytes[at..at + 4].copy_from_slice(&self.stream.to_be_bytes());
+                }
+                (_, None) => {}
             }
         }
+    }
+}
+
+fn write_digits(bytes: &mut [u8], mut number: u64) {
+    for digit in bytes.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
@@ -290,6 +396,29 @@ mod tests {
         }
         assert_eq!(batch.bytes(1).iter().filter(|&&byte| byte == b'\n').count(), 1);
         assert!(batch.bytes(0).is_empty());
+    }
+
+    #[test]
+    fn leases_and_the_streams_of_http2_are_named_in_place() {
+        let mut template = Template::default();
+        template.stream(true);
+        template.lease(100);
+        template.key(false);
+        template.stream(false);
+        let mut batch = Batch::new(vec![template; 2], Keys::Rising { count: 300, next: 100 }, 1);
+        batch.renew();
+        let expected = |stream: u8, low: &[u8], key: &[u8]| {
+            let stream = [0, 0, 0, stream];
+            [&stream[..], low, &[0x80, 0x80, 1], key, &stream].concat()
+        };
+        let expected = [
+            expected(1, &[0xc8, 0x81], b"key:000000000100"),
+            expected(3, &[0xc9, 0x81], b"key:000000000101"),
+        ];
+        assert_eq!(batch.bytes(2), expected.concat());
+        batch.renew();
+        assert_eq!(batch.bytes(1)[3], 5);
+        assert_eq!(lease_id(200), (1 << 28) + 200);
     }
 
     #[test]

@@ -1,22 +1,22 @@
 //! The servers that are measured: one already running, or one started for the occasion.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::generator::open;
+use super::etcd::first_question;
+use super::generator::{open, subscribe};
+use super::launch::Started;
 use super::requests::{Request, Word};
 use super::wire::Protocol;
 
-/// How long a server may take to be ready.
-const START_MAX: Duration = Duration::from_secs(10);
+/// How long a server may take to tell who it is.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// A server to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub enum TargetSpec {
         /// `HOST:PORT`.
         address: String,
     },
+    /// `etcd`, started on free ports.
+    OwnEtcd,
+    /// An etcd already running.
+    Etcd {
+        /// `HOST:PORT`.
+        address: String,
+    },
 }
 
 impl FromStr for TargetSpec {
@@ -45,6 +52,9 @@ impl FromStr for TargetSpec {
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "redis-server" {
             return Ok(TargetSpec::OwnRedis);
+        }
+        if text == "etcd" {
+            return Ok(TargetSpec::OwnEtcd);
         }
         let address =
             |scheme| text.strip_prefix(scheme).map(|rest: &str| rest.trim_end_matches('/').to_owned());
@@ -56,7 +66,12 @@ impl FromStr for TargetSpec {
         if let Some(address) = address("hyrax://").filter(valid) {
             return Ok(TargetSpec::Hyrax { address, pid: None });
         }
-        Err(format!("`{text}` is none of redis-server, redis://HOST:PORT and hyrax://HOST:PORT"))
+        if let Some(address) = address("etcd://").filter(valid) {
+            return Ok(TargetSpec::Etcd { address });
+        }
+        Err(format!(
+            "`{text}` is none of redis-server, redis://HOST:PORT, etcd, etcd://HOST:PORT and hyrax://HOST:PORT"
+        ))
     }
 }
 
@@ -67,6 +82,8 @@ impl fmt::Display for TargetSpec {
             TargetSpec::Hyrax { address, .. } => write!(f, "hyrax {address}"),
             TargetSpec::OwnRedis => f.write_str("redis"),
             TargetSpec::Redis { address } => write!(f, "redis {address}"),
+            TargetSpec::OwnEtcd => f.write_str("etcd"),
+            TargetSpec::Etcd { address } => write!(f, "etcd {address}"),
         }
     }
 }
@@ -78,6 +95,8 @@ pub enum ServerKind {
     Hyrax,
     /// It has one.
     Redis,
+    /// It has one.
+    Etcd,
 }
 
 /// A server that is ready to be measured. One that was started for it ends with this value.
@@ -90,131 +109,68 @@ pub struct Target {
     pub pid: Option<u32>,
     /// How long after its process was started it answered its first command.
     pub answered_after: Option<Duration>,
-    _started: Option<Started>,
-}
-
-/// A server process of our own.
-struct Started {
-    child: Child,
-    /// Kept open, so that the server does not fail to write to it.
-    _stdout: Option<ChildStdout>,
-    _directory: TempDir,
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    /// Whether it keeps what it acknowledges, and is measured over etcd's API.
+    is_durable: bool,
+    started: Option<Started>,
 }
 
 impl TargetSpec {
-    /// Starts the server, or finds the one that is running.
-    pub fn start(&self) -> Result<Target> {
-        let begun = Instant::now();
+    /// Starts the server, or finds the one that is running. One that is started is durable if that is asked for; an
+    /// etcd always is.
+    pub fn start(&self, durable: bool) -> Result<Target> {
+        let running = |address: &str, kind, pid| -> Result<Target> {
+            let address = resolve(address)?;
+            Ok(Target { address, kind, pid, answered_after: None, is_durable: durable, started: None })
+        };
         match self {
-            TargetSpec::OwnHyrax => start_hyrax()?.ask_first(begun),
-            TargetSpec::OwnRedis => start_redis()?.ask_first(begun),
-            TargetSpec::Hyrax { address, pid } => Ok(Target {
-                address: resolve(address)?,
-                kind: ServerKind::Hyrax,
-                pid: *pid,
-                answered_after: None,
-                _started: None,
-            }),
+            TargetSpec::OwnHyrax => launch(ServerKind::Hyrax, durable, temporary_directory()?),
+            TargetSpec::OwnRedis => launch(ServerKind::Redis, durable, temporary_directory()?),
+            TargetSpec::OwnEtcd => launch(ServerKind::Etcd, durable, temporary_directory()?),
+            TargetSpec::Hyrax { address, pid } => running(address, ServerKind::Hyrax, *pid),
             TargetSpec::Redis { address } => {
-                let address = resolve(address)?;
+                let found = resolve(address)?;
                 // Elsewhere the number would name some other process.
-                let pid = if address.ip().is_loopback() { redis_pid(address)? } else { None };
-                let kind = ServerKind::Redis;
-                Ok(Target { address, kind, pid, answered_after: None, _started: None })
+                let pid = if found.ip().is_loopback() { redis_pid(found)? } else { None };
+                running(address, ServerKind::Redis, pid)
             }
+            TargetSpec::Etcd { address } => running(address, ServerKind::Etcd, None),
         }
     }
+}
+
+/// Starts a server of this kind on what is in `directory`, and waits for its first answer.
+fn launch(kind: ServerKind, is_durable: bool, directory: TempDir) -> Result<Target> {
+    let begun = Instant::now();
+    let (started, address) = Started::launch(kind, is_durable, directory)?;
+    let pid = Some(started.id());
+    let target = Target { address, kind, pid, answered_after: None, is_durable, started: Some(started) };
+    target.ask_first()?;
+    Ok(Target { answered_after: Some(begun.elapsed()), ..target })
 }
 
 impl Target {
-    /// Asks for a key, and notes when the answer came after `begun`.
-    fn ask_first(mut self, begun: Instant) -> Result<Target> {
-        let protocol = match self.kind {
-            ServerKind::Hyrax => Protocol::Line,
-            ServerKind::Redis => Protocol::Resp,
-        };
+    /// Ends the server, and starts it again with what it kept. `None` where it was not started for this.
+    pub fn restart(self) -> Result<Option<Target>> {
+        let Some(started) = self.started else { return Ok(None) };
+        launch(self.kind, self.is_durable, started.stop()?).map(Some)
+    }
+
+    /// Asks for a key, and waits for the answer.
+    fn ask_first(&self) -> Result<()> {
         let get = Request::Command(&[Word::Text("GET"), Word::Key(0)]);
-        let request = get.encode(protocol).context("a server that has no get")?.bytes;
-        let mut stream = open(self.address)?;
-        stream.set_read_timeout(Some(START_MAX))?;
-        stream.write_all(&request)?;
-        let mut answer = [0];
-        stream.read_exact(&mut answer).context("no answer to the first command")?;
-        self.answered_after = Some(begun.elapsed());
-        Ok(self)
+        let (protocol, question) = match self.kind {
+            ServerKind::Hyrax if !self.is_durable => (Protocol::Line, get.encode(Protocol::Line)),
+            ServerKind::Redis => (Protocol::Resp, get.encode(Protocol::Resp)),
+            ServerKind::Hyrax | ServerKind::Etcd => first_question(),
+        };
+        let question = question.context("a server that has no get")?;
+        subscribe(self.address, protocol, &question.bytes).context("no answer to the first command")?;
+        Ok(())
     }
 }
 
-fn start_hyrax() -> Result<Target> {
-    let executable = std::env::current_exe().context("cannot find this executable")?;
-    let directory = TempDir::new().context("cannot make a temporary directory")?;
-    let mut command = Command::new(executable);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "error"]);
-    // What configures the servers of whoever runs this is not meant for this one.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("HYRAX_") {
-            command.env_remove(name);
-        }
-    }
-    let mut child =
-        command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let stdout = child.stdout.take();
-    let pid = child.id();
-    let mut started = Started { child, _stdout: None, _directory: directory };
-    let mut lines = BufReader::new(stdout.context("a server without an output")?);
-    let mut line = String::new();
-    // It ends by the line asked for or, where the server fails, by the end of its output.
-    while lines.read_line(&mut line)? > 0 {
-        let address = line.trim_end().split_once("listening on ").map(|(_, address)| address.parse());
-        if let Some(Ok(address)) = address {
-            started._stdout = Some(lines.into_inner());
-            return Ok(Target {
-                address,
-                kind: ServerKind::Hyrax,
-                pid: Some(pid),
-                answered_after: None,
-                _started: Some(started),
-            });
-        }
-        line.clear();
-    }
-    bail!("`hyrax serve` ended before it was ready")
-}
-
-fn start_redis() -> Result<Target> {
-    // Another process may take the port in between; then the server ends at once and says so.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let directory = TempDir::new().context("cannot make a temporary directory")?;
-    let mut command = Command::new("redis-server");
-    command.args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"]);
-    command.args(["--save", "", "--appendonly", "no", "--maxclients", "50000", "--loglevel", "warning"]);
-    command.arg("--dir").arg(directory.path());
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-    let child = child.map_err(|error| {
-        anyhow!("cannot start redis-server: {error}; install it (Debian: redis-server) or name one with redis://HOST:PORT")
-    })?;
-    let pid = child.id();
-    let mut started = Started { child, _stdout: None, _directory: directory };
-    let deadline = Instant::now() + START_MAX;
-    while TcpStream::connect(address).is_err() {
-        if let Some(status) = started.child.try_wait()? {
-            bail!("redis-server ended at once: {status}");
-        }
-        if Instant::now() > deadline {
-            bail!("redis-server is not ready after {START_MAX:?}");
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    let kind = ServerKind::Redis;
-    Ok(Target { address, kind, pid: Some(pid), answered_after: None, _started: Some(started) })
+fn temporary_directory() -> Result<TempDir> {
+    TempDir::new().context("cannot make a temporary directory")
 }
 
 fn resolve(address: &str) -> Result<SocketAddr> {
@@ -225,7 +181,7 @@ fn resolve(address: &str) -> Result<SocketAddr> {
 /// The process id that a Redis gives in `INFO server`.
 fn redis_pid(address: SocketAddr) -> Result<Option<u32>> {
     let mut stream = open(address)?;
-    stream.set_read_timeout(Some(START_MAX))?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
     stream.write_all(b"INFO server\r\nQUIT\r\n")?;
     let mut info = String::new();
     // Bounded, as it may be no Redis at all.
@@ -243,7 +199,10 @@ mod tests {
         assert_eq!("redis://127.0.0.1:6379/".parse(), Ok(redis));
         assert_eq!("redis-server".parse(), Ok(TargetSpec::OwnRedis));
         assert!(matches!("hyrax://localhost:1".parse(), Ok(TargetSpec::Hyrax { .. })));
-        for bad in ["", "redis", "redis://", "redis://host", "http://a:1"] {
+        let etcd = TargetSpec::Etcd { address: "localhost:2379".to_owned() };
+        assert_eq!("etcd://localhost:2379".parse(), Ok(etcd));
+        assert_eq!("etcd".parse(), Ok(TargetSpec::OwnEtcd));
+        for bad in ["", "etcd://", "redis", "redis://", "redis://host", "http://a:1"] {
             assert!(bad.parse::<TargetSpec>().is_err(), "{bad}");
         }
     }

@@ -1,5 +1,7 @@
-//! The two protocols, as far as a generator of load speaks them: requests as bytes, and counting
+//! The protocols, as far as a generator of load speaks them: requests as bytes, and counting
 //! what comes back without looking into it.
+
+use super::etcd::{Awaited, GrpcCounter, greeting};
 
 /// How a target is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,6 +10,18 @@ pub enum Protocol {
     Line,
     /// Redis' protocol, version 2.
     Resp,
+    /// gRPC, over HTTP/2.
+    Grpc(Awaited),
+}
+
+impl Protocol {
+    /// What a client sends before its first request.
+    pub fn greeting(self) -> Vec<u8> {
+        match self {
+            Protocol::Line | Protocol::Resp => Vec::new(),
+            Protocol::Grpc(awaited) => greeting(awaited),
+        }
+    }
 }
 
 /// What arrived.
@@ -28,6 +42,8 @@ pub enum Counter {
     Line(LineCounter),
     /// See [`RespCounter`].
     Resp(RespCounter),
+    /// See [`GrpcCounter`].
+    Grpc(Box<GrpcCounter>),
 }
 
 impl Counter {
@@ -36,6 +52,14 @@ impl Counter {
         match protocol {
             Protocol::Line => Counter::Line(LineCounter::default()),
             Protocol::Resp => Counter::Resp(RespCounter::default()),
+            Protocol::Grpc(awaited) => Counter::Grpc(Box::new(GrpcCounter::new(awaited))),
+        }
+    }
+
+    /// Moves to `sending` what the protocol wants to be sent for what came.
+    pub fn take_owed(&mut self, sending: &mut Vec<u8>) {
+        if let Counter::Grpc(counter) = self {
+            counter.take_owed(sending);
         }
     }
 
@@ -44,6 +68,7 @@ impl Counter {
         match self {
             Counter::Line(counter) => counter.feed(bytes),
             Counter::Resp(counter) => counter.feed(bytes),
+            Counter::Grpc(counter) => counter.feed(bytes),
         }
     }
 }

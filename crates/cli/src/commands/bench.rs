@@ -13,7 +13,8 @@ use crate::open_files;
 /// Measure a server, and another beside it.
 ///
 /// What it does in a second, what CPU time of the server one operation takes, and its memory. Without
-/// --url it starts a server of its own for every measurement.
+/// --url it starts a server of its own for every measurement; for what goes over etcd's API one that keeps what
+/// it acknowledges, in a temporary directory.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// What to measure [default: get set fan-out spread idle ekg]
@@ -25,8 +26,8 @@ pub struct Bench {
     /// The process of the server at --url, to read its CPU time and memory
     #[arg(long, requires = "url")]
     pid: Option<u32>,
-    /// Measure another server beside it: redis-server (started for it), redis://HOST:PORT or
-    /// hyrax://HOST:PORT
+    /// Measure another server beside it: redis-server or etcd (started for it), redis://HOST:PORT,
+    /// etcd://HOST:PORT or hyrax://HOST:PORT
     #[arg(long, value_name = "SERVER")]
     against: Option<TargetSpec>,
     /// How get, set, the other commands and memory reach a Hyrax. The rest have one way each
@@ -36,26 +37,27 @@ pub struct Bench {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     runs: u64,
     /// Keys [default: strings 1000000 (as lines 100000); hashes and sets 100000; lists and sorted sets
-    /// 10000; spread 500]. Memory has a tenth as many hashes, a hundredth sorted sets
+    /// 10000; spread 500; over etcd's API 100000, of leases as many, held 1000000]. Memory has a tenth as
+    /// many hashes, a hundredth sorted sets
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=9_999_999_999))]
     keys: Option<u64>,
     /// Monitors of each key, subscribers; for idle, connections [default: fan-out and publish 1000,
-    /// spread 4, idle 10000, ekg 10]
+    /// spread 4, idle 10000, ekg 10, etcd-watch 1000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     monitors: Option<u64>,
-    /// Changes under way at one time in publish, fan-out and spread, several separated by commas
+    /// Changes under way at one time in publish, fan-out, spread and etcd-watch, several separated by commas
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,64", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     in_flight: Vec<u64>,
-    /// Connections that send requests
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    connections: u64,
+    /// Connections that send requests [default: 50; etcd-put, etcd-range and etcd-txn 1, 16 and 256]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    connections: Option<u64>,
     /// Requests that a connection sends at once, several separated by commas [default: get and set
     /// 1,16,64; others 16]
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pipeline: Vec<u64>,
-    /// Bytes of a value
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
-    value_bytes: u64,
+    /// Bytes of a value [default: 32; over etcd's API 256]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    value_bytes: Option<u64>,
     /// Requests of each measurement, as far as --seconds allows [default: by workload; commands as many
     /// as go]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -112,8 +114,7 @@ impl Bench {
         for run in 0..self.runs {
             for (target, runs) in targets.iter().zip(&mut runs) {
                 progress.set_message(format!("{case}: {target}, run {} of {}", run + 1, self.runs));
-                let server = target.start()?;
-                runs.extend(measure(case, sizes, &server)?);
+                runs.extend(measure(case, sizes, target.start(case.is_etcds())?)?);
                 progress.inc(1);
             }
         }
@@ -134,9 +135,9 @@ impl Bench {
             keys: self.keys,
             monitors: self.monitors,
             in_flight: self.in_flight.clone(),
-            connections: self.connections as usize,
+            connections: self.connections.map(|connections| connections as usize),
             pipelines: self.pipeline.clone(),
-            value_bytes: self.value_bytes as usize,
+            value_bytes: self.value_bytes.map(|bytes| bytes as usize),
             requests: self.requests,
             time: Duration::from_secs(self.seconds),
             threads: self.threads as usize,

@@ -8,3 +8,4 @@ pub mod ekg;
 pub mod mon;
 pub mod serve;
 pub mod sign;
+pub mod snapshot;

@@ -9,10 +9,7 @@ use serde_json::json;
 use super::json;
 
 /// What the paths of those doors begin with.
-pub(super) const PREFIXES: [&str; 5] = ["/v2", "/v3", "/v3beta", "/mod/v2", "/etcd"];
-
-/// gRPC's number for a call that is not implemented.
-const UNIMPLEMENTED: u8 = 12;
+pub(super) const PREFIXES: [&str; 3] = ["/v2", "/mod/v2", "/etcd"];
 
 pub(super) async fn answer(request: Request) -> Response {
     let first = request.uri().path().split('/').nth(1).unwrap_or_default();
@@ -30,10 +27,6 @@ pub(super) async fn answer(request: Request) -> Response {
             json::answer(status, &body)
         }
         "mod" => (status, message("etcd v2")).into_response(),
-        "etcd" => json::error(status, &message("discovery")),
-        _ => {
-            let message = message("etcd v3");
-            json::answer(status, &json!({ "error": message, "message": message, "code": UNIMPLEMENTED }))
-        }
+        _ => json::error(status, &message("discovery")),
     }
 }

@@ -25,6 +25,17 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<Authorization>, Box<Respo
     }
 }
 
+/// The same where a bare token is as good as one with `Bearer`.
+pub(super) fn or_token(headers: &HeaderMap) -> Result<Option<Authorization>, Box<Response>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
+    match (values.next().map(HeaderValue::to_str), values.next()) {
+        (Some(Ok(token)), None) if !token.trim().is_empty() && !token.trim().contains(' ') => {
+            Ok(Some(Authorization::Bearer(token.trim().to_owned())))
+        }
+        _ => of(headers),
+    }
+}
+
 fn parse(value: &HeaderValue) -> Option<Authorization> {
     let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
     let credentials = credentials.trim();
@@ -58,6 +69,23 @@ mod tests {
         for bad in ["", "Basic", "Basic YQ==", "Basic ?", "Basic /zo=", "Bearer ", "Digest a", "a:b"] {
             check(bad, None);
         }
+    }
+
+    #[test]
+    fn a_bare_token_is_one_where_tokens_are_given_so() {
+        let check = |value: &str, expected: Option<Authorization>| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
+            assert_eq!(or_token(&headers).ok(), Some(expected), "{value}");
+        };
+        check("abc.1", Some(Authorization::Bearer("abc.1".into())));
+        check("Bearer abc.1", Some(Authorization::Bearer("abc.1".into())));
+        check("Basic Og==", Some(Authorization::Basic { name: String::new(), password: String::new() }));
+        assert_eq!(or_token(&HeaderMap::new()).ok(), Some(None));
+        let two =
+            [(header::AUTHORIZATION, "a".parse().unwrap()), (header::AUTHORIZATION, "b".parse().unwrap())];
+        let mut headers = HeaderMap::new();
+        two.into_iter().for_each(|(name, value)| _ = headers.append(name, value));
+        assert!(or_token(&headers).is_err());
     }
 
     #[test]

@@ -8,10 +8,12 @@ mod authorization;
 mod calls;
 mod connection;
 mod gate;
+mod gateway;
 mod json;
 mod line;
 mod origin;
 mod pages;
+mod streams;
 
 use std::sync::Arc;
 
@@ -51,6 +53,12 @@ impl<D: Doors> Http<D> {
             .route("/version", get(pages::version))
             .route("/metrics", get(pages::metrics::<D>))
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
+        let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {
+            let (any_of_it, itself) = (format!("{prefix}/{{*rest}}"), format!("{prefix}/"));
+            router
+                .route(&any_of_it, any(gateway::answer::<D>))
+                .route(&itself, any(gateway::answer::<D>))
+        });
         let router = absent::PREFIXES
             .iter()
             .fold(router, |router, prefix| router.route(&format!("{prefix}/{{*rest}}"), any(absent::answer)))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::ws::WebSocket;
 use axum::http::{Request, Response};
 use bytes::Bytes;
@@ -80,6 +81,14 @@ pub(crate) trait Doors: Send + Sync + 'static {
         request: Request<Incoming>,
         connection: Arc<Connection>,
     ) -> impl Future<Output = Response<ReplyBody>> + Send;
+
+    /// Answers a request of etcd's JSON gateway.
+    fn gateway(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> impl Future<Output = Response<Body>> + Send;
 
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;

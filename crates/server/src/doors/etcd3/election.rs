@@ -10,6 +10,7 @@ use hyrax_etcd::etcdserverpb::ResponseHeader;
 use hyrax_etcd::v3electionpb as pb;
 use hyrax_recipes::election::Observation;
 use hyrax_recipes::{Election, Owner};
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
 use super::caller::Caller;
@@ -37,8 +38,11 @@ impl Etcd {
         self.check_write(caller)?;
         let lease = self.session_lease(request.lease).await?;
         let value = Bytes::copy_from_slice(&request.value);
-        let leads = self.election(&request.name).campaign(Owner::lease(lease), value).await;
-        let leads = leads.map_err(|error| refusal(error, SESSION_LOST))?;
+        let leads = self.until_closing(async {
+            let leads = self.election(&request.name).campaign(Owner::lease(lease), value).await;
+            leads.map_err(|error| refusal(error, SESSION_LOST))
+        });
+        let leads = leads.await?;
         let header = Some(self.header(leads.revision()));
         let (key, token) = leads.keep();
         let leader = pb::LeaderKey { name: request.name, key, rev: wire::number(token), lease: lease.0 };
@@ -91,7 +95,8 @@ impl Etcd {
     /// Election's `Observe`.
     pub fn observe(&self, caller: &Caller, request: pb::LeaderRequest) -> Result<Observing, Refusal> {
         self.check_read(caller)?;
-        Ok(Observing { observation: self.election(&request.name).observe(), ids: self.ids })
+        let observation = self.election(&request.name).observe();
+        Ok(Observing { observation, ids: self.ids, closing: self.closing.clone() })
     }
 }
 
@@ -108,13 +113,18 @@ fn told(header: ResponseHeader, leader: &KeyValue) -> pb::LeaderResponse {
 pub struct Observing {
     observation: Observation,
     ids: Ids,
+    closing: CancellationToken,
 }
 
 impl Observing {
     /// The next leader or proclamation. Cancel-safe.
     pub async fn next(&mut self) -> Result<pb::LeaderResponse, Refusal> {
         loop {
-            let observed = self.observation.next().await.map_err(|error| refusal(error, NO_LEADER))?;
+            let observed = tokio::select! {
+                observed = self.observation.next() => observed,
+                () = self.closing.cancelled() => return Err(Refusal::STOPPED),
+            };
+            let observed = observed.map_err(|error| refusal(error, NO_LEADER))?;
             if let Some(leader) = observed.leader {
                 return Ok(told(self.ids.header(observed.revision), &leader));
             }

@@ -46,8 +46,11 @@ impl Etcd {
         self.check_write(caller)?;
         let lease = self.session_lease(request.lease).await?;
         let lock = Lock::new(Arc::clone(&self.core.coordination), &request.name);
-        let held = lock.acquire(Owner::lease(lease), Value::new()).await;
-        let held = held.map_err(|error| refusal(error, "mutex: session is expired"))?;
+        let held = self.until_closing(async {
+            let held = lock.acquire(Owner::lease(lease), Value::new()).await;
+            held.map_err(|error| refusal(error, "mutex: session is expired"))
+        });
+        let held = held.await?;
         let header = Some(self.header(held.revision()));
         let (key, _) = held.keep();
         Ok(pb::LockResponse { header, key })

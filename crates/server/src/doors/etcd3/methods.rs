@@ -11,8 +11,9 @@ use tonic::Code;
 
 use super::Etcd;
 use super::caller::Caller;
+use super::election::Observing;
 use super::error::Refusal;
-use super::maintenance::Snapshot;
+use super::snapshot::Snapshot;
 use super::watch;
 use crate::grpc::{self, Call, Connection, FramedReplies, Messages, ReplyBody};
 
@@ -86,6 +87,13 @@ methods! {
     RoleDelete "etcdserverpb.Auth" "RoleDelete";
     RoleGrantPermission "etcdserverpb.Auth" "RoleGrantPermission";
     RoleRevokePermission "etcdserverpb.Auth" "RoleRevokePermission";
+    Lock "v3lockpb.Lock" "Lock";
+    Unlock "v3lockpb.Lock" "Unlock";
+    Campaign "v3electionpb.Election" "Campaign";
+    Proclaim "v3electionpb.Election" "Proclaim";
+    Leader "v3electionpb.Election" "Leader";
+    Observe "v3electionpb.Election" "Observe";
+    Resign "v3electionpb.Election" "Resign";
 }
 
 /// Why there is no method at a path, in the words of etcd's gRPC library.
@@ -176,6 +184,13 @@ pub(super) async fn answer(
         Method::RoleRevokePermission => {
             unary!(configured AuthRoleRevokePermissionRequest AuthRoleRevokePermissionResponse)
         }
+        Method::Lock => unary!(lock),
+        Method::Unlock => unary!(unlock),
+        Method::Campaign => unary!(campaign),
+        Method::Proclaim => unary!(proclaim),
+        Method::Leader => unary!(leader),
+        Method::Observe => call.streaming(|messages| Ok(observe(etcd.clone(), caller, messages))),
+        Method::Resign => unary!(resign),
     };
     let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let refused = matches!(response.body(), ReplyBody::Nothing);
@@ -217,4 +232,17 @@ fn snapshot(etcd: Arc<Etcd>, caller: Caller, mut messages: Messages) -> FramedRe
         }))
     };
     Box::pin(stream::once(pieces).try_flatten())
+}
+
+/// The leaders of an election, one after the other.
+fn observe(etcd: Arc<Etcd>, caller: Caller, mut messages: Messages) -> FramedReplies {
+    let leaders = async move {
+        let request = messages.only().await?;
+        let observing = etcd.observe(&caller, request)?;
+        Ok::<_, Refusal>(stream::try_unfold(observing, async |mut observing: Observing| {
+            let leader = observing.next().await?;
+            Ok(Some((grpc::framed(&leader), observing)))
+        }))
+    };
+    Box::pin(stream::once(leaders).try_flatten())
 }

@@ -9,6 +9,7 @@ mod caller;
 mod cluster;
 mod election;
 pub(crate) mod error;
+mod gateway;
 mod ids;
 mod kv;
 mod lease;
@@ -16,6 +17,7 @@ mod library;
 mod lock;
 mod maintenance;
 mod methods;
+mod snapshot;
 mod watch;
 mod wire;
 
@@ -32,6 +34,7 @@ use tonic::service::Routes;
 pub use self::caller::Caller;
 pub use self::error::Refusal;
 use self::ids::Ids;
+pub(crate) use self::maintenance::{ETCD_CLUSTER_VERSION, ETCD_VERSION};
 use self::methods::Method;
 use self::watch::Feeds;
 use crate::auth::Identity;
@@ -112,6 +115,17 @@ impl Etcd {
     /// The header of a response that is not about a revision: the one where the key space stands.
     async fn header_now(&self) -> Result<ResponseHeader, Refusal> {
         Ok(self.header(self.revision().await?))
+    }
+
+    /// Waits for others, but no longer than the server runs.
+    async fn until_closing<T>(
+        &self,
+        waiting: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        tokio::select! {
+            done = waiting => done,
+            () = self.closing.cancelled() => Err(Refusal::STOPPED),
+        }
     }
 
     /// Where the key space stands.

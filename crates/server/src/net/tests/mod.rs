@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::{Request, Response};
 use bytes::Bytes;
@@ -96,6 +97,17 @@ impl Doors for StandIn {
         _connection: Arc<Connection>,
     ) -> Response<ReplyBody> {
         grpc::refusal(&Status::new(Code::Unimplemented, format!("the gRPC door at {}", request.uri().path())))
+    }
+
+    async fn gateway(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> Response<Body> {
+        Response::new(
+            format!("gateway {} {authorization:?} {}", request.uri().path(), describe(&peer)).into(),
+        )
     }
 
     fn limits(&self) -> Limits {

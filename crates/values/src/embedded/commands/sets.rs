@@ -9,7 +9,7 @@ use super::Handler;
 use super::element_scan::{self, ElementScan};
 use crate::command::Name;
 use crate::embedded::Keyspace;
-use crate::embedded::values::Set;
+use crate::embedded::values::{Member, Set};
 use crate::{Error, EventClass, ReplySink};
 
 /// The handler of a command of this family.
@@ -126,8 +126,8 @@ fn sscan(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -> 
     };
     let scan = ElementScan::parse(&argv[3..])?;
     let (members, next) = set.scan(cursor, scan.count);
-    let found: Vec<_> = members.filter(|member| scan.wants(member)).collect();
+    let found: Vec<_> = members.map(Member::text).filter(|member| scan.wants(member)).collect();
     element_scan::write_page(next, found.len(), reply);
-    found.into_iter().for_each(|member| reply.bulk(member));
+    found.iter().for_each(|member| reply.bulk(member));
     Ok(())
 }

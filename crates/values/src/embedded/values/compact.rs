@@ -89,7 +89,7 @@ impl Footprint for Compact {
 
 /// The size that an allocator makes of this one: they cut memory into blocks of a few sizes, four
 /// between a power of two and the next.
-fn rounded(bytes: usize) -> usize {
+pub fn rounded(bytes: usize) -> usize {
     bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16))
 }
 

@@ -14,7 +14,7 @@ mod string;
 use super::footprint::Footprint;
 pub use hash::Hash;
 pub use list::{End, List};
-pub use set::Set;
+pub use set::{Member, Set, Text};
 pub use sorted_set::{LexRange, SMALL_MEMBERS_MAX, ScoreRange, SortedSet, compare_members};
 pub use stream::{BlockBounds, Claim, Consumer, Deliveries, Entry, Group, Id, Keep, Marks, Pending, Stream};
 pub use string::{Origin, Str};

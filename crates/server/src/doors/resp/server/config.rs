@@ -49,7 +49,7 @@ fn set(conversation: &Conversation, words: &[&[u8]], out: &mut Vec<u8>) -> Resul
         let (name, value) = (pair[0], pair[1]);
         let setting = Setting::named(name).ok_or_else(|| unknown(name))?;
         if named.iter().any(|(other, _)| other.name() == setting.name()) {
-            return Err(refused(setting.name(), "duplicate parameter"));
+            return Err(refused(&String::from_utf8_lossy(name), "duplicate parameter"));
         }
         named.push((setting, value));
     }

@@ -22,7 +22,7 @@ pub(super) fn value(value: &Value) -> Vec<u8> {
         Value::Set(set) => {
             to.push(kinds::SET);
             length(set.len() as u64, &mut to);
-            set.iter().for_each(|member| string(member, &mut to));
+            set.iter().for_each(|member| string(&member.text(), &mut to));
         }
         Value::Hash(hash) => {
             to.push(kinds::HASH);

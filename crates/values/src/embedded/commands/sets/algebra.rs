@@ -1,13 +1,13 @@
 //! Intersection, union and difference of sets.
 
 use crate::embedded::commands::numbers::{integer_from, key_count, saturated};
-use crate::embedded::values::{Set, Value};
+use crate::embedded::values::{Member, Set, Value};
 use crate::embedded::{Expiry, Keyspace};
 use crate::{Error, EventClass, ReplySink};
 use hashbrown::HashSet;
 
-/// Members by reference.
-type Members<'a> = HashSet<&'a [u8], foldhash::fast::RandomState>;
+/// Different members.
+type Members<'a> = HashSet<Member<'a>, foldhash::fast::RandomState>;
 
 /// `SINTER key…`
 pub(super) fn sinter(
@@ -108,7 +108,7 @@ fn load<'k>(keys: &'k mut Keyspace<'_>, names: &[&[u8]]) -> Result<Vec<Option<&'
 fn answer(
     keys: &mut Keyspace<'_>,
     names: &[&[u8]],
-    combine: impl for<'s> Fn(&[Option<&'s Set>]) -> Vec<&'s [u8]>,
+    combine: impl for<'s> Fn(&[Option<&'s Set>]) -> Vec<Member<'s>>,
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let sets = load(keys, names)?;
@@ -118,7 +118,7 @@ fn answer(
     }
     let members = combine(&sets);
     reply.set(members.len());
-    members.into_iter().for_each(|member| reply.bulk(member));
+    members.into_iter().for_each(|member| member.write(reply));
     Ok(())
 }
 
@@ -128,7 +128,7 @@ fn store(
     keys: &mut Keyspace<'_>,
     argv: &[&[u8]],
     event: &'static str,
-    combine: impl for<'s> Fn(&[Option<&'s Set>]) -> Vec<&'s [u8]>,
+    combine: impl for<'s> Fn(&[Option<&'s Set>]) -> Vec<Member<'s>>,
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let destination = argv[1];
@@ -155,25 +155,25 @@ fn distinct_by_size<'s>(sets: impl Iterator<Item = &'s Set>) -> Vec<&'s Set> {
 }
 
 /// The members that are in all of the sets, `limit` of them at most.
-fn intersection<'s>(sets: &[Option<&'s Set>], limit: usize) -> Vec<&'s [u8]> {
+fn intersection<'s>(sets: &[Option<&'s Set>], limit: usize) -> Vec<Member<'s>> {
     if sets.iter().any(Option::is_none) {
         return Vec::new();
     }
     let sets = distinct_by_size(sets.iter().copied().flatten());
     let Some((smallest, others)) = sets.split_first() else { return Vec::new() };
-    let in_all = |member: &&[u8]| others.iter().all(|set| set.contains(member));
+    let in_all = |member: &Member<'_>| others.iter().all(|set| set.contains_member(*member));
     smallest.iter().filter(in_all).take(limit).collect()
 }
 
 /// The members of any of the sets.
-fn union<'s>(sets: &[Option<&'s Set>]) -> Vec<&'s [u8]> {
+fn union<'s>(sets: &[Option<&'s Set>]) -> Vec<Member<'s>> {
     let sets = distinct_by_size(sets.iter().copied().flatten());
     let mut seen = Members::default();
-    sets.into_iter().flat_map(Set::iter).filter(|member| seen.insert(member)).collect()
+    sets.into_iter().flat_map(Set::iter).filter(|member| seen.insert(*member)).collect()
 }
 
 /// The members of the first set that are in no other.
-fn difference<'s>(sets: &[Option<&'s Set>]) -> Vec<&'s [u8]> {
+fn difference<'s>(sets: &[Option<&'s Set>]) -> Vec<Member<'s>> {
     let Some((Some(first), others)) = sets.split_first() else { return Vec::new() };
     let others = distinct_by_size(others.iter().copied().flatten());
     if others.iter().any(|set| std::ptr::eq(*set, *first)) {
@@ -182,12 +182,12 @@ fn difference<'s>(sets: &[Option<&'s Set>]) -> Vec<&'s [u8]> {
     // Either every member is looked for in every other set, or all of those are gone through.
     let walk: usize = first.len() + others.iter().map(|set| set.len()).sum::<usize>();
     if first.len().saturating_mul(others.len()) <= walk {
-        let in_none = |member: &&[u8]| !others.iter().any(|set| set.contains(member));
+        let in_none = |member: &Member<'_>| !others.iter().any(|set| set.contains_member(*member));
         return first.iter().filter(in_none).collect();
     }
     let mut left: Members<'_> = first.iter().collect();
     for member in others.into_iter().flat_map(Set::iter) {
-        left.remove(member);
+        left.remove(&member);
     }
     left.into_iter().collect()
 }

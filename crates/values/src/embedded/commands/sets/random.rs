@@ -3,7 +3,7 @@
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{count, signed_count};
 use crate::embedded::commands::sample;
-use crate::embedded::values::Set;
+use crate::embedded::values::{Member, Set, Text};
 use crate::{Error, EventClass, ReplySink};
 
 /// `SRANDMEMBER key [count]`.
@@ -20,7 +20,7 @@ pub(super) fn srandmember(
     };
     match (keys.set(argv[1])?, count) {
         (Some(set), Some(count)) => write_random(set, &mut random, count, reply)?,
-        (Some(set), None) => reply.bulk(set.at_positions(&[random.usize(..set.len())])[0]),
+        (Some(set), None) => set.at_positions(&[random.usize(..set.len())])[0].write(reply),
         (None, Some(_)) => reply.array(0),
         (None, None) => reply.null(),
     }
@@ -35,10 +35,10 @@ fn write_random(
 ) -> Result<(), Error> {
     let members = set.at_positions(&sample::positions(random, set.len(), count)?);
     if count < 0 {
-        sample::check_reply_bytes(members.iter().map(|member| member.len()))?;
+        sample::check_reply_bytes(members.iter().map(|member| member.text().len()))?;
     }
     reply.array(members.len());
-    members.into_iter().for_each(|member| reply.bulk(member));
+    members.into_iter().for_each(|member| member.write(reply));
     Ok(())
 }
 
@@ -90,7 +90,8 @@ fn spop_many(
         let set = std::mem::take(set);
         keys.notify(EventClass::Set, "spop", key);
         keys.remove_emptied(key);
-        let members: Vec<&[u8]> = set.iter().collect();
+        let members: Vec<Text<'_>> = set.iter().map(Member::text).collect();
+        let members: Vec<&[u8]> = members.iter().map(|member| &**member).collect();
         keys.changed_as(key, "srem", &members);
         set.write(reply);
     }

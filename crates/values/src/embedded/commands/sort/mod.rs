@@ -9,7 +9,7 @@ use super::Handler;
 use super::c_text::c_text;
 use super::part_sort::sort_part;
 use crate::command::Name;
-use crate::embedded::values::{End, List, Value};
+use crate::embedded::values::{End, List, Member, Text, Value};
 use crate::embedded::{Expiry, Keyspace};
 use crate::{Error, EventClass, ReplySink, parse_double, parse_integer};
 use pattern::Pattern;
@@ -128,7 +128,8 @@ fn run(
         Some(Value::Set(_) | Value::List(_)) | None => {}
         Some(_) => return Err(Error::WrongType),
     }
-    let found = sorted(keys, key, &options)?;
+    let elements = elements(keys, key, &options);
+    let found = sorted(keys, &elements, &options)?;
     let Some(target) = options.target else {
         write(keys, &found, &options.gets, reply);
         return Ok(());
@@ -138,25 +139,32 @@ fn run(
     Ok(())
 }
 
-/// The elements asked for, in order.
-fn sorted<'k>(keys: &'k Keyspace<'_>, key: &[u8], options: &Options<'_>) -> Result<Vec<&'k [u8]>, Error> {
-    let mut elements: Vec<&[u8]> = match keys.peek(key) {
-        Some(Value::List(list)) => list.iter_from(End::Front).collect(),
-        Some(Value::Set(set)) => set.iter().collect(),
-        Some(Value::SortedSet(set)) => set.range(0..set.len()).map(|(member, _)| member).collect(),
+/// The elements as they lie there, or the other way around where they are asked for like that.
+fn elements<'k>(keys: &'k Keyspace<'_>, key: &[u8], options: &Options<'_>) -> Vec<Text<'k>> {
+    let mut elements: Vec<Text<'_>> = match keys.peek(key) {
+        Some(Value::List(list)) => list.iter_from(End::Front).map(Text::from).collect(),
+        // These have no order, so no reverse either.
+        Some(Value::Set(set)) => return set.iter().map(Member::text).collect(),
+        Some(Value::SortedSet(set)) => set.range(0..set.len()).map(|(member, _)| member.into()).collect(),
         _ => Vec::new(),
     };
+    if options.unsorted && options.descending {
+        elements.reverse();
+    }
+    elements
+}
+
+/// The elements asked for, in order.
+fn sorted<'k>(
+    keys: &'k Keyspace<'_>,
+    elements: &'k [Text<'k>],
+    options: &Options<'_>,
+) -> Result<Vec<&'k [u8]>, Error> {
     let places = options.places(elements.len());
     if options.unsorted {
-        // Elements that have an order can be asked for in reverse; a set's have none.
-        if options.descending && !matches!(keys.peek(key), Some(Value::Set(_))) {
-            elements.reverse();
-        }
-        elements.truncate(places.end);
-        elements.drain(..places.start);
-        return Ok(elements);
+        return Ok(elements[places].iter().map(|element| &**element).collect());
     }
-    let items = elements.into_iter().map(|element| item(keys, element, options));
+    let items = elements.iter().map(|element| item(keys, element, options));
     let mut items: Vec<Item<'_>> = items.collect::<Result<_, _>>()?;
     let compare = |one: &Item<'_>, other: &Item<'_>| {
         let order = compare(one, other, options);

@@ -4,7 +4,7 @@ use super::look::write_members;
 use super::range::store;
 use crate::embedded::Keyspace;
 use crate::embedded::commands::numbers::{integer, integer_from, saturated};
-use crate::embedded::values::{Set, SortedSet, Value, compare_members};
+use crate::embedded::values::{Member, Set, SortedSet, Text, Value, compare_members};
 use crate::{Error, ReplySink, parse_double};
 use hashbrown::HashMap;
 
@@ -69,19 +69,21 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn score(self, member: &[u8]) -> Option<f64> {
+    fn score(self, member: Member<'_>) -> Option<f64> {
         match self {
             Members::None => None,
-            Members::Plain(set) => set.contains(member).then_some(1.0),
-            Members::Scored(set) => set.score(member),
+            Members::Plain(set) => set.contains_member(member).then_some(1.0),
+            Members::Scored(set) => set.score(&member.text()),
         }
     }
 
-    fn iter(self) -> impl Iterator<Item = (&'a [u8], f64)> {
+    fn iter(self) -> impl Iterator<Item = (Member<'a>, f64)> {
         let (plain, scored) = match self {
             Members::None => (None, None),
             Members::Plain(set) => (Some(set.iter().map(|member| (member, 1.0))), None),
-            Members::Scored(set) => (None, Some(set.iter())),
+            Members::Scored(set) => {
+                (None, Some(set.iter().map(|(member, score)| (Member::Bytes(member), score))))
+            }
         };
         plain.into_iter().flatten().chain(scored.into_iter().flatten())
     }
@@ -99,7 +101,7 @@ impl<'a> Input<'a> {
         score * self.weight
     }
 
-    fn iter_weighed(self) -> impl Iterator<Item = (&'a [u8], f64)> {
+    fn iter_weighed(self) -> impl Iterator<Item = (Member<'a>, f64)> {
         self.members.iter().map(move |(member, score)| (member, number_or_zero(self.weighed(score))))
     }
 }
@@ -198,7 +200,11 @@ fn aggregate(name: &[u8]) -> Result<Aggregate, Error> {
 }
 
 /// Combines the sets; the members come in no particular order.
-fn combine<'k>(mut inputs: Vec<Input<'k>>, operation: Operation, options: &Options) -> Vec<(&'k [u8], f64)> {
+fn combine<'k>(
+    mut inputs: Vec<Input<'k>>,
+    operation: Operation,
+    options: &Options,
+) -> Vec<(Member<'k>, f64)> {
     for (input, weight) in inputs.iter_mut().zip(&options.weights) {
         input.weight = *weight;
     }
@@ -213,11 +219,21 @@ fn combine<'k>(mut inputs: Vec<Input<'k>>, operation: Operation, options: &Optio
     }
 }
 
-fn union<'k>(inputs: &[Input<'k>], aggregate: Aggregate) -> Vec<(&'k [u8], f64)> {
+fn texts(members: Vec<(Member<'_>, f64)>) -> Vec<(Text<'_>, f64)> {
+    members.into_iter().map(|(member, score)| (member.text(), score)).collect()
+}
+
+fn in_order<'m>(members: &'m [(Text<'_>, f64)]) -> Vec<(&'m [u8], f64)> {
+    let mut members: Vec<(&[u8], f64)> = members.iter().map(|(text, score)| (&**text, *score)).collect();
+    members.sort_unstable_by(|&one, &other| compare_members(one, other));
+    members
+}
+
+fn union<'k>(inputs: &[Input<'k>], aggregate: Aggregate) -> Vec<(Member<'k>, f64)> {
     if let [only] = inputs {
         return only.iter_weighed().collect();
     }
-    let mut scores: HashMap<&[u8], f64, foldhash::fast::RandomState> = HashMap::default();
+    let mut scores: HashMap<Member<'_>, f64, foldhash::fast::RandomState> = HashMap::default();
     for (member, score) in inputs.iter().flat_map(|input| input.iter_weighed()) {
         scores.entry(member).and_modify(|sum| *sum = aggregate.of(*sum, score)).or_insert(score);
     }
@@ -225,7 +241,7 @@ fn union<'k>(inputs: &[Input<'k>], aggregate: Aggregate) -> Vec<(&'k [u8], f64)>
 }
 
 /// Walks the smallest set, which comes first, and asks the others.
-fn intersection<'k>(inputs: &[Input<'k>], aggregate: Aggregate) -> impl Iterator<Item = (&'k [u8], f64)> {
+fn intersection<'k>(inputs: &[Input<'k>], aggregate: Aggregate) -> impl Iterator<Item = (Member<'k>, f64)> {
     let (smallest, others) = inputs.split_first().map_or((None, inputs), |(first, rest)| (Some(first), rest));
     smallest.into_iter().flat_map(|smallest| smallest.iter_weighed()).filter_map(move |(member, score)| {
         let score = others.iter().try_fold(score, |sum, other| {
@@ -235,10 +251,10 @@ fn intersection<'k>(inputs: &[Input<'k>], aggregate: Aggregate) -> impl Iterator
     })
 }
 
-fn difference<'k>(inputs: &[Input<'k>]) -> Vec<(&'k [u8], f64)> {
+fn difference<'k>(inputs: &[Input<'k>]) -> Vec<(Member<'k>, f64)> {
     let Some((first, others)) = inputs.split_first() else { return Vec::new() };
-    let is_elsewhere = |member: &[u8]| others.iter().any(|other| other.members.score(member).is_some());
-    first.members.iter().filter(|(member, _)| !is_elsewhere(member)).collect()
+    let is_elsewhere = |member: Member<'_>| others.iter().any(|other| other.members.score(member).is_some());
+    first.members.iter().filter(|(member, _)| !is_elsewhere(*member)).collect()
 }
 
 fn read(
@@ -249,8 +265,8 @@ fn read(
 ) -> Result<(), Error> {
     let combination = Combination::parse(keys, name, &argv[1..])?;
     let options = Options::parse(combination.options, combination.keys.len(), operation, false)?;
-    let mut members = combine(combination.inputs(keys), operation, &options);
-    members.sort_unstable_by(|&a, &b| compare_members(a, b));
+    let members = texts(combine(combination.inputs(keys), operation, &options));
+    let members = in_order(&members);
     let len = members.len();
     write_members(members.into_iter(), len, options.with_scores, reply);
     Ok(())
@@ -264,8 +280,8 @@ fn read_and_store(
 ) -> Result<(), Error> {
     let combination = Combination::parse(keys, name, &argv[2..])?;
     let options = Options::parse(combination.options, combination.keys.len(), operation, true)?;
-    let mut members = combine(combination.inputs(keys), operation, &options);
-    members.sort_unstable_by(|&a, &b| compare_members(a, b));
+    let members = texts(combine(combination.inputs(keys), operation, &options));
+    let members = in_order(&members);
     let result = SortedSet::new(&members);
     store(keys, argv[1], result, name, reply);
     Ok(())

@@ -17,8 +17,8 @@ pub struct Kept {
 enum Kind {
     Switch,
     Integer(i64, i64),
-    /// Bytes, or entries that Redis counts without a sign: as an integer, the least of which is 0.
-    Bytes,
+    /// Bytes, this many at least.
+    Bytes(usize),
     OneOf(&'static [&'static str]),
     Percentiles,
     /// How often a second Redis does its chores, which it bounds without a word.
@@ -41,7 +41,7 @@ pub const SHOWN_PERCENTILES: &str = "latency-tracking-info-percentiles";
 pub static KEPT: &[Kept] = &[
     kept(&["active-defrag-cycle-max"], "25", Integer(1, 99)),
     kept(&["active-defrag-cycle-min"], "1", Integer(1, 99)),
-    kept(&["active-defrag-ignore-bytes"], "104857600", Bytes),
+    kept(&["active-defrag-ignore-bytes"], "104857600", Bytes(1)),
     kept(&["active-defrag-max-scan-fields"], "1000", Integer(1, i64::MAX)),
     kept(&["active-defrag-threshold-lower"], "10", Integer(0, 1000)),
     kept(&["active-defrag-threshold-upper"], "100", Integer(0, 1000)),
@@ -50,8 +50,8 @@ pub static KEPT: &[Kept] = &[
     kept(&["busy-reply-threshold", "lua-time-limit"], "5000", Integer(0, i64::MAX)),
     kept(&["dynamic-hz"], "yes", Switch),
     kept(&["hash-max-listpack-entries", "hash-max-ziplist-entries"], "512", Integer(0, i64::MAX)),
-    kept(&["hash-max-listpack-value", "hash-max-ziplist-value"], "64", Bytes),
-    kept(&["hll-sparse-max-bytes"], "3000", Bytes),
+    kept(&["hash-max-listpack-value", "hash-max-ziplist-value"], "64", Bytes(0)),
+    kept(&["hll-sparse-max-bytes"], "3000", Bytes(0)),
     kept(&["hz"], "10", Hertz),
     kept(&["latency-monitor-threshold"], "0", Integer(0, i64::MAX)),
     kept(&["latency-tracking"], "yes", Switch),
@@ -72,7 +72,7 @@ pub static KEPT: &[Kept] = &[
     kept(&["stop-writes-on-bgsave-error"], "yes", Switch),
     kept(&["tracking-table-max-keys"], "1000000", Integer(0, i64::MAX)),
     kept(&["zset-max-listpack-entries", "zset-max-ziplist-entries"], "128", Integer(0, i64::MAX)),
-    kept(&["zset-max-listpack-value", "zset-max-ziplist-value"], "64", Bytes),
+    kept(&["zset-max-listpack-value", "zset-max-ziplist-value"], "64", Bytes(0)),
 ];
 
 impl Kept {
@@ -88,7 +88,7 @@ impl Kept {
             Switch if word == "yes" || word == "no" => Ok(word),
             Switch => Err("argument must be 'yes' or 'no'".to_owned()),
             Integer(least, most) => number(value, least, most).map(|number| number.to_string()),
-            Bytes => memory(value, 0).map(|bytes| bytes.to_string()),
+            Bytes(least) => memory(value, least).map(|bytes| bytes.to_string()),
             OneOf(words) if words.contains(&&*word) => Ok(word),
             OneOf(words) => Err(one_of(words)),
             Percentiles => {

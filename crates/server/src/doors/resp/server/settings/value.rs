@@ -16,12 +16,13 @@ pub fn number(value: &[u8], least: i64, most: i64) -> Result<i64, String> {
     Ok(number)
 }
 
-/// A number of bytes, with Redis' units.
+/// A number of bytes, with Redis' units. No digits are none, and what is too large to count comes round, as in
+/// Redis.
 pub fn memory(value: &[u8], least: usize) -> Result<usize, String> {
     const INVALID: &str = "argument must be a memory value";
     let text = std::str::from_utf8(value).map_err(|_| INVALID)?.to_ascii_lowercase();
-    let digits = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
-    let unit: usize = match &text[digits.len()..] {
+    let (digits, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let unit: u64 = match unit {
         "" | "b" => 1,
         "k" => 1000,
         "kb" => 1 << 10,
@@ -31,12 +32,13 @@ pub fn memory(value: &[u8], least: usize) -> Result<usize, String> {
         "gb" => 1 << 30,
         _ => return Err(INVALID.to_owned()),
     };
-    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit)).ok_or(INVALID)?;
+    let number = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u64::MAX) };
+    let bytes = number.wrapping_mul(unit);
     // Redis' own upper bound.
-    if bytes < least || bytes > i64::MAX as usize {
+    if bytes < least as u64 || bytes > i64::MAX as u64 {
         return Err(format!("argument must be between {least} and {} inclusive", i64::MAX));
     }
-    Ok(bytes)
+    Ok(bytes as usize)
 }
 
 /// A number of bytes, or a share of all.
@@ -83,6 +85,9 @@ mod tests {
         }
         for text in ["", "mb", "1tb", "-1", "1", "99999999999999999999", "9223372036854775807gb"] {
             assert!(memory(text.as_bytes(), 1 << 20).is_err(), "{text}");
+        }
+        for (text, bytes) in [("", 0), ("kb", 0), ("18014398509481985kb", 1024)] {
+            assert_eq!(memory(text.as_bytes(), 0), Ok(bytes), "{text}");
         }
     }
 
