@@ -19,9 +19,8 @@ fn on_runtime<T>(act: impl Future<Output = T>) -> T {
 
 /// Kills the victim so often, at random instants, while pairs are written, read and watched.
 fn survives_kills(victim: impl Victim, seed: u64, kills: usize) {
-    let (_, survived) = on_runtime(Storm::rage(victim, seed, kills, &[Fault::Kill], |storm| {
-        survive(storm, seed, WRITERS)
-    }));
+    let (_, survived) =
+        on_runtime(Storm::rage(victim, seed, kills, &[Fault::Kill], |storm| survive(storm, seed, WRITERS)));
     println!("{kills} kills: {survived:?}");
     assert!(survived.acknowledged > kills && survived.reads > kills, "{survived:?}");
     assert!(survived.events >= survived.acknowledged, "{survived:?}");

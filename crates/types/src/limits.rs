@@ -263,3 +263,7 @@ pub const WATCH_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 
 /// How long a watch that asked for it hears nothing before it is told how far it has come: etcd's default.
 pub const WATCH_PROGRESS_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
+/// other calls of the connection in between.
+pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;

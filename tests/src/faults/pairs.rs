@@ -270,7 +270,10 @@ fn must_be_what_was_written(events: &[Seen], writes: &HashMap<u64, Vec<Write>>) 
                 match seen.get(&revision) {
                     Some(number) => assert_eq!(*number, write.number, "{key:?} in revision {revision}"),
                     // It was not there, and deleting it was no change.
-                    None => assert_eq!(write.number, None, "{key:?}: revision {revision} was acknowledged, and lost"),
+                    None => assert_eq!(
+                        write.number, None,
+                        "{key:?}: revision {revision} was acknowledged, and lost"
+                    ),
                 }
             }
         }

@@ -197,23 +197,19 @@ impl Leases {
         })
     }
 
-    /// Every lease, the one to expire next first.
-    pub(super) fn by_deadline(&self) -> Vec<LeaseId> {
-        let mut leases: Vec<_> = self.leases.iter().map(|(id, lease)| (lease.deadline_ms, *id)).collect();
-        leases.sort_unstable();
-        leases.into_iter().map(|(_, id)| id).collect()
+    /// Every lease with its deadline, in no order: sorting many takes longer than others should wait.
+    pub(super) fn deadlines(&self) -> Vec<(u64, LeaseId)> {
+        self.leases.iter().map(|(id, lease)| (lease.deadline_ms, *id)).collect()
     }
 
-    /// Every lease as it was granted, by name.
+    /// Every lease as it was granted, in no order.
     pub(super) fn grants(&self) -> Vec<Grant> {
         let grant = |(id, lease): (&LeaseId, &Lease)| Grant {
             id: *id,
             ttl_ms: lease.ttl_ms,
             dies_with_process: lease.dies_with_process,
         };
-        let mut grants: Vec<_> = self.leases.iter().map(grant).collect();
-        grants.sort_unstable_by_key(|grant| grant.id);
-        grants
+        self.leases.iter().map(grant).collect()
     }
 
     /// Whether [`Leases::due`] has anything to look at.

@@ -35,7 +35,8 @@ pub(super) async fn health() -> Response {
 
 /// Hyrax' version, and that of the etcd whose API it speaks: clients of that API choose their paths by it.
 pub(super) async fn version() -> Response {
-    let versions = json!({ "hyrax": VERSION, "etcdserver": ETCD_VERSION, "etcdcluster": ETCD_CLUSTER_VERSION });
+    let versions =
+        json!({ "hyrax": VERSION, "etcdserver": ETCD_VERSION, "etcdcluster": ETCD_CLUSTER_VERSION });
     json::answer(StatusCode::OK, &versions)
 }
 

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 
 mod crash;
 mod durable;
+mod pause;
 
-use super::store::{Progress, Store, StoreSettings};
+use super::store::{Progress, Store, StoreSettings, in_order};
 use super::{Embedded, EmbeddedSettings};
 use crate::conformance::{self, Reply, Request, requests};
 use crate::model::Model;
@@ -28,7 +29,7 @@ fn ask(store: &mut Store, request: &Request, now_ms: u64) -> Reply {
         Request::LeaseRevoke(id) => Reply::LeaseRevoke(store.lease_revoke(*id)),
         Request::LeaseKeepAlive(id) => Reply::LeaseKeepAlive(store.lease_keep_alive(*id, now_ms)),
         Request::LeaseTimeToLive(id) => Reply::LeaseTimeToLive(store.lease_time_to_live(*id, true, now_ms)),
-        Request::Leases => Reply::Leases(store.leases()),
+        Request::Leases => Reply::Leases(in_order(store.lease_deadlines())),
     }
 }
 

@@ -17,6 +17,7 @@ mod library;
 mod lock;
 mod maintenance;
 mod methods;
+mod snapshot;
 mod watch;
 mod wire;
 
