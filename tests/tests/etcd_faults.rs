@@ -26,7 +26,7 @@ fn survives_kills(victim: impl Victim, seed: u64, kills: usize) {
     assert!(survived.events >= survived.acknowledged, "{survived:?}");
 }
 
-fn must_have_an_order<M: Model>(history: &History<M>, what: &str) {
+fn must_have_an_order<M: Model + std::fmt::Debug>(history: &History<M>, what: &str) {
     let verdict = check(history);
     assert_eq!(verdict, Verdict::Linearizable, "{what} has no order:\n{:#?}", history.calls);
 }

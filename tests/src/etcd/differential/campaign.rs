@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::answer::{Answer, Refusal};
 use super::call::Call;
-use super::generator::{Generator, Hints};
+use super::generator::{Generator, Hints, Mix};
 use super::server::Server;
 use crate::differential::shrink;
 
@@ -31,6 +31,8 @@ pub struct Campaign {
     pub seed: u64,
     /// How many to play.
     pub calls: usize,
+    /// How often each kind comes.
+    pub mix: Mix,
 }
 
 /// What a campaign without a difference did.
@@ -95,7 +97,7 @@ impl Campaign {
                 tally: Tally::default(),
             }
         });
-        let mut generator = Generator::new(self.seed);
+        let mut generator = Generator::new(self.seed, self.mix);
         while pair.tally.calls < self.calls {
             let length = EPISODE_CALLS.min(self.calls - pair.tally.calls);
             let mut played = Vec::new();
