@@ -35,7 +35,7 @@ const COMMANDS: &[Shown] = &[
     ("`randomkey`", &[c::randomkey_draws_others]),
     (
         "`restore`",
-        &[c::a_hash_in_a_ziplist_is_not_restored, c::what_is_restored_does_not_say_how_long_it_was_idle],
+        &[c::a_hash_in_a_ziplist_is_not_restored, c::what_is_restored_does_not_say_how_often_it_was_used],
     ),
     ("`role`", &[s::it_is_always_a_master]),
     ("`scan`", &[c::a_scan_has_cursors_of_its_own_and_sees_the_same]),

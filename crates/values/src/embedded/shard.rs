@@ -43,6 +43,12 @@ impl LastUse {
         u64::from(self.0)
     }
 
+    /// The reading so many milliseconds earlier; at most some three years, so that it is told from later.
+    pub fn before(self, ms: u64) -> Self {
+        let ticks = (ms / (1000 / USE_TICKS_PER_S)).min(u64::from(u32::MAX / 4));
+        LastUse(self.0.wrapping_sub(ticks as u32))
+    }
+
     /// How long ago that was, in milliseconds.
     pub fn idle_ms(self, now: LastUse) -> u64 {
         // A clock that was set back a little is no use thirteen years ago.
