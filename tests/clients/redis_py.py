@@ -169,6 +169,27 @@ def other_types(r):
     assert r.rpush("numbers", 3, 1, 2) == 3 and r.sort("numbers", desc=True) == ["3", "2", "1"]
 
 
+def a_lock_without_scripts(r):
+    """As docs/redis.md says: redis-py's own Lock needs scripts to be released."""
+
+    def release(token):
+        with r.pipeline() as transaction:
+            transaction.watch("lock")
+            if transaction.get("lock") != token:
+                return False
+            transaction.multi()
+            transaction.delete("lock")
+            try:
+                return transaction.execute() == [1]
+            except redis.WatchError:
+                return False
+
+    assert r.set("lock", "mine", nx=True, px=60000) is True
+    assert r.set("lock", "other", nx=True, px=60000) is None
+    assert release("other") is False and r.get("lock") == "mine"
+    assert release("mine") is True and r.get("lock") is None
+
+
 def about_the_server(r):
     info = r.info()
     assert info["redis_version"] and info["connected_clients"] >= 1
@@ -190,6 +211,7 @@ for scenario in [
     streams,
     scans,
     other_types,
+    a_lock_without_scripts,
     about_the_server,
 ]:
     part(scenario)

@@ -15,7 +15,8 @@ use super::process::Process;
 pub struct Etcd {
     process: Process,
     client_port: u16,
-    _folder: TempDir,
+    peer_port: u16,
+    folder: TempDir,
 }
 
 impl Etcd {
@@ -26,6 +27,18 @@ impl Etcd {
 
     fn start_on(client_port: u16, peer_port: u16) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let process = Etcd::start_in(&folder, client_port, peer_port)?;
+        Ok(Etcd { process, client_port, peer_port, folder })
+    }
+
+    /// Kills it, if it still runs, and starts it again on what it kept, where it was.
+    pub fn start_again(&mut self) {
+        self.process.kill();
+        let again = Etcd::start_in(&self.folder, self.client_port, self.peer_port);
+        self.process = again.unwrap_or_else(|said| panic!("etcd does not start again: {said}"));
+    }
+
+    fn start_in(folder: &TempDir, client_port: u16, peer_port: u16) -> Result<Process, String> {
         let client = format!("http://127.0.0.1:{client_port}");
         let peer = format!("http://127.0.0.1:{peer_port}");
         let mut command = Command::new("etcd");
@@ -37,7 +50,7 @@ impl Etcd {
         let mut process = Process::start(command, &folder.path().join("log"));
         let address = SocketAddr::from(([127, 0, 0, 1], client_port));
         process.wait_until(|| is_healthy(address).unwrap_or(false))?;
-        Ok(Etcd { process, client_port, _folder: folder })
+        Ok(process)
     }
 
     /// Where its clients connect.

@@ -20,14 +20,20 @@ pub struct Redis {
 impl Redis {
     /// Starts one and waits until it answers `PING`.
     pub fn start() -> Self {
-        on_free_ports(|[port]| Redis::start_on(port))
+        Redis::start_with(&[])
     }
 
-    fn start_on(port: u16) -> Result<Self, String> {
+    /// As [`Redis::start`], with more arguments; one that is given twice is as the last says.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        on_free_ports(|[port]| Redis::start_on(port, arguments))
+    }
+
+    fn start_on(port: u16, arguments: &[&str]) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut command = Command::new("redis-server");
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--databases", "1"]);
         command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder.path());
+        command.args(arguments);
         let mut process = Process::start(command, &folder.path().join("log"));
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         // Another server may have had the port already: the one that answers must be this one.

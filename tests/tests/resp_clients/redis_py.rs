@@ -13,5 +13,5 @@ fn what_its_users_do_works() {
         output_of(command.args([address.ip().to_string(), address.port().to_string()]))
     });
     assert_eq!(hyrax, redis);
-    assert_eq!(hyrax.lines().count(), 11, "{hyrax}");
+    assert_eq!(hyrax.lines().count(), 12, "{hyrax}");
 }

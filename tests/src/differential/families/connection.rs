@@ -26,6 +26,8 @@ pub const FAMILY: Family = Family {
         (1, "COMMAND GETKEYS SET <key> <value>"),
         (1, "COMMAND GETKEYS MSET { <key> <value> }"),
         (1, "COMMAND GETKEYSANDFLAGS COPY <key> <key>"),
+        (1, "COMMAND GETKEYSANDFLAGS SET <key> <value> [NX] [GET]"),
+        (1, "COMMAND GETKEYSANDFLAGS BITFIELD <key> [GET u8 0] [OVERFLOW SAT] [SET u8 0 1] [INCRBY]"),
     ])
 };
 

@@ -11,6 +11,8 @@ use super::{Etcd, ids, wire};
 
 /// The version of etcd whose answers these are: clients look at it to learn what they may ask.
 pub(crate) const ETCD_VERSION: &str = "3.5.21";
+/// What all members of such a cluster have in common.
+pub(crate) const ETCD_CLUSTER_VERSION: &str = "3.5.0";
 
 /// The answer to a change of version.
 const NO_DOWNGRADE: Refusal = Refusal::fixed(

@@ -240,6 +240,8 @@ fn forms_are_named_as_redis_has_them() {
         ("set s 12", "int"),
         ("append s 3", "raw"),
         ("incr s", "int"),
+        ("append new ''", "embstr"),
+        ("append new ''", "raw"),
         ("incrbyfloat s 1", "embstr"),
         ("set s 01", "embstr"),
         (&format!("set s {}", "x".repeat(45)), "raw"),

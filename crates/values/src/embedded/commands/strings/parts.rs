@@ -10,13 +10,14 @@ pub(super) fn append(
     reply: &mut dyn ReplySink,
 ) -> Result<(), Error> {
     let (key, more) = (argv[1], argv[2]);
-    let length = keys.string(key)?.map_or(0, |value| value.len());
+    let there = keys.string(key)?.map(|value| value.len());
+    let length = there.unwrap_or(0);
     check_length(length as u64, more.len())?;
     let value = keys.string_or_new(key)?;
-    if length == 0 {
-        value.assign(more)
-    } else {
-        value.append(more)
+    match there {
+        // As if it was set. What was there, though empty, is edited.
+        None => value.assign(more),
+        Some(_) => value.append(more),
     }
     reply.integer((length + more.len()) as i64);
     keys.changed(key);
