@@ -94,9 +94,7 @@ fn word(name: &str, random: &mut Random) -> Option<Vec<u8>> {
         "no-client" => &["999999999", "888888888", "0", "-1", "x"],
         "command-pattern" => &["xgroup*", "CLIENT|*", "z*store", "nosuch*", "get"],
         // Those of which all commands are here.
-        "category" => {
-            &["hash", "LIST", "set", "sortedset", "stream", "geo", "bitmap", "nosuch"]
-        }
+        "category" => &["hash", "LIST", "set", "sortedset", "stream", "geo", "bitmap", "nosuch"],
         // None with subcommands, which Redis tells in an order of its own.
         "command-name" => {
             &["get", "SET", "client|list", "xinfo|stream", "object|encoding", "sort", "nosuch", "get|nosuch"]
