@@ -53,12 +53,12 @@ proptest! {
             while store.expire(now_ms, 2, 1) == Progress::More {}
             let expected = request.ask_model(&mut model, settings.lease_ttl_min, now_ms);
             prop_assert_eq!(ask(&mut store, &request, now_ms), expected, "{:?}", request);
-            told.extend(store.events_between(before.next(), Revision(u64::MAX - 1)).map(|event| event.clone()));
+            told.extend(store.events_between(before.next(), Revision(u64::MAX - 1)).cloned());
             _ = store.sweep(swept);
         }
         prop_assert_eq!(told, model.events());
         while store.sweep(1) == Progress::More {}
-        let kept: Vec<_> = store.events_between(Revision::ZERO, Revision(u64::MAX - 1)).map(|event| event.clone()).collect();
+        let kept: Vec<_> = store.events_between(Revision::ZERO, Revision(u64::MAX - 1)).cloned().collect();
         let from = model.events().partition_point(|event| event.kv.mod_revision < store.compacted());
         prop_assert_eq!(kept, &model.events()[from..]);
         let at_compacted = Request::Range(RangeRequest {
