@@ -16,7 +16,9 @@ mod view;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hyrax_coordination::{Compare, Coordination, Key, LeaseId, TxnError, TxnRequest, TxnResponse, Unavailable};
+use hyrax_coordination::{
+    Compare, Coordination, Key, LeaseId, TxnError, TxnRequest, TxnResponse, Unavailable,
+};
 use hyrax_types::{Clock, Revision, SessionId};
 use parking_lot::Mutex;
 use thiserror::Error;

@@ -164,7 +164,10 @@ async fn a_name_is_in_an_ekg_once_whoever_holds_it_and_how() {
     assert!(here.presence.contains(b"room", &"x".into(), Scope::Cluster));
     assert!(!here.presence.contains(b"room", &"".into(), Scope::Cluster));
     assert!(!there.presence.contains(b"room", &"x/y".into(), Scope::Local));
-    assert!(!there.presence.remove_named(A, "room".into(), "x".into(), false, None).await.unwrap(), "not its own");
+    assert!(
+        !there.presence.remove_named(A, "room".into(), "x".into(), false, None).await.unwrap(),
+        "not its own"
+    );
     assert!(here.presence.remove_named(A, "room".into(), "x".into(), false, None).await.unwrap());
     assert!(!here.presence.remove_named(A, "room".into(), "x".into(), false, None).await.unwrap());
     assert_eq!(here.names("room"), ["x", "x/y"], "the other's flat id is still there");
