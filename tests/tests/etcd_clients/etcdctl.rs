@@ -349,7 +349,6 @@ fn the_server_tells_how_it_is() {
         session.run(&["put", "changed", "1"]);
         assert_ne!(hash(session), before);
         session.run(&["user", "list"]);
-        session.run(&["role", "list"]);
     });
 }
 

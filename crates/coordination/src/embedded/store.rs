@@ -165,6 +165,8 @@ impl Store {
 
     pub(crate) fn put(&mut self, request: &PutRequest) -> Result<PutResponse, PutError> {
         check::put(request)?;
+        // As etcd has it: in a transaction, what is to be kept comes first.
+        self.check_lease(request)?;
         self.check_put(request)?;
         let mut writer = Writer::new(self);
         let response = writer.put(request);
@@ -377,6 +379,10 @@ impl Store {
         {
             return Err(PutError::KeyNotFound);
         }
+        self.check_lease(request)
+    }
+
+    fn check_lease(&self, request: &PutRequest) -> Result<(), PutError> {
         if request.lease != LeaseId::NONE && !self.leases.contains(request.lease) {
             return Err(PutError::LeaseNotFound);
         }

@@ -113,7 +113,17 @@ impl Campaign {
     fn finding(&self, runtime: &Runtime, pair: &mut Pair, calls: Vec<Call>, first: Difference) -> Finding {
         let mut again =
             |calls: &[Call]| runtime.block_on(pair.episode(Source::Known(calls), &mut Vec::new())).err();
-        let calls = shrink(calls, Instant::now() + SHRINK_WITHIN, |fewer| again(fewer).is_some());
+        let deadline = Instant::now() + SHRINK_WITHIN;
+        let mut calls = shrink(calls, deadline, |fewer| again(fewer).is_some());
+        let mut at = 0;
+        while at < calls.len() && Instant::now() < deadline {
+            let with = |smaller| [&calls[..at], &[smaller], &calls[at + 1..]].concat();
+            let mut smaller = calls[at].smaller().into_iter().map(with);
+            match smaller.find(|calls| again(calls).is_some()) {
+                Some(found) => calls = found,
+                None => at += 1,
+            }
+        }
         let what = again(&calls).map_or_else(
             || format!("{}\n(only once: the same requests again made no difference)", first.what),
             |difference| difference.what,

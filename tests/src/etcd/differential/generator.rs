@@ -13,6 +13,8 @@ use crate::differential::Random;
 
 /// Twelve at most: as far as that, etcd's sort leaves equals in their order.
 const KEYS: [&[u8]; 10] = [b"a", b"b", b"c", b"d", b"a/1", b"a/2", b"b/1", b"\0", b"\xff", b"zz"];
+/// The first of them.
+const NUL: &[u8] = b"\0";
 /// Ends of ranges that are no other key: all that follow, and prefixes.
 const ENDS: [&[u8]; 4] = [b"\0", b"a0", b"b0", b"e"];
 const VALUES: [&[u8]; 6] = [b"", b"1", b"10", b"2", b"value", &[0xff; 200]];
@@ -197,18 +199,18 @@ impl Generator {
             return vec![RequestOp { request: Some(read) }; OPERATIONS_TOO_MANY];
         }
         let count = self.random.below(4);
-        (0..count).map(|_| RequestOp { request: self.operation(hints, depth) }).collect()
+        (0..count).map(|_| self.operation(hints, depth)).collect()
     }
 
-    fn operation(&mut self, hints: Hints, depth: usize) -> Option<Request> {
-        Some(match self.random.below(100) {
+    fn operation(&mut self, hints: Hints, depth: usize) -> RequestOp {
+        let request = match self.random.below(100) {
             0..35 => Request::RequestRange(self.range(hints)),
             35..70 => Request::RequestPut(self.put()),
             70..85 => Request::RequestDeleteRange(self.delete_range()),
-            85..99 if depth < DEPTH_MAX => Request::RequestTxn(self.txn(hints, depth + 1)),
-            99 => return None,
+            85..100 if depth < DEPTH_MAX => Request::RequestTxn(self.txn(hints, depth + 1)),
             _ => Request::RequestPut(self.put()),
-        })
+        };
+        RequestOp { request: Some(request) }
     }
 
     fn compare(&mut self, hints: Hints) -> Compare {
@@ -223,13 +225,10 @@ impl Generator {
             4 => Some(TargetUnion::Lease(self.lease())),
             _ => None,
         };
-        Compare {
-            result: self.variant(4),
-            target,
-            key: self.key(),
-            range_end: self.range_end(15),
-            target_union,
-        }
+        let key = self.key();
+        // A range with Hyrax' own keys in its middle cannot be compared.
+        let range_end = if key == NUL { Bytes::new() } else { self.range_end(15) };
+        Compare { result: self.variant(4), target, key, range_end, target_union }
     }
 
     fn compact(&mut self, hints: Hints) -> CompactionRequest {
