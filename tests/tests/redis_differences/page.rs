@@ -74,7 +74,7 @@ const OTHERS: &[Shown] = &[
         "`ZRANGEBYLEX`, `ZLEXCOUNT` and other ranges by member, where members differ in score",
         &[c::ranges_by_member_among_several_scores_are_left_open],
     ),
-    ("`DBSIZE`", &[c::a_key_past_its_time_is_not_counted]),
+    ("`DBSIZE`, `MEMORY USAGE`", &[c::a_key_past_its_time_is_not_counted]),
     (
         "refusal of an unknown command whose words are not UTF-8",
         &[l::a_refusal_shows_what_is_not_utf_8_in_its_own_way],

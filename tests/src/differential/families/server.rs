@@ -66,9 +66,9 @@ fn rule(name: &[u8], command: &[Vec<u8>]) -> Option<Rule> {
         | (b"CLIENT", b"LIST")
         | (b"INFO" | b"LASTSAVE", _)
         | (b"MEMORY", b"STATS")
-        | (b"SLOWLOG", b"LEN" | b"GET") => Some(Rule::Shape),
+        | (b"SLOWLOG", b"LEN" | b"GET") => Some(Rule::Kind),
         // A map in RESP3; in RESP2 the order of its pairs is left open.
-        (b"CONFIG", b"GET") if command.len() > 3 => Some(Rule::Shape),
+        (b"CONFIG", b"GET") if command.len() > 3 => Some(Rule::Kind),
         _ => None,
     }
 }
@@ -99,18 +99,15 @@ fn word(name: &str, random: &mut Random) -> Option<Vec<u8>> {
         "command-name" => {
             &["get", "SET", "client|list", "xinfo|stream", "object|encoding", "sort", "nosuch", "get|nosuch"]
         }
+        // None of those by which Redis tells the form of a value, or takes a payload for sound.
         "setting" => &[
             "hz",
             "active-expire-effort",
-            "hash-max-listpack-entries",
-            "hash-max-ziplist-value",
             "latency-tracking",
             "latency-tracking-info-percentiles",
             "lazyfree-lazy-user-del",
             "LFU-LOG-FACTOR",
             "list-max-listpack-size",
-            "sanitize-dump-payload",
-            "set-max-intset-entries",
             "nosuch",
         ],
         "setting-value" => {
