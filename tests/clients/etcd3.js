@@ -105,4 +105,6 @@ async function maintenance(c) {
     client.close();
     console.log(part.name);
   }
+  // Timers of leases that are gone keep the process for a while.
+  process.exit(0);
 })().catch(error => { console.error(error); process.exit(1); });

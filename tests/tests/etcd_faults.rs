@@ -19,15 +19,14 @@ fn on_runtime<T>(act: impl Future<Output = T>) -> T {
 
 /// Kills the victim so often, at random instants, while pairs are written, read and watched.
 fn survives_kills(victim: impl Victim, seed: u64, kills: usize) {
-    let (_, survived) = on_runtime(Storm::rage(victim, seed, kills, &[Fault::Kill], |storm| {
-        survive(storm, seed, WRITERS)
-    }));
+    let (_, survived) =
+        on_runtime(Storm::rage(victim, seed, kills, &[Fault::Kill], |storm| survive(storm, seed, WRITERS)));
     println!("{kills} kills: {survived:?}");
     assert!(survived.acknowledged > kills && survived.reads > kills, "{survived:?}");
     assert!(survived.events >= survived.acknowledged, "{survived:?}");
 }
 
-fn must_have_an_order<M: Model>(history: &History<M>, what: &str) {
+fn must_have_an_order<M: Model + std::fmt::Debug>(history: &History<M>, what: &str) {
     let verdict = check(history);
     assert_eq!(verdict, Verdict::Linearizable, "{what} has no order:\n{:#?}", history.calls);
 }

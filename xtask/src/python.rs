@@ -22,8 +22,9 @@ pub fn ensure(root: &Path) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Step::new("python3 -m venv --clear .").within(&folder).run("is python3-venv installed?")?;
     let pip = folder.join("bin/pip");
-    Step::new(&format!("{} install --quiet --requirement {}", pip.display(), wanted.display()))
-        .run("the tests need the clients of tests/clients/requirements.txt from PyPI; is the network there?")?;
+    Step::new(&format!("{} install --quiet --requirement {}", pip.display(), wanted.display())).run(
+        "the tests need the clients of tests/clients/requirements.txt from PyPI; is the network there?",
+    )?;
     // Last, so that the next run tries again where this one failed.
     fs::write(&installed, asked).with_context(|| format!("cannot write {}", installed.display()))
 }

@@ -20,7 +20,7 @@ const GROUP_WITHIN: Duration = Duration::from_millis(1);
 /// What the thread that syncs owns.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    /// Records that the next group is likely to have: as many as were told with the last one, whose clients may
+    /// Records that are likely to come before long: as many as were told with the last group, whose clients may
     /// now send others, and those that came while it was synced.
     expected: u64,
     /// The segment that is written to, and where its frames end.
@@ -101,10 +101,10 @@ impl Writer {
         }
     }
 
-    /// Waits for the records that are expected, as long as they keep coming. A client alone never waits: where
-    /// one record was told, one is expected.
+    /// Waits for half of the records that are expected, as long as they keep coming: one half is synced while the
+    /// other is being made. A client alone never waits: where one record was told, one is expected.
     fn gather(&self, state: &mut MutexGuard<'_, State>) {
-        let whole = state.synced + self.expected;
+        let whole = state.synced + self.expected.div_ceil(2);
         let mut until: Option<Instant> = None;
         loop {
             let last = state.last;

@@ -11,10 +11,10 @@ use hyrax_etcd::etcdserverpb::lease_client::LeaseClient;
 use hyrax_etcd::etcdserverpb::maintenance_client::MaintenanceClient;
 use hyrax_etcd::etcdserverpb::watch_client::WatchClient;
 use hyrax_etcd::etcdserverpb::watch_request::RequestUnion;
-use hyrax_etcd::v3lockpb::lock_client::LockClient;
 use hyrax_etcd::etcdserverpb::{
     LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchCreateRequest, WatchRequest, WatchResponse,
 };
+use hyrax_etcd::v3lockpb::lock_client::LockClient;
 use tokio::sync::mpsc;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};

@@ -88,11 +88,10 @@ impl Shown {
 /// lost, doubled, out of order, or seen and then gone.
 pub async fn survive(storm: Storm, seed: u64, writers: u64) -> Survived {
     let shown = Shown::default();
-    let mut client = storm.connect().await;
-    let began = read(&mut client, &shown).await.expect("the storm has not begun").header.unwrap_or_default();
+    let began = first_revision(&storm, &shown).await;
     let mut watching = JoinSet::new();
     for _ in 0..WATCHERS {
-        watching.spawn(watch(storm.clone(), shown.clone(), began.revision));
+        watching.spawn(watch(storm.clone(), shown.clone(), began));
     }
     let mut reading = JoinSet::new();
     for _ in 0..READERS {
@@ -165,6 +164,16 @@ async fn read(client: &mut EtcdClient, shown: &Shown) -> Result<RangeResponse, S
     let answer = client.kv.range(all).await?.into_inner();
     shown.show(before, answer.header.as_ref());
     Ok(answer)
+}
+
+/// The revision before anything is written. The first fault may come before the first answer.
+async fn first_revision(storm: &Storm, shown: &Shown) -> i64 {
+    loop {
+        let mut client = storm.connect().await;
+        if let Ok(Ok(answer)) = timeout(ANSWER_WITHIN, read(&mut client, shown)).await {
+            return answer.header.unwrap_or_default().revision;
+        }
+    }
 }
 
 /// Reads all keys, again and again: of each pair both or neither, from one write, and never an older one than before.
@@ -270,7 +279,10 @@ fn must_be_what_was_written(events: &[Seen], writes: &HashMap<u64, Vec<Write>>) 
                 match seen.get(&revision) {
                     Some(number) => assert_eq!(*number, write.number, "{key:?} in revision {revision}"),
                     // It was not there, and deleting it was no change.
-                    None => assert_eq!(write.number, None, "{key:?}: revision {revision} was acknowledged, and lost"),
+                    None => assert_eq!(
+                        write.number, None,
+                        "{key:?}: revision {revision} was acknowledged, and lost"
+                    ),
                 }
             }
         }

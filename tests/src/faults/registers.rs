@@ -21,7 +21,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const VALUES_PER_CLIENT: u64 = 1 << 32;
 
 /// Has `clients` work on `registers` until the storm is over. Answers the history of each register.
-pub async fn record_registers(storm: Storm, seed: u64, clients: u64, registers: usize) -> Vec<History<Register>> {
+pub async fn record_registers(
+    storm: Storm,
+    seed: u64,
+    clients: u64,
+    registers: usize,
+) -> Vec<History<Register>> {
     let recorder = Recorder::default();
     let mut tasks = JoinSet::new();
     for client in 0..clients {

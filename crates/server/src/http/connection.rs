@@ -47,7 +47,9 @@ impl<D: Doors> Http<D> {
     /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat.
     pub(crate) async fn serve(&self, version: Version, stream: Replayed<Stream>, arrival: Arrival) {
         let address = arrival.peer.address;
-        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone()));
+        // Over HTTP/2 a reply has a head, a body and an end, all of a few bytes.
+        let in_parts = matches!(version, Version::One);
+        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone(), in_parts));
         let ended = match version {
             Version::One => {
                 let service = service_fn(move |request| self.page(arrival.clone(), request));
@@ -99,6 +101,8 @@ fn http_two(streams: Streams) -> http2::Builder<Streams> {
     let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
+        // A call's reply has as few headers as can be.
+        .auto_date_header(false)
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)

@@ -129,16 +129,17 @@ async fn watches(mut client: Client) -> Held {
     let options = WatchOptions::new().with_prefix().with_start_revision(first).with_prev_key();
     let mut stream = client.watch("watched/", Some(options)).await?;
     client.delete("watched/a", None).await?;
-    let mut seen = Vec::new();
+    let (mut seen, mut watch) = (Vec::new(), 0);
     while seen.len() < 3 {
         let response = stream.message().await?.expect("the stream stands");
+        watch = response.watch_id();
         seen.extend(response.events().iter().map(|event| {
             (event.event_type(), event.prev_kv().map(|kv| kv.value().to_vec()))
         }));
     }
     let value = |text: &str| Some(text.as_bytes().to_vec());
     assert_eq!(seen, [(EventType::Put, None), (EventType::Put, value("1")), (EventType::Delete, value("2"))]);
-    stream.cancel().await?;
+    stream.cancel(watch).await?;
     Ok(())
 }
 
