@@ -232,6 +232,10 @@ pub const ETCD_JSON_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
 /// to this alone, as etcd's are.
 pub const GRPC_MESSAGE_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX + 512 * 1024;
 
+/// Bytes of messages that one gRPC connection has sent the beginnings of, over all its streams: several of the largest
+/// at a time, where each of two thousand streams could else make the server hold one.
+pub const GATHERED_BYTES_PER_CONNECTION_MAX: usize = 16 * 1024 * 1024;
+
 /// How long a token stands for a name and a password. Clients of etcd show one again and again, and some never
 /// ask for another, so it must outlast a day's work; a changed password ends it at once.
 pub const AUTH_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);

@@ -29,7 +29,7 @@ mod words;
 pub use agree::engine_agrees;
 pub use campaign::{Campaign, Finding, Tally};
 pub use engine::EngineTarget;
-pub use families::waits;
+pub use families::{DOOR_LEFT_OUT, waits};
 pub use generator::{Generator, Vocabulary};
 pub use pair::{Difference, Pair};
 pub use random::Random;

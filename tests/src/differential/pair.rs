@@ -2,7 +2,9 @@
 
 use super::families::without_times;
 use super::random::Random;
-use super::rules::{Rule, could_be_drawn, drawn, is_plain, rule_of, same_scan, same_shape, same_time};
+use super::rules::{
+    Rule, could_be_drawn, drawn, is_plain, rule_of, same_kind, same_scan, same_shape, same_time,
+};
 use super::state;
 use super::target::{Protocol, Target};
 use crate::resp::{Argv, Resp, words};
@@ -137,7 +139,7 @@ impl<'a> Pair<'a> {
             // Redis' SORT looks at an error number that earlier commands may have left; this clears it.
             self.reference.look(&[words("INCRBYFLOAT missing none")]);
         }
-        if rule == Rule::KeyCount {
+        if matches!(rule, Rule::KeyCount | Rule::KeySize) {
             self.reference.settle();
             self.subject.settle();
         }
@@ -155,6 +157,7 @@ impl<'a> Pair<'a> {
             }
             Rule::Sample => same_shape(&reference, &subject) && self.could_be_sample(command, &subject),
             Rule::AnyKey => same_shape(&reference, &subject) && self.is_key(&subject),
+            Rule::KeySize => same_shape(&reference, &subject),
             _ => reference.same(&subject),
         };
         self.judge(if same { Ok(()) } else { Err(Unlike::Replies) }, &reference, &subject)
@@ -284,6 +287,7 @@ fn same_by(rule: Rule, command: &Argv, reference: &Resp, subject: &Resp) -> bool
         Rule::Time(tolerance) => same_time(reference, subject, tolerance),
         Rule::Scan(words_each) => same_scan(command, reference, subject, words_each),
         Rule::Shape => same_shape(reference, subject),
+        Rule::Kind => same_kind(reference, subject),
         Rule::Clock => without_times(reference).same(&without_times(subject)),
         _ => reference.same(subject),
     }

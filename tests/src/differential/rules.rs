@@ -32,12 +32,16 @@ pub enum Rule {
     AnyKey,
     /// A reply of the same kind, whose content is the server's business.
     Shape,
+    /// A reply of the same kind, of whatever length; or the same refusal.
+    Kind,
     /// The same reply, but for times that were read off the clock.
     Clock,
     /// A part of a scan, with this many words for each element.
     Scan(usize),
     /// A count of all keys.
     KeyCount,
+    /// How large a key is, once keys past their time are gone.
+    KeySize,
     /// The same reply, asked for where nobody waits.
     AtOnce,
     /// A range by member, of the key at this place: defined only where all scores are the same.
@@ -78,7 +82,10 @@ pub fn rule_of(command: &[Vec<u8>], protocol: Protocol) -> Rule {
 
 /// Whether the replies alone decide.
 pub fn is_plain(rule: Rule) -> bool {
-    matches!(rule, Rule::Same | Rule::Unordered | Rule::Time(_) | Rule::Scan(_) | Rule::Shape | Rule::Clock)
+    matches!(
+        rule,
+        Rule::Same | Rule::Unordered | Rule::Time(_) | Rule::Scan(_) | Rule::Shape | Rule::Kind | Rule::Clock
+    )
 }
 
 fn has_option(command: &[Vec<u8>], option: &[u8]) -> bool {
@@ -105,6 +112,12 @@ pub fn same_shape(reference: &Resp, subject: &Resp) -> bool {
         }
         _ => reference == subject,
     }
+}
+
+/// Whether both are of one kind, and the same where they are refusals.
+pub fn same_kind(reference: &Resp, subject: &Resp) -> bool {
+    let is_same_kind = std::mem::discriminant(reference) == std::mem::discriminant(subject);
+    is_same_kind && (!reference.is_error() || reference == subject)
 }
 
 /// The elements of a random reply: one, several or none.

@@ -1,7 +1,7 @@
 //! Keys and collections: orders, cursors, chance.
 
 use crate::both::{Both, array, error, last_of, sorted, with_numbers};
-use hyrax_tests::resp::Resp;
+use hyrax_tests::resp::{Resp, words};
 
 /// Makes a hash, a set and a sorted set of 1000 elements each, and 300 keys.
 fn filled() -> Both {
@@ -39,7 +39,7 @@ pub fn a_scan_has_cursors_of_its_own_and_sees_the_same() {
         let [redis, hyrax] = both.clients().map(|mut client| {
             let (mut cursor, mut seen) = ("0".to_owned(), Vec::new());
             loop {
-                let reply = client.run(&hyrax_tests::resp::words(&format!("{scan} {cursor} COUNT 100")));
+                let reply = client.run(&words(&format!("{scan} {cursor} COUNT 100")));
                 let Some([Resp::Bulk(next), elements]) = reply.elements() else { panic!("{reply:?}") };
                 // A field or member comes with its value or score.
                 let each = if scan.starts_with('H') || scan.starts_with('Z') { 2 } else { 1 };
@@ -63,7 +63,7 @@ fn draws_differ(command: &str) {
     let line = command.to_owned();
     let lines = vec![line.as_str(); 20];
     let draw = |mut client: hyrax_tests::resp::RespClient| -> Vec<Resp> {
-        let commands: Vec<_> = lines.iter().map(|line| hyrax_tests::resp::words(line)).collect();
+        let commands: Vec<_> = lines.iter().map(|line| words(line)).collect();
         client.pipeline(&commands)
     };
     let [redis, hyrax] = both.clients().map(draw);
@@ -124,8 +124,11 @@ pub fn ranges_by_member_among_several_scores_are_left_open() {
 
 #[test]
 pub fn a_key_past_its_time_is_not_counted() {
-    // Redis looks for such keys ten times a second, so that right after its time a key is still counted.
     let both = Both::start();
+    let [redis, hyrax] = both.last_of(&["SET k v PXAT 1000", "MEMORY USAGE k"]);
+    assert!(matches!(redis, Resp::Integer(_) | Resp::Null), "{redis:?}");
+    assert_eq!(hyrax, Resp::Null);
+    // Redis looks for such keys ten times a second, so that right after its time a key is still counted.
     let fill: Vec<String> = (0..1000).map(|number| format!("SET {number} v PX 100")).collect();
     let lines: Vec<&str> = fill.iter().map(String::as_str).collect();
     both.last_of(&lines);
@@ -186,7 +189,7 @@ pub fn a_value_is_dumped_in_other_bytes_and_restored_by_the_other() {
         let Resp::Bulk(payload) = payload else { panic!("a payload expected, not {payload:?}") };
         let restore = [&b"RESTORE"[..], b"copy", b"0", &payload].map(<[u8]>::to_vec);
         assert_eq!(client.run(&restore), Resp::simple("OK"));
-        assert_eq!(client.run(&hyrax_tests::resp::words("LRANGE copy 0 -1")), array(&["a", "b", "c"]));
+        assert_eq!(client.run(&words("LRANGE copy 0 -1")), array(&["a", "b", "c"]));
     }
 }
 
@@ -211,19 +214,23 @@ fn crc64(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-pub fn what_is_restored_does_not_say_how_long_it_was_idle() {
+pub fn what_is_restored_does_not_say_how_often_it_was_used() {
     let both = Both::start();
     for mut client in both.clients() {
-        let is_redis = client.run(&hyrax_tests::resp::words("INFO server")) != Resp::Null;
-        assert!(is_redis);
-        client.run(&hyrax_tests::resp::words("SET a 1"));
-        let Resp::Bulk(payload) = client.run(&hyrax_tests::resp::words("DUMP a")) else {
-            panic!("a payload")
-        };
-        let restore = [&b"RESTORE"[..], b"b", b"0", &payload, b"IDLETIME", b"1000"].map(<[u8]>::to_vec);
-        assert_eq!(client.run(&restore), Resp::simple("OK"));
+        client.run(&words("SET a 1"));
+        let Resp::Bulk(payload) = client.run(&words("DUMP a")) else { panic!("a payload") };
+        for (key, option, number) in [(&b"b"[..], &b"IDLETIME"[..], &b"1000"[..]), (b"c", b"FREQ", b"100")] {
+            let restore = [&b"RESTORE"[..], key, b"0", &payload, option, number].map(<[u8]>::to_vec);
+            assert_eq!(client.run(&restore), Resp::simple("OK"));
+        }
     }
     let [redis, hyrax] = both.last_of(&["OBJECT IDLETIME b"]);
-    let Resp::Integer(1000..) = redis else { panic!("{redis:?}") };
-    let Resp::Integer(..1000) = hyrax else { panic!("{hyrax:?}") };
+    let (Resp::Integer(1000..1100), Resp::Integer(1000..1100)) = (&redis, &hyrax) else {
+        panic!("{redis:?}, {hyrax:?}")
+    };
+    let lfu = both.redis.client().run(&words("CONFIG SET maxmemory-policy allkeys-lfu"));
+    assert_eq!(lfu, Resp::simple("OK"));
+    let [redis, hyrax] = both.last_of(&["OBJECT FREQ c"]);
+    assert!(matches!(redis, Resp::Integer(_)), "{redis:?}");
+    assert!(hyrax.is_error(), "no policy here counts: {hyrax:?}");
 }

@@ -35,7 +35,7 @@ const COMMANDS: &[Shown] = &[
     ("`randomkey`", &[c::randomkey_draws_others]),
     (
         "`restore`",
-        &[c::a_hash_in_a_ziplist_is_not_restored, c::what_is_restored_does_not_say_how_long_it_was_idle],
+        &[c::a_hash_in_a_ziplist_is_not_restored, c::what_is_restored_does_not_say_how_often_it_was_used],
     ),
     ("`role`", &[s::it_is_always_a_master]),
     ("`scan`", &[c::a_scan_has_cursors_of_its_own_and_sees_the_same]),
@@ -74,7 +74,7 @@ const OTHERS: &[Shown] = &[
         "`ZRANGEBYLEX`, `ZLEXCOUNT` and other ranges by member, where members differ in score",
         &[c::ranges_by_member_among_several_scores_are_left_open],
     ),
-    ("`DBSIZE`", &[c::a_key_past_its_time_is_not_counted]),
+    ("`DBSIZE`, `MEMORY USAGE`", &[c::a_key_past_its_time_is_not_counted]),
     (
         "refusal of an unknown command whose words are not UTF-8",
         &[l::a_refusal_shows_what_is_not_utf_8_in_its_own_way],

@@ -1,6 +1,6 @@
 //! Monitors and EKGs from a Redis client.
 
-use hyrax_tests::hyrax::Hyrax;
+use hyrax_tests::hyrax::{Hyrax, Wire};
 use hyrax_tests::resp::{Resp, RespClient, words};
 use serde_json::json;
 
@@ -48,21 +48,25 @@ fn a_change_is_pushed_to_a_resp3_client() {
 #[test]
 fn the_line_door_and_a_redis_client_see_each_other() {
     let hyrax = Hyrax::start(&[]);
-    let (mut line, mut watcher, mut writer) = (hyrax.line(), hyrax.resp().resp3(), hyrax.resp());
-    line.request(&json!({"cmd": "madd", "key": "foo"}));
-    check(&mut watcher, "HMON foo", "[[(nil), (integer) REV]]");
-    check(&mut writer, "SET foo bar", "OK");
-    let push = line.push();
-    assert_eq!((&push["cmd"], &push["args"]), (&json!("set"), &json!(["bar"])));
-    assert_eq!(
-        shown(&watcher.next_push()),
-        r#"(push) ["hmon", "foo", (integer) REV, "set", ["bar"], (nil)]"#
-    );
-    line.request(&json!({"cmd": "append", "key": "foo", "args": ["s"], "id": "gopher"}));
-    assert_eq!(
-        shown(&watcher.next_push()),
-        r#"(push) ["hmon", "foo", (integer) REV, "append", ["s"], "gopher"]"#
-    );
+    // A browser's wire among them.
+    for wire in Wire::ALL {
+        let (mut line, mut watcher, mut writer) = (hyrax.client(wire), hyrax.resp().resp3(), hyrax.resp());
+        check(&mut writer, "FLUSHALL", "OK");
+        line.request(&json!({"cmd": "madd", "key": "foo"}));
+        check(&mut watcher, "HMON foo", "[[(nil), (integer) REV]]");
+        check(&mut writer, "SET foo bar", "OK");
+        let push = line.push();
+        assert_eq!((&push["cmd"], &push["args"]), (&json!("set"), &json!(["bar"])));
+        assert_eq!(
+            shown(&watcher.next_push()),
+            r#"(push) ["hmon", "foo", (integer) REV, "set", ["bar"], (nil)]"#
+        );
+        line.request(&json!({"cmd": "append", "key": "foo", "args": ["s"], "id": "gopher"}));
+        assert_eq!(
+            shown(&watcher.next_push()),
+            r#"(push) ["hmon", "foo", (integer) REV, "append", ["s"], "gopher"]"#
+        );
+    }
 }
 
 #[test]

@@ -163,10 +163,12 @@ impl Keyspace {
 }
 
 fn forget_older(older: &mut Older, compacted: Revision) {
-    let visible = older.partition_point(|version| version.mod_revision <= compacted);
-    if let Some(last) = visible.checked_sub(1) {
-        let gone = older[last].version == 0 && older[last].mod_revision < compacted;
-        older.drain(..if gone { visible } else { last });
+    // What goes is at the front, one or few: they are not searched for.
+    while older.get(1).is_some_and(|second| second.mod_revision <= compacted) {
+        older.pop_front();
+    }
+    if older.front().is_some_and(|first| first.version == 0 && first.mod_revision < compacted) {
+        older.pop_front();
     }
 }
 

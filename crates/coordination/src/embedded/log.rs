@@ -28,7 +28,7 @@ impl EventLog {
     /// The events from the revision `first` to `last`, both included.
     pub(super) fn between(&self, first: Revision, last: Revision) -> impl Iterator<Item = &Event> {
         let start = self.start_of(first);
-        let end = self.start_of(last.next()).max(start);
+        let end = self.start_of(Revision(last.0.saturating_add(1))).max(start);
         self.events.range(start..end)
     }
 

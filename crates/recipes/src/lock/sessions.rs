@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::{Held, Lock};
 use crate::node_lease::NodeLease;
 use crate::queue::{Owner, QueueError};
-use crate::retry::Backoff;
+use crate::retry::{Backoff, comes_back};
 use crate::task::Task;
 
 /// Places given up in one transaction: engines take 128 operations.
@@ -199,7 +199,9 @@ impl Inner {
         let delete = |key: &Key| Op::DeleteRange(DeleteRangeRequest::new(KeyRange::single(key.clone())));
         let request = TxnRequest { success: keys.iter().map(delete).collect(), ..TxnRequest::default() };
         let mut backoff = Backoff::new();
-        while let Err(TxnError::Unavailable(_)) = self.engine.txn(request.clone()).await {
+        while let Err(TxnError::Unavailable(unavailable)) = self.engine.txn(request.clone()).await
+            && comes_back(&unavailable)
+        {
             backoff.wait().await;
         }
     }

@@ -101,6 +101,8 @@ fn http_two(streams: Streams) -> http2::Builder<Streams> {
     let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
+        // A call's reply has as few headers as can be.
+        .auto_date_header(false)
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)

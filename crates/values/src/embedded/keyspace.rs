@@ -389,6 +389,14 @@ impl<'a> Keyspace<'a> {
         Some(self.locate(key).1.expiry(hash, position))
     }
 
+    /// Makes it look as if a key had been used last so many milliseconds ago.
+    pub fn set_idle(&mut self, key: &[u8], idle_ms: u64) {
+        let then = LastUse::at(self.now_ms).before(idle_ms);
+        if let Some((_, position)) = self.find_unused(key) {
+            self.locate(key).1.table.at_mut(position).touch(then);
+        }
+    }
+
     /// Sets when a key expires; whether the key is there. The time must lie ahead: a key whose time
     /// is over is removed instead.
     pub fn set_expiry(&mut self, key: &[u8], at: Option<u64>) -> bool {

@@ -43,6 +43,12 @@ impl LastUse {
         u64::from(self.0)
     }
 
+    /// The reading so many milliseconds earlier; at most some three years, so that it is told from later.
+    pub fn before(self, ms: u64) -> Self {
+        let ticks = (ms / (1000 / USE_TICKS_PER_S)).min(u64::from(u32::MAX / 4));
+        LastUse(self.0.wrapping_sub(ticks as u32))
+    }
+
     /// How long ago that was, in milliseconds.
     pub fn idle_ms(self, now: LastUse) -> u64 {
         // A clock that was set back a little is no use thirteen years ago.
@@ -344,7 +350,7 @@ impl Shard {
     /// Sets the timers anew once most of them belong to expiries that were taken back. That looks at
     /// every key that expires, so it has to be rare among many.
     fn drop_stale_timers(&mut self) {
-        if self.wheel.len() > 2 * self.deadlines.len() + 1024 {
+        if self.wheel.timers() > 2 * self.deadlines.len() + 1024 {
             self.set_timers_anew(self.wheel.elapsed());
         }
     }
@@ -386,7 +392,7 @@ impl Shard {
     /// How many timers are set, stale ones included.
     #[cfg(test)]
     pub fn timers(&self) -> usize {
-        self.wheel.len()
+        self.wheel.timers()
     }
 
     /// A timer fired early because its key's expiry was moved; the key gets a new one.

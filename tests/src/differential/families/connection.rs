@@ -7,8 +7,8 @@ use crate::resp::Argv;
 
 /// The family.
 ///
-/// Not here: what shows addresses, versions or counters (`INFO`, `CLIENT LIST`), and what changes
-/// the protocol under the comparison (`HELLO 2`, `RESET`, subscriptions).
+/// What a client asks of the server is in `server.rs`; what changes the protocol under the comparison (`HELLO 2`,
+/// subscriptions) nowhere.
 pub const FAMILY: Family = Family {
     word,
     rule,

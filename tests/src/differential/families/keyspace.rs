@@ -37,7 +37,8 @@ fn rule(name: &[u8], command: &[Vec<u8>]) -> Option<Rule> {
         // There are several forms in which a value can be written.
         (b"DUMP", _) => Some(Rule::Shape),
         // How large a key is, when it was used last, and what shares it, is the server's business.
-        (b"MEMORY", b"USAGE") | (b"OBJECT", b"IDLETIME" | b"REFCOUNT") => Some(Rule::Shape),
+        (b"MEMORY", b"USAGE") => Some(Rule::KeySize),
+        (b"OBJECT", b"IDLETIME" | b"REFCOUNT") => Some(Rule::Shape),
         _ => None,
     }
 }

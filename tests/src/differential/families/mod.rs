@@ -9,6 +9,7 @@ mod connection;
 mod geo;
 mod hyperloglog;
 mod keyspace;
+mod server;
 mod sorting;
 mod streams;
 mod transactions;
@@ -19,6 +20,7 @@ use super::rules::Rule;
 use crate::resp::Argv;
 
 pub use blocking::waits;
+pub use server::LEFT_OUT as DOOR_LEFT_OUT;
 pub use streams::without_times;
 pub use transactions::{Step, transaction};
 
@@ -34,7 +36,7 @@ pub const ENGINE: &[&Family] = &[
 ];
 
 /// Families that only a door answers.
-pub const DOOR: &[&Family] = &[&connection::FAMILY, &transactions::FAMILY];
+pub const DOOR: &[&Family] = &[&connection::FAMILY, &server::FAMILY, &transactions::FAMILY];
 
 /// Commands of the table that are not generated, in capitals, each with the reason.
 #[cfg(test)]

@@ -7,7 +7,8 @@ mod wait;
 use super::commands::bad_subcommand;
 use super::dialogue::{Conversation, Flow, Replies};
 use super::help::write_help;
-use hyrax_values::{Error, ReplySink};
+use hyrax_types::SessionId;
+use hyrax_values::{Error, ReplySink, parse_integer};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// `CLIENT subcommand …`.
@@ -29,7 +30,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             conversation.session.card.no_evict.store(protected, Relaxed);
             conversation.reply(out).status("OK");
         }
-        b"pause" => wait::pause(conversation, argv, out)?,
+        b"pause" if argv.len() <= 4 => wait::pause(conversation, argv, out)?,
         b"reply" => reply(conversation, argv[2], out)?,
         b"setname" => {
             conversation.take_name(argv[2])?;
@@ -37,7 +38,7 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
         }
         b"tracking" => tracking(conversation, argv, out)?,
         b"trackinginfo" => write_tracking_info(conversation, out),
-        b"unblock" => wait::unblock(conversation, argv, out)?,
+        b"unblock" if argv.len() <= 4 => wait::unblock(conversation, argv, out)?,
         b"unpause" => wait::unpause(conversation, out),
         _ => return Err(bad_subcommand("client", argv[1])),
     }
@@ -72,10 +73,37 @@ const NO_TRACKING: Error =
     Error::text("ERR CLIENT TRACKING is not supported: HMON pushes the changes of a key, values included");
 
 fn tracking(conversation: &Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<(), Error> {
+    check_tracking_options(conversation, &argv[3..])?;
     if on_or_off(argv[2])? {
         return Err(NO_TRACKING);
     }
     conversation.reply(out).status("OK");
+    Ok(())
+}
+
+/// Refuses what is no option of tracking, in Redis' order of checks.
+fn check_tracking_options(conversation: &Conversation, mut words: &[&[u8]]) -> Result<(), Error> {
+    let mut redirects = false;
+    while let [option, rest @ ..] = words {
+        words = match (&option.to_ascii_lowercase()[..], rest) {
+            (b"bcast" | b"optin" | b"optout" | b"noloop", _) => rest,
+            (b"prefix", [_, rest @ ..]) => rest,
+            (b"redirect", [_, ..]) if redirects => {
+                return Err(Error::text("ERR A client can only redirect to a single other client"));
+            }
+            (b"redirect", [id, rest @ ..]) => {
+                let id = parse_integer(id).ok_or(Error::NotInteger)?;
+                let core = &conversation.session.core;
+                let other = u64::try_from(id).ok().and_then(|id| core.session(SessionId(id)));
+                if other.is_none() {
+                    return Err(Error::text("ERR The client ID you want redirect to does not exist"));
+                }
+                redirects = true;
+                rest
+            }
+            _ => return Err(Error::Syntax),
+        };
+    }
     Ok(())
 }
 

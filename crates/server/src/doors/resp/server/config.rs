@@ -25,16 +25,26 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
     Ok(Flow::Done)
 }
 
-/// `CONFIG GET pattern …`.
-fn get(conversation: &Conversation, patterns: &[&[u8]], out: &mut Vec<u8>) {
-    let patterns: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
-    let is_asked =
-        |setting: &Setting| patterns.iter().any(|pattern| glob_matches(pattern, setting.name().as_bytes()));
-    let asked: Vec<Setting> = Setting::all().into_iter().filter(is_asked).collect();
+/// `CONFIG GET pattern …`: each once. One that is asked for by its name is shown as it was spelled.
+fn get(conversation: &Conversation, asked: &[&[u8]], out: &mut Vec<u8>) {
+    let is_pattern = |word: &[u8]| word.iter().any(|byte| b"[*?".contains(byte));
+    let mut found: Vec<(&[u8], Setting)> = Vec::new();
+    for word in asked {
+        let matches = |setting: &Setting| match is_pattern(word) {
+            true => glob_matches(&word.to_ascii_lowercase(), setting.name().as_bytes()),
+            false => word.eq_ignore_ascii_case(setting.name().as_bytes()),
+        };
+        for setting in Setting::all().into_iter().filter(matches) {
+            if found.iter().all(|(_, other)| other.name() != setting.name()) {
+                let spelled = if is_pattern(word) { setting.name().as_bytes() } else { word };
+                found.push((spelled, setting));
+            }
+        }
+    }
     let mut reply = conversation.reply(out);
-    reply.map(asked.len());
-    for setting in asked {
-        reply.bulk(setting.name().as_bytes());
+    reply.map(found.len());
+    for (name, setting) in found {
+        reply.bulk(name);
         reply.bulk(setting.get(conversation).as_bytes());
     }
 }

@@ -52,17 +52,19 @@ fn verified(payload: &[u8]) -> Option<&[u8]> {
     is_right.then_some(value)
 }
 
-/// The options of `RESTORE`. How long a key was idle, and how often it was used, is read but not kept.
+/// The options of `RESTORE`. How often a key was used is read but not kept.
 #[derive(Default)]
 struct Options {
     replace: bool,
     is_absolute: bool,
+    /// How long the key was idle, in seconds.
+    idle_s: Option<u64>,
 }
 
 impl Options {
     fn parse(mut words: &[&[u8]]) -> Result<Self, Error> {
         let mut options = Options::default();
-        let (mut has_idle, mut has_frequency) = (false, false);
+        let mut has_frequency = false;
         while let [word, rest @ ..] = words {
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
             words = rest;
@@ -74,13 +76,13 @@ impl Options {
                 && is("idletime")
                 && !has_frequency
             {
-                if parse_integer(number).ok_or(Error::NotInteger)? < 0 {
-                    return Err(Error::text("ERR Invalid IDLETIME value, must be >= 0"));
-                }
-                (has_idle, words) = (true, rest);
+                let seconds = u64::try_from(parse_integer(number).ok_or(Error::NotInteger)?);
+                let refusal = Error::text("ERR Invalid IDLETIME value, must be >= 0");
+                options.idle_s = Some(seconds.map_err(|_| refusal)?);
+                words = rest;
             } else if let [number, rest @ ..] = rest
                 && is("freq")
-                && !has_idle
+                && options.idle_s.is_none()
             {
                 if !(0..=255).contains(&parse_integer(number).ok_or(Error::NotInteger)?) {
                     return Err(Error::text("ERR Invalid FREQ value, must be >= 0 and <= 255"));
@@ -120,6 +122,9 @@ fn restore(keys: &mut Keyspace<'_>, argv: &[&[u8]], reply: &mut dyn ReplySink) -
         return Ok(());
     }
     keys.put(key, value, expires_at.map_or(Expiry::Never, Expiry::At));
+    if let Some(idle_s) = options.idle_s {
+        keys.set_idle(key, idle_s.saturating_mul(1000));
+    }
     match expires_at {
         Some(at) if !options.is_absolute => {
             let at = at.to_string();

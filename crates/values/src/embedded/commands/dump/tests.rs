@@ -77,6 +77,7 @@ fn a_restored_key_expires_when_it_is_told_to() {
     assert_eq!(check.changes()[1], "del k");
     let busy = Reply::Error(Error::text("BUSYKEY Target key name already exists."));
     run(&[b"0", &payload, b"idletime", b"10"]);
+    check.check("object idletime k", "10");
     assert_eq!(run(&[b"0", &payload]), busy);
     let refused = |words: &[&[u8]], text: &str| {
         let Reply::Error(error) = run(words) else { panic!("a refusal expected") };
