@@ -50,7 +50,8 @@ async fn ranges(mut client: Client) -> Held {
     for number in 0..10 {
         client.put(format!("range/{number}"), format!("{}", 9 - number), None).await?;
     }
-    let sorted = GetOptions::new().with_prefix().with_limit(2).with_sort(SortTarget::Value, SortOrder::Ascend);
+    let sorted =
+        GetOptions::new().with_prefix().with_limit(2).with_sort(SortTarget::Value, SortOrder::Ascend);
     let answer = client.get("range/", Some(sorted)).await?;
     assert_eq!((answer.count(), answer.more(), answer.kvs()[0].key_str()?), (10, true, "range/9"));
     let counted = client.get("range/", Some(GetOptions::new().with_prefix().with_count_only())).await?;
@@ -115,9 +116,15 @@ async fn elections(mut client: Client) -> Held {
     let leader = client.leader("chair").await?;
     assert_eq!(leader.kv().expect("there is one").value_str()?, "ann");
     let mut observed = client.observe("chair").await?;
-    assert_eq!(observed.message().await?.and_then(|told| told.kv().map(|kv| kv.value().to_vec())), Some(b"ann".to_vec()));
+    assert_eq!(
+        observed.message().await?.and_then(|told| told.kv().map(|kv| kv.value().to_vec())),
+        Some(b"ann".to_vec())
+    );
     client.proclaim("bob", Some(etcd_client::ProclaimOptions::new().with_leader(key.clone()))).await?;
-    assert_eq!(observed.message().await?.and_then(|told| told.kv().map(|kv| kv.value().to_vec())), Some(b"bob".to_vec()));
+    assert_eq!(
+        observed.message().await?.and_then(|told| told.kv().map(|kv| kv.value().to_vec())),
+        Some(b"bob".to_vec())
+    );
     client.resign(Some(etcd_client::ResignOptions::new().with_leader(key))).await?;
     is(client.leader("chair").await.unwrap_err(), "election: no leader");
     Ok(())
@@ -133,9 +140,12 @@ async fn watches(mut client: Client) -> Held {
     while seen.len() < 3 {
         let response = stream.message().await?.expect("the stream stands");
         watch = response.watch_id();
-        seen.extend(response.events().iter().map(|event| {
-            (event.event_type(), event.prev_kv().map(|kv| kv.value().to_vec()))
-        }));
+        seen.extend(
+            response
+                .events()
+                .iter()
+                .map(|event| (event.event_type(), event.prev_kv().map(|kv| kv.value().to_vec()))),
+        );
     }
     let value = |text: &str| Some(text.as_bytes().to_vec());
     assert_eq!(seen, [(EventType::Put, None), (EventType::Put, value("1")), (EventType::Delete, value("2"))]);
@@ -150,8 +160,7 @@ async fn compaction(mut client: Client) -> Held {
     let past = client.get("compacted", Some(GetOptions::new().with_revision(first))).await;
     is(past.unwrap_err(), "required revision has been compacted");
     is(client.compact(second, None).await.unwrap_err(), "required revision has been compacted");
-    let mut stream =
-        client.watch("compacted", Some(WatchOptions::new().with_start_revision(first))).await?;
+    let mut stream = client.watch("compacted", Some(WatchOptions::new().with_start_revision(first))).await?;
     loop {
         let response = stream.message().await?.expect("the stream stands");
         if response.canceled() {

@@ -17,7 +17,7 @@ const KEYS: [&[u8]; 10] = [b"a", b"b", b"c", b"d", b"a/1", b"a/2", b"b/1", b"\0"
 const NUL: &[u8] = b"\0";
 /// Ends of ranges that are no other key: all that follow, and prefixes.
 const ENDS: [&[u8]; 4] = [b"\0", b"a0", b"b0", b"e"];
-const VALUES: [&[u8]; 6] = [b"", b"1", b"10", b"2", b"value", &[0xff; 200]];
+const VALUES: [&[u8]; 6] = [b"", b"1", b"10", b"2", b"value", b"\xff\0"];
 const LEASES: [i64; 6] = [1, 2, 3, 4, 77, -7];
 /// Beyond every revision of an episode.
 const FAR_REVISION: i64 = 1 << 40;

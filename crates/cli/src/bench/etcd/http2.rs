@@ -374,7 +374,7 @@ mod tests {
 
     fn message_of(bytes: usize) -> Vec<u8> {
         let length = (bytes - MESSAGE_HEAD) as u32;
-        [&[0][..], &length.to_be_bytes(), &vec![0; length as usize]].concat()
+        [&[0][..], &length.to_be_bytes(), &vec![0x7f; length as usize]].concat()
     }
 
     #[test]

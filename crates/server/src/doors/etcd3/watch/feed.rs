@@ -201,10 +201,10 @@ impl Feed {
         drop(feeds);
         for Seat { member, .. } in members {
             match &error {
+                // As etcd has it, the revision is the whole reason.
                 WatchError::Compacted { compacted } => member.cancel(&WatchResponse {
                     header: Some(header),
                     compact_revision: wire::number(*compacted),
-                    cancel_reason: error.to_string(),
                     ..WatchResponse::default()
                 }),
                 // Seen when it was created; a range does not become empty.
