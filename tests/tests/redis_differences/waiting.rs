@@ -153,7 +153,7 @@ pub fn a_wait_counts_no_replicas() {
     // Nor later: there never is one.
     let [redis, hyrax] = both.last_of(&["WAIT 1 20"]);
     assert_eq!([redis, hyrax], [Resp::Integer(0), Resp::Integer(0)]);
-    assert_eq!(both.last_of(&["REPLICAOF NO ONE"])[1].is_error(), true);
+    assert!(both.last_of(&["REPLICAOF NO ONE"])[1].is_error());
 }
 
 #[test]
