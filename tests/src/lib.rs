@@ -8,9 +8,11 @@
 pub mod cases;
 pub mod differential;
 pub mod etcd;
+pub mod faults;
 pub mod http;
 pub mod hyrax;
 pub mod linearizability;
 pub mod pages;
 pub mod peers;
+pub mod programs;
 pub mod resp;

@@ -22,6 +22,16 @@ fn the_examples_of_the_http_page_are_what_happens() {
 }
 
 #[test]
+fn the_examples_of_the_gateways_page_are_what_happens() {
+    check_examples("docs/gateway.md");
+}
+
+#[test]
+fn the_examples_of_the_etcd_page_are_what_happens() {
+    check_examples("docs/etcd.md");
+}
+
+#[test]
 fn the_examples_of_the_command_line_are_what_happens() {
     check_examples("docs/cli.md");
 }

@@ -5,6 +5,8 @@
 
 mod npm;
 mod peers;
+mod python;
+mod rust_client;
 mod soak;
 mod step;
 mod test;
@@ -33,10 +35,11 @@ enum Chore {
     /// installed, which is faster and keeps tests apart).
     ///
     /// The servers, and the tools that the documentation's examples use, come from Debian packages
-    /// (redis-server, redis-tools, etcd-server, etcd-client, python3, python3-redis, nodejs, npm,
-    /// netcat-openbsd, curl, openssl). Missing ones are installed with apt-get when this user may do that
-    /// (root, or sudo without a password); otherwise the run stops and names them. Clients from npm go to
-    /// target/clients. No test is skipped for want of a peer.
+    /// (redis-server, redis-tools, etcd-server, etcd-client, python3, python3-venv, python3-redis, nodejs, npm,
+    /// netcat-openbsd, curl, openssl, protobuf-compiler). Missing ones are installed with apt-get when this user
+    /// may do that (root, or sudo without a password); otherwise the run stops and names them. Clients from npm
+    /// and PyPI go to target/clients, and so does what is built of the Rust client of etcd. No test is skipped
+    /// for want of a peer.
     Test,
     /// Run the random tests at length, with new seeds, round after round
     ///

@@ -9,23 +9,27 @@ use crate::step::Step;
 
 /// What the tests start or load, and the Debian package that brings it.
 struct Peer {
-    /// A program to be found in `PATH`, or a file.
+    /// A program to be found in `PATH`, or a file; or, where it has arguments, a command that succeeds.
     program: &'static str,
     package: &'static str,
 }
 
-const PEERS: [Peer; 11] = [
+const PEERS: [Peer; 14] = [
     Peer { program: "redis-server", package: "redis-server" },
     Peer { program: "redis-cli", package: "redis-tools" },
     Peer { program: "etcd", package: "etcd-server" },
     Peer { program: "etcdctl", package: "etcd-client" },
     Peer { program: "python3", package: "python3" },
     Peer { program: "/usr/lib/python3/dist-packages/redis/__init__.py", package: "python3-redis" },
+    Peer { program: "python3 -m ensurepip --version", package: "python3-venv" },
     Peer { program: "node", package: "nodejs" },
     Peer { program: "npm", package: "npm" },
     Peer { program: "nc", package: "netcat-openbsd" },
     Peer { program: "curl", package: "curl" },
     Peer { program: "openssl", package: "openssl" },
+    Peer { program: "protoc", package: "protobuf-compiler" },
+    // What protoc imports is in another package.
+    Peer { program: "/usr/include/google/protobuf/any.proto", package: "libprotobuf-dev" },
 ];
 
 /// Makes sure that every peer is there, installing what is missing where this user may.
@@ -56,6 +60,9 @@ fn missing_packages() -> Vec<&'static str> {
 fn is_there(program: &str) -> bool {
     if program.starts_with('/') {
         return Path::new(program).is_file();
+    }
+    if program.contains(' ') {
+        return Step::new(program).succeeds();
     }
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())

@@ -5,13 +5,15 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::step::Step;
-use crate::{npm, peers, tidy};
+use crate::{npm, peers, python, rust_client, tidy};
 
 /// Runs it all, cheapest first, and the test runner last, so that its summary closes the output.
 pub fn run(root: &Path) -> Result<()> {
     tidy::run(root)?;
     peers::ensure()?;
     npm::ensure(root)?;
+    python::ensure(root)?;
+    rust_client::ensure(root)?;
     build_binary(root)?;
     if has_nextest() {
         Step::new("cargo test --quiet --doc --workspace").within(root).run("mend the example in the docs")?;

@@ -305,6 +305,11 @@ fn the_benchmark_measures_commands_through_both_doors() {
     assert_eq!(cases_measured("commands memory --door line"), 8 + 3);
 }
 
+#[test]
+fn the_benchmark_measures_what_goes_over_etcds_api_beside_a_real_etcd() {
+    assert_eq!(cases_measured("etcd --against etcd"), 3 * 3 + 2 + 2 + 1);
+}
+
 /// A certificate and its key in files, for `localhost`.
 struct Certified {
     directory: tempfile::TempDir,

@@ -114,6 +114,8 @@ impl Model {
     /// As [`crate::Coordination::put`].
     pub fn put(&mut self, request: &PutRequest) -> Result<PutResponse, PutError> {
         put_is_sound(request)?;
+        // Alone, its lease comes first; in a transaction, what it would keep.
+        self.lease_exists(request.lease)?;
         self.put_is_possible(request)?;
         let mut draft = self.draft();
         let response = draft.put(request);
@@ -300,7 +302,11 @@ impl Model {
         if (request.ignore_value || request.ignore_lease) && !self.now().contains_key(&request.key) {
             return Err(PutError::KeyNotFound);
         }
-        if request.lease != LeaseId::NONE && !self.leases.contains_key(&request.lease) {
+        self.lease_exists(request.lease)
+    }
+
+    fn lease_exists(&self, lease: LeaseId) -> Result<(), PutError> {
+        if lease != LeaseId::NONE && !self.leases.contains_key(&lease) {
             return Err(PutError::LeaseNotFound);
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Reading keys.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use hyrax_types::Revision;
@@ -91,15 +92,20 @@ impl RangeRequest {
 
     /// Puts what was read in the order asked for, from the order of the keys.
     pub fn sort(&self, kvs: &mut [Arc<KeyValue>]) {
-        match self.sort_target {
-            SortTarget::Key => {}
-            SortTarget::Version => kvs.sort_by_key(|kv| kv.version),
-            SortTarget::CreateRevision => kvs.sort_by_key(|kv| kv.create_revision),
-            SortTarget::ModRevision => kvs.sort_by_key(|kv| kv.mod_revision),
-            SortTarget::Value => kvs.sort_by(|a, b| a.value.cmp(&b.value)),
+        // In descending order too, equals stay in the order of their keys, as in etcd.
+        fn sort<T: Ord>(kvs: &mut [Arc<KeyValue>], order: SortOrder, by: impl Fn(&KeyValue) -> T) {
+            match order {
+                SortOrder::Descending => kvs.sort_by_key(|kv| Reverse(by(kv))),
+                SortOrder::None | SortOrder::Ascending => kvs.sort_by_key(|kv| by(kv)),
+            }
         }
-        if self.sort_order == SortOrder::Descending {
-            kvs.reverse();
+        match self.sort_target {
+            SortTarget::Key if self.sort_order == SortOrder::Descending => kvs.reverse(),
+            SortTarget::Key => {}
+            SortTarget::Version => sort(kvs, self.sort_order, |kv| kv.version),
+            SortTarget::CreateRevision => sort(kvs, self.sort_order, |kv| kv.create_revision),
+            SortTarget::ModRevision => sort(kvs, self.sort_order, |kv| kv.mod_revision),
+            SortTarget::Value => sort(kvs, self.sort_order, |kv| kv.value.clone()),
         }
     }
 }

@@ -105,6 +105,10 @@ impl Parts {
         if range.is_single() {
             return if is_reserved(&range.key) { Parts::Nothing } else { Parts::Whole };
         }
+        // No key at all is refused, in the words for that.
+        if range.key.is_empty() {
+            return Parts::Whole;
+        }
         // Almost every range begins after them: one comparison.
         if range.key >= RESERVED_END || (!range.is_open() && range.range_end <= RESERVED_PREFIX) {
             return Parts::Whole;

@@ -2,7 +2,7 @@
 //! of the messages that etcd's gateway speaks.
 //!
 //! All of it is made from etcd's own protocol files (`proto/`). Nothing here knows an engine or a door.
-#![allow(missing_docs, reason = "generated from etcd's files, whose comments are the documentation")]
+#![allow(missing_docs, clippy::all, rustdoc::all, reason = "made from etcd's files, in their words")]
 
 /// The files' descriptors, encoded: what reflection serves.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

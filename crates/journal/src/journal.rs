@@ -125,7 +125,7 @@ impl Journal {
         let promised = std::mem::take(&mut reservation.bytes);
         let mut state = self.shared.state.lock();
         let position = state.append(promised, record, self.shared.salt);
-        self.shared.wake_writer(state);
+        self.shared.appended(state);
         position
     }
 

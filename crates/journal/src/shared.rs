@@ -64,8 +64,8 @@ pub(crate) struct State {
     /// Bytes appended and not yet synced.
     pub unsynced_bytes: u64,
     pub room: Room,
-    /// Whether the thread that syncs waits to be told of work.
-    pub idle: bool,
+    /// The thread that syncs waits until this record is appended, or for something else to do.
+    pub wake_at: Option<u64>,
     /// Whether the last attempt to prepare a segment found the disk full.
     pub out_of_space: bool,
     /// Bytes of frames appended since the beginning, to tell how many a snapshot covers.
@@ -155,7 +155,7 @@ impl State {
             buffer: Vec::new(),
             unsynced_bytes: 0,
             room: Room { offset: 0, size: 0, prepared: None, reserved: 0, wanted: 0 },
-            idle: false,
+            wake_at: None,
             out_of_space: false,
             appended_bytes: bytes_since_snapshot,
             snapshot_bytes: 0,
@@ -281,13 +281,20 @@ impl Shared {
         self.shortage.notify_all();
     }
 
-    /// Has the thread that syncs look.
+    /// Has the thread that syncs look, whatever it waits for.
     pub(crate) fn wake_writer(&self, mut state: MutexGuard<'_, State>) {
         // Who works looks by itself before it sleeps.
-        let idle = std::mem::take(&mut state.idle);
+        let waits = state.wake_at.take().is_some();
         drop(state);
-        if idle {
+        if waits {
             self.work.notify_one();
+        }
+    }
+
+    /// Has the thread that syncs look, if it waits for what was appended.
+    pub(crate) fn appended(&self, state: MutexGuard<'_, State>) {
+        if state.wake_at.is_some_and(|record| record <= state.last) {
+            self.wake_writer(state);
         }
     }
 

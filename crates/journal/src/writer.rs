@@ -1,15 +1,28 @@
 //! The thread that syncs: takes all that is pending, writes it, syncs it, tells it, and again.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
 
 use crate::format::{FrameKind, push_mark, segment_name};
 use crate::recovery::{SegmentFile, Tail};
 use crate::shared::{Part, Phase, Prepared, Shared, State};
 use crate::{Failure, Position};
 
+/// How long a group that is to be written waits for the next record that is expected.
+const NEXT_WITHIN: Duration = Duration::from_micros(50);
+
+/// How long it waits for all of them: what a sync takes costs more than that, where it has the disk and the
+/// processor for itself alone, and others work meanwhile.
+const GROUP_WITHIN: Duration = Duration::from_millis(1);
+
 /// What the thread that syncs owns.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
+    /// Records that are likely to come before long: as many as were told with the last group, whose clients may
+    /// now send others, and those that came while it was synced.
+    expected: u64,
     /// The segment that is written to, and where its frames end.
     segment: Option<Tail>,
 }
@@ -27,7 +40,7 @@ enum Work {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, segment: Option<Tail>) -> Writer {
-        Writer { shared, segment }
+        Writer { shared, expected: 0, segment }
     }
 
     /// Works until the journal ends.
@@ -71,6 +84,7 @@ impl Writer {
                     return Work::Report(failure);
                 }
             } else if !state.pending.is_empty() {
+                self.gather(&mut state);
                 return Work::Write(std::mem::take(&mut state.pending));
             }
             match state.phase {
@@ -81,9 +95,32 @@ impl Writer {
                 Phase::Dropped => return Work::End { clean: false },
                 _ => {}
             }
-            state.idle = true;
+            state.wake_at = Some(0);
             self.shared.work.wait(&mut state);
-            state.idle = false;
+            state.wake_at = None;
+        }
+    }
+
+    /// Waits for half of the records that are expected, as long as they keep coming: one half is synced while the
+    /// other is being made. A client alone never waits: where one record was told, one is expected.
+    fn gather(&self, state: &mut MutexGuard<'_, State>) {
+        let whole = state.synced + self.expected.div_ceil(2);
+        let mut until: Option<Instant> = None;
+        loop {
+            let last = state.last;
+            if last >= whole || state.phase != Phase::Open || state.failure.is_some() {
+                return;
+            }
+            let now = Instant::now();
+            if now >= *until.get_or_insert(now + GROUP_WITHIN) {
+                return;
+            }
+            state.wake_at = Some(whole);
+            self.shared.work.wait_for(state, NEXT_WITHIN);
+            state.wake_at = None;
+            if state.last == last {
+                return;
+            }
         }
     }
 
@@ -106,6 +143,7 @@ impl Writer {
         segment.offset = part.offset + part.bytes.len() as u64;
         {
             let mut state = self.shared.state.lock();
+            self.expected = state.last - state.synced;
             state.synced = part.last;
             state.unsynced_bytes = state.unsynced_bytes.saturating_sub(part.bytes.len() as u64);
             state.reuse(part.bytes);

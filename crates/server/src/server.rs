@@ -128,7 +128,7 @@ impl Server {
         });
         lost_locks.tell_sessions_of(&core);
         let stop = CancellationToken::new();
-        let etcd = Etcd::new(core.clone(), first_method, stop.clone());
+        let etcd = Etcd::new(core.clone(), engine.identity(), first_method, stop.clone());
         let doors = Entrance::new(core.clone(), etcd);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {

@@ -59,7 +59,7 @@ impl SlowLog {
         slower_than_us >= 0 && took_ns / 1000 >= slower_than_us as u64
     }
 
-    /// Remembers a command, its words [`shortened`].
+    /// Remembers a command, its words shortened.
     pub fn add(&self, at_s: u64, took_ns: u64, words: Vec<Vec<u8>>, address: String, client: Vec<u8>) {
         let mut log = self.log.lock();
         let id = log.next;

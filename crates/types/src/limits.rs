@@ -232,6 +232,10 @@ pub const ETCD_JSON_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
 /// to this alone, as etcd's are.
 pub const GRPC_MESSAGE_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX + 512 * 1024;
 
+/// Bytes of messages that one gRPC connection has sent the beginnings of, over all its streams: several of the largest
+/// at a time, where each of two thousand streams could else make the server hold one.
+pub const GATHERED_BYTES_PER_CONNECTION_MAX: usize = 16 * 1024 * 1024;
+
 /// How long a token stands for a name and a password. Clients of etcd show one again and again, and some never
 /// ask for another, so it must outlast a day's work; a changed password ends it at once.
 pub const AUTH_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -263,3 +267,7 @@ pub const WATCH_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 
 /// How long a watch that asked for it hears nothing before it is told how far it has come: etcd's default.
 pub const WATCH_PROGRESS_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
+/// other calls of the connection in between.
+pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;

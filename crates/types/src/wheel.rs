@@ -44,7 +44,7 @@ impl Wheel {
     }
 
     /// How many timers are set, stale ones included.
-    pub fn len(&self) -> usize {
+    pub fn timers(&self) -> usize {
         self.len
     }
 
@@ -170,7 +170,7 @@ mod tests {
                     }
                 }
                 prop_assert!(left.iter().all(|&token| deadlines[token as usize] > now));
-                prop_assert_eq!(wheel.len(), left.len());
+                prop_assert_eq!(wheel.timers(), left.len());
                 if let Some(next) = wheel.next_deadline() {
                     let earliest = left.iter().map(|&token| deadlines[token as usize]).min();
                     prop_assert!(next > now && Some(next) <= earliest);

@@ -14,6 +14,7 @@ use hyrax_etcd::etcdserverpb::watch_request::RequestUnion;
 use hyrax_etcd::etcdserverpb::{
     LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchCreateRequest, WatchRequest, WatchResponse,
 };
+use hyrax_etcd::v3lockpb::lock_client::LockClient;
 use tokio::sync::mpsc;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
@@ -31,6 +32,8 @@ pub struct EtcdClient {
     pub kv: KvClient<Channel>,
     /// Leases.
     pub lease: LeaseClient<Channel>,
+    /// Locks.
+    pub lock: LockClient<Channel>,
     /// Status, hashes, snapshots.
     pub maintenance: MaintenanceClient<Channel>,
     watch: WatchClient<Channel>,
@@ -44,6 +47,7 @@ impl EtcdClient {
         Ok(EtcdClient {
             kv: KvClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
             lease: LeaseClient::new(channel.clone()),
+            lock: LockClient::new(channel.clone()),
             maintenance: MaintenanceClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
             watch: WatchClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX),
         })

@@ -59,6 +59,16 @@ impl Hyrax {
         Hyrax { process, address, folder }
     }
 
+    /// Stops it where it is (SIGSTOP), until it is resumed.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -15,17 +15,40 @@ use super::process::Process;
 pub struct Etcd {
     process: Process,
     client_port: u16,
-    _folder: TempDir,
+    peer_port: u16,
+    flags: Vec<String>,
+    folder: TempDir,
 }
 
 impl Etcd {
     /// Starts one and waits until it says that it is healthy.
     pub fn start() -> Self {
-        on_free_ports(|[client, peer]| Etcd::start_on(client, peer))
+        Etcd::start_with(&[])
     }
 
-    fn start_on(client_port: u16, peer_port: u16) -> Result<Self, String> {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    /// The same, with these flags beside its own.
+    pub fn start_with(flags: &[&str]) -> Self {
+        on_free_ports(|[client_port, peer_port]| {
+            let folder = tempfile::tempdir().expect("a temporary folder can be made");
+            let flags: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
+            let process = Etcd::start_in(&folder, client_port, peer_port, &flags)?;
+            Ok(Etcd { process, client_port, peer_port, flags, folder })
+        })
+    }
+
+    /// Kills it, if it still runs, and starts it again on what it kept, where it was.
+    pub fn start_again(&mut self) {
+        self.process.kill();
+        let again = Etcd::start_in(&self.folder, self.client_port, self.peer_port, &self.flags);
+        self.process = again.unwrap_or_else(|said| panic!("etcd does not start again: {said}"));
+    }
+
+    fn start_in(
+        folder: &TempDir,
+        client_port: u16,
+        peer_port: u16,
+        flags: &[String],
+    ) -> Result<Process, String> {
         let client = format!("http://127.0.0.1:{client_port}");
         let peer = format!("http://127.0.0.1:{peer_port}");
         let mut command = Command::new("etcd");
@@ -33,11 +56,11 @@ impl Etcd {
         command.arg(folder.path().join("data"));
         command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
         command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
-        command.args(["--initial-cluster", &format!("peer={peer}")]);
+        command.args(["--initial-cluster", &format!("peer={peer}")]).args(flags);
         let mut process = Process::start(command, &folder.path().join("log"));
         let address = SocketAddr::from(([127, 0, 0, 1], client_port));
         process.wait_until(|| is_healthy(address).unwrap_or(false))?;
-        Ok(Etcd { process, client_port, _folder: folder })
+        Ok(process)
     }
 
     /// Where its clients connect.

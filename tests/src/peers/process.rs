@@ -79,6 +79,16 @@ impl Process {
         let _ = kill_process(pid, Signal::TERM);
     }
 
+    /// Stops it where it is (SIGSTOP), until it is resumed.
+    pub fn pause(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::CONT);
+    }
+
     /// Asks it to end and waits; panics when it has not ended `within` that time.
     pub fn stop(&mut self, within: Duration) -> ExitStatus {
         self.terminate();

@@ -105,6 +105,24 @@ fn a_write_under_a_lock_is_refused_once_another_has_it() {
 }
 
 #[test]
+fn an_ekg_is_changed_under_a_lock_too() {
+    for wire in Wire::ALL {
+        let hyrax = Hyrax::start(&[]);
+        let mut ann = Actor::of(&hyrax, wire);
+        let held = token(&ann.asks(json!({"cmd":"lock","key":"jobs"})));
+        let fence = json!({"lock":"jobs","token":held});
+        ann.says(json!({"cmd":"eadd","key":"room","id":"ann","fence":&fence}), json!({"return":"OK"}));
+        ann.says(
+            json!({"command":"eadd","payload":[{"id":"room","name":"x"}],"fence":&fence}),
+            json!({"command":"eadd","return":[1]}),
+        );
+        ann.says(json!({"cmd":"unlock","key":"jobs"}), json!({"return":true}));
+        ann.says(json!({"cmd":"erem","key":"room","fence":&fence}), json!({"error":"fenced"}));
+        ann.says(json!({"cmd":"emembers","key":"room"}), json!({"return":["ann","x"]}));
+    }
+}
+
+#[test]
 fn what_is_no_guard_is_refused_by_name() {
     let hyrax = Hyrax::start(&[]);
     let mut ann = Actor::of(&hyrax, Wire::Tcp);
@@ -117,8 +135,12 @@ fn what_is_no_guard_is_refused_by_name() {
     }
     let fence = json!({"lock":"jobs","token":1});
     ann.refused(
-        json!({"cmd":"get","key":"a","fence":fence}),
-        "\"fence\" guards what changes something, and \"get\" does not",
+        json!({"cmd":"get","key":"a","fence":&fence}),
+        "\"fence\" guards writes of keys and EKGs, and \"get\" is none",
+    );
+    ann.refused(
+        json!({"cmd":"madd","key":"a","fence":&fence}),
+        "\"fence\" guards writes of keys and EKGs, and \"madd\" is none",
     );
     ann.refused(json!({"cmd":"set","key":"a","args":{"x":1}}), "\"args\" must be an array, not an object");
     for timeout in [json!(-1), json!("5"), json!(1e300)] {

@@ -61,8 +61,8 @@ enum Number {
     SameKey,
     /// The digits of a member or a score.
     Member,
-    /// The id of the next lease, see [`lease_id`].
-    Lease,
+    /// The id of the next lease after this one, see [`lease_id`].
+    Lease(u64),
     /// The next stream of an HTTP/2 connection, four bytes.
     Stream,
     /// The same stream again.
@@ -155,12 +155,12 @@ impl Template {
         self.word(Word::Member(0));
     }
 
-    /// Adds the id of the next lease, as a variable-length integer.
-    pub fn lease(&mut self) {
+    /// Adds the id of the next lease, counted from `first`, as a variable-length integer.
+    pub fn lease(&mut self, first: u64) {
         let at = self.bytes.len();
-        self.slots.push(Slot { at, is: Number::Lease });
+        self.slots.push(Slot { at, is: Number::Lease(first) });
         self.bytes.extend([0; LEASE_BYTES]);
-        write_lease(&mut self.bytes[at..], 0);
+        write_lease(&mut self.bytes[at..], first);
     }
 
     /// Adds the stream that the request is on, which is a new one or that of the same request before.
@@ -308,7 +308,7 @@ impl Batch {
     pub fn renew(&mut self) {
         for &Slot { at, is } in &self.slots {
             let number = match is {
-                Number::Key | Number::Lease => {
+                Number::Key | Number::Lease(_) => {
                     let next = self.keys.next();
                     self.last = next.unwrap_or(self.last);
                     next
@@ -326,7 +326,9 @@ impl Batch {
                 (Number::Key | Number::SameKey | Number::Member, Some(number)) => {
                     write_digits(&mut self.bytes[at..at + DIGITS], number);
                 }
-                (Number::Lease, Some(number)) => write_lease(&mut self.bytes[at..at + LEASE_BYTES], number),
+                (Number::Lease(first), Some(number)) => {
+                    write_lease(&mut self.bytes[at..at + LEASE_BYTES], first + number);
+                }
                 (Number::Stream | Number::SameStream, _) => {
                     self.bytes[at..at + 4].copy_from_slice(&self.stream.to_be_bytes());
                 }
@@ -400,18 +402,18 @@ mod tests {
     fn leases_and_the_streams_of_http2_are_named_in_place() {
         let mut template = Template::default();
         template.stream(true);
-        template.lease();
+        template.lease(100);
         template.key(false);
         template.stream(false);
-        let mut batch = Batch::new(vec![template; 2], Keys::Rising { count: 300, next: 200 }, 1);
+        let mut batch = Batch::new(vec![template; 2], Keys::Rising { count: 300, next: 100 }, 1);
         batch.renew();
         let expected = |stream: u8, low: &[u8], key: &[u8]| {
             let stream = [0, 0, 0, stream];
             [&stream[..], low, &[0x80, 0x80, 1], key, &stream].concat()
         };
         let expected = [
-            expected(1, &[0xc8, 0x81], b"key:000000000200"),
-            expected(3, &[0xc9, 0x81], b"key:000000000201"),
+            expected(1, &[0xc8, 0x81], b"key:000000000100"),
+            expected(3, &[0xc9, 0x81], b"key:000000000101"),
         ];
         assert_eq!(batch.bytes(2), expected.concat());
         batch.renew();

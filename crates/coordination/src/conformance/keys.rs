@@ -205,6 +205,11 @@ pub(super) async fn what_can_not_be_done_says_why_and_does_nothing(engine: &dyn 
         let txn = TxnRequest { success: vec![put_of(new("z")), put_of(request)], ..TxnRequest::default() };
         assert_eq!(engine.txn(txn).await, Err(error.into()));
     }
+    // Where both are missing, a put names the lease, and one in a transaction the key.
+    let both = PutRequest { ignore_value: true, lease: LeaseId(987_654), ..PutRequest::new("none", "") };
+    assert_eq!(engine.put(both.clone()).await, Err(PutError::LeaseNotFound));
+    let txn = TxnRequest { success: vec![put_of(both)], ..TxnRequest::default() };
+    assert_eq!(engine.txn(txn).await, Err(TxnError::KeyNotFound));
     let delete = |range| Op::DeleteRange(DeleteRangeRequest::new(range));
     let inner = |success| Op::Txn(TxnRequest { success, ..TxnRequest::default() });
     let future = RangeRequest { revision: revision.next(), ..RangeRequest::new(KeyRange::all()) };

@@ -58,14 +58,10 @@ impl Compactor {
                 if now_ms.saturating_sub(self.compacted_ms) < period_ms {
                     return None;
                 }
-                let mut upto = None;
-                while let Some(note) = self.notes.pop_front_if(|note| old(note)) {
-                    upto = Some(note.1);
-                }
-                if upto.is_some() {
-                    self.compacted_ms = now_ms;
-                }
-                upto
+                let passed = self.notes.iter().take_while(|note| old(note)).count();
+                let (_, upto) = self.notes.drain(..passed).next_back()?;
+                self.compacted_ms = now_ms;
+                Some(upto)
             }
         }
     }

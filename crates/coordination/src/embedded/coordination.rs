@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, ready};
 
-use super::shared::Answer;
-use super::store::Progress;
+use super::reading::Reading;
+use super::shared::{Answer, Pin, Shared};
+use super::store::{Progress, in_order};
 use super::watch::EmbeddedWatch;
 use super::{Embedded, room};
 use crate::{
@@ -18,6 +19,9 @@ use crate::{
     PutRequest, PutResponse, RangeError, RangeRequest, RangeResponse, Status, StatusError, TxnError,
     TxnRequest, TxnResponse, Unavailable, WatchError, WatchRequest, WatchStream,
 };
+
+/// Keys looked at in one hold of the lock.
+const RANGE_STEP_KEYS: usize = 2_048;
 
 /// A reply that is there already.
 fn answer<'a, T: Send + 'a>(reply: T) -> BoxFuture<'a, T> {
@@ -41,10 +45,33 @@ where
     }
 }
 
+/// Reads many keys, as they were when it began.
+async fn range_in_steps(shared: &Arc<Shared>, request: RangeRequest) -> Result<RangeResponse, RangeError> {
+    let (mut reading, _pin) = {
+        let store = &mut shared.state.lock().store;
+        store.check_range(&request)?;
+        let mut reading = Reading::new(&request, store.visible());
+        if reading.step(&store.keys, RANGE_STEP_KEYS) == Progress::Done {
+            return Ok(reading.finish());
+        }
+        (reading, Pin::new(shared, store))
+    };
+    loop {
+        tokio::task::yield_now().await;
+        let progress = reading.step(&shared.state.lock().store.keys, RANGE_STEP_KEYS);
+        if progress == Progress::Done {
+            return Ok(reading.finish());
+        }
+    }
+}
+
 impl Coordination for Embedded {
     fn range(&self, request: RangeRequest) -> BoxFuture<'_, Result<RangeResponse, RangeError>> {
-        let reply = self.engine.shared.state.lock().store.range(&request);
-        answer(reply)
+        if !request.range.is_single() {
+            return Box::pin(range_in_steps(&self.engine.shared, request));
+        }
+        let store = &self.engine.shared.state.lock().store;
+        answer(store.check_range(&request).map(|()| store.range_at(&request, store.visible())))
     }
 
     fn put(&self, request: PutRequest) -> BoxFuture<'_, Result<PutResponse, PutError>> {
@@ -135,7 +162,9 @@ impl Coordination for Embedded {
 
     fn leases(&self) -> BoxFuture<'_, Result<LeaseListResponse, LeaseListError>> {
         let now_ms = self.engine.clock.now_ms();
-        when_seen(Ok(self.engine.shared.observe(now_ms, |store, _| Ok(store.leases()))))
+        let Answer { reply, wait, wants_ceiling } =
+            self.engine.shared.observe(now_ms, |store, _| store.lease_deadlines());
+        when_seen(Ok(Answer { reply: Ok(in_order(reply)), wait, wants_ceiling }))
     }
 
     fn status(&self) -> BoxFuture<'_, Result<Status, StatusError>> {

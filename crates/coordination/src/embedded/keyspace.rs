@@ -102,22 +102,34 @@ impl Keyspace {
         single.into_iter().chain(walk)
     }
 
-    /// Those of the next `keys_max` keys after `after` that were there at `revision`, and the last key
-    /// looked at; none when there are no more.
-    pub(super) fn walk(
-        &self,
+    /// Goes on through the keys of `range` after `after`, in order, and looks at `keys_max` of them: hands
+    /// over those that were there at `revision`. Answers the last one looked at; none at the end.
+    pub(super) fn walk<'a>(
+        &'a self,
+        range: &KeyRange,
         after: Option<&Key>,
         revision: Revision,
         keys_max: usize,
-    ) -> (Vec<Arc<KeyValue>>, Option<Key>) {
-        let start = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_ref()));
-        let mut found = Vec::with_capacity(keys_max.min(self.latest.len()));
-        let mut last = None;
-        for latest in self.latest.range::<[u8], _>((start, Bound::Unbounded)).take(keys_max) {
-            found.extend(self.at(latest, revision).cloned());
-            last = Some(latest);
+        mut each: impl FnMut(&'a Arc<KeyValue>),
+    ) -> Option<Key> {
+        if range.is_single() {
+            self.get(&range.key, revision).into_iter().for_each(each);
+            return None;
         }
-        (found, last.map(|Latest(latest)| latest.key.clone()))
+        if range.is_empty() {
+            return None;
+        }
+        let (start, end) = range.bounds();
+        let start = after.map_or(start, |after| Bound::Excluded(after.as_ref()));
+        let mut left = keys_max;
+        for latest in self.latest.range::<[u8], _>((start, end)) {
+            self.at(latest, revision).into_iter().for_each(&mut each);
+            left -= 1;
+            if left == 0 {
+                return Some(latest.0.key.clone());
+            }
+        }
+        None
     }
 
     /// Appends a version.
@@ -151,10 +163,12 @@ impl Keyspace {
 }
 
 fn forget_older(older: &mut Older, compacted: Revision) {
-    let visible = older.partition_point(|version| version.mod_revision <= compacted);
-    if let Some(last) = visible.checked_sub(1) {
-        let gone = older[last].version == 0 && older[last].mod_revision < compacted;
-        older.drain(..if gone { visible } else { last });
+    // What goes is at the front, one or few: they are not searched for.
+    while older.get(1).is_some_and(|second| second.mod_revision <= compacted) {
+        older.pop_front();
+    }
+    if older.front().is_some_and(|first| first.version == 0 && first.mod_revision < compacted) {
+        older.pop_front();
     }
 }
 

@@ -28,7 +28,7 @@ impl EventLog {
     /// The events from the revision `first` to `last`, both included.
     pub(super) fn between(&self, first: Revision, last: Revision) -> impl Iterator<Item = &Event> {
         let start = self.start_of(first);
-        let end = self.start_of(last.next()).max(start);
+        let end = self.start_of(Revision(last.0.saturating_add(1))).max(start);
         self.events.range(start..end)
     }
 
@@ -66,24 +66,53 @@ impl EventLog {
         self.events.front().is_some_and(|oldest| oldest.kv.mod_revision < compacted)
     }
 
+    /// Where the events of `revision` and later begin. Most readers want the last ones: it is looked for from
+    /// the back, in steps that double, so that those of long ago are not even touched.
     fn start_of(&self, revision: Revision) -> usize {
-        // Most readers want the last revision, and those who write the last one or few: look there
-        // before searching.
-        match self.events.back() {
-            Some(last) if last.kv.mod_revision < revision => return self.events.len(),
-            _ => {}
-        }
-        let mut near = self.events.len();
-        for _ in 0..4 {
-            match near.checked_sub(1).map(|before| &self.events[before]) {
-                Some(event) if event.kv.mod_revision >= revision => near -= 1,
-                _ => return near,
+        let is_before = |at: usize| self.events[at].kv.mod_revision < revision;
+        let (mut low, mut high) = (self.events.len(), self.events.len());
+        let mut step = 1;
+        while low > 0 {
+            low = low.saturating_sub(step);
+            if is_before(low) {
+                low += 1;
+                break;
             }
+            high = low;
+            step *= 2;
         }
-        self.events.partition_point(|event| event.kv.mod_revision < revision)
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if is_before(middle) { low = middle + 1 } else { high = middle }
+        }
+        low
     }
 }
 
 fn cost(event: &Event) -> usize {
     event.kv.key.len() + event.kv.value.len() + EVENT_OVERHEAD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{EventKind, KeyValue};
+
+    #[test]
+    fn events_are_found_by_revision_wherever_they_are() {
+        let mut log = EventLog::default();
+        assert_eq!(log.start_of(Revision(1)), 0);
+        // Three of each even revision.
+        for revision in (0..60).map(|number| Revision(number / 3 * 2)) {
+            let kv = Arc::new(KeyValue { mod_revision: revision, ..KeyValue::default() });
+            log.push(Event { kind: EventKind::Put, kv, prev_kv: None });
+        }
+        for revision in 0..=40 {
+            let found = log.start_of(Revision(revision));
+            let expected = log.events.partition_point(|event| event.kv.mod_revision.0 < revision);
+            assert_eq!(found, expected, "{revision}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use hyrax_types::Revision;
 
 use super::Embedded;
 use super::gate::{Gate, Wait};
-use super::shared::Shared;
+use super::shared::{Pin, Shared};
 use super::snapshot::Pieces;
 use crate::{Alarm, Hash, HashKv, HashKvError, Maintenance, RangeError, Size, SnapshotStream, Unavailable};
 
@@ -58,16 +58,16 @@ impl Maintenance for Embedded {
 
 /// The keys up to a revision, and the last revision that may be seen.
 fn keys_upto(shared: &Arc<Shared>, revision: Revision) -> Result<(Pieces, Revision), HashKvError> {
-    let (pinned, revision, visible) = {
+    let (pin, revision, visible) = {
         let store = &mut shared.state.lock().store;
         let visible = store.visible();
         store.check_revision(revision, visible).map_err(|error| match error {
             RangeError::FutureRevision => HashKvError::FutureRevision,
             _ => HashKvError::Compacted,
         })?;
-        (store.pin(), if revision == Revision::ZERO { visible } else { revision }, visible)
+        (Pin::new(shared, store), if revision == Revision::ZERO { visible } else { revision }, visible)
     };
-    Ok((Pieces::of_keys(shared, pinned, revision), visible))
+    Ok((Pieces::of_keys(pin, revision), visible))
 }
 
 /// The whole state, once all of it may be seen.

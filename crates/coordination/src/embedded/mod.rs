@@ -17,6 +17,7 @@ mod leases;
 mod log;
 mod maintenance;
 mod pause;
+mod reading;
 mod record;
 mod recovery;
 mod replay;

@@ -168,8 +168,10 @@ fn read(
 
 /// Writes down what a start changes: the revisions skipped, the leases ended, the new ceiling. Answers that.
 fn begin(journal: &Journal, replay: &mut Replay, recovery: &mut Recovery) -> Result<Revision, OpenError> {
-    let owned: Vec<_> =
+    let mut owned: Vec<_> =
         replay.store.leases.grants().into_iter().filter(|grant| grant.dies_with_process).collect();
+    // In one order, whatever the table's is.
+    owned.sort_unstable_by_key(|grant| grant.id);
     let reservation = journal.reserve((owned.len() + 3) * room::ITEM)?;
     replay.store.keep_changes();
     let last = replay.store.revision();

@@ -1,5 +1,6 @@
 //! What is behind the engine's lock, and the few ways in.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use hyrax_journal::{Failure, Journal, Position, Reservation};
@@ -36,6 +37,26 @@ pub(super) struct Answer<R> {
     pub(super) wait: Option<Wait>,
     /// Whether it is time for [`Shared::raise_ceiling`].
     pub(super) wants_ceiling: bool,
+}
+
+/// Keeps the past that can be read now, whatever is compacted, until it is dropped.
+pub(super) struct Pin {
+    pub(super) shared: Arc<Shared>,
+    /// From which revision on.
+    pub(super) compacted: Revision,
+}
+
+impl Pin {
+    /// `store` is that of `shared`, whose lock is held.
+    pub(super) fn new(shared: &Arc<Shared>, store: &mut Store) -> Pin {
+        Pin { shared: Arc::clone(shared), compacted: store.pin() }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.shared.state.lock().store.unpin(self.compacted);
+    }
 }
 
 impl Shared {

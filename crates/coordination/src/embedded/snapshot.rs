@@ -17,16 +17,16 @@ use super::keyspace::Keyspace;
 use super::leases::Grant;
 use super::record::{Item, Items, Malformed, Record, Version};
 use super::replay::Replay;
-use super::shared::Shared;
+use super::shared::{Pin, Shared};
 use super::store::StoreSettings;
-use crate::{Event, EventKind, Key, KeyValue};
+use crate::{Event, EventKind, Key, KeyRange, KeyValue};
 
 /// Keys, or events, looked at in one hold of the lock.
 const STEP_KEYS: usize = 512;
 
 /// Makes the pieces of one snapshot.
 pub(super) struct Pieces {
-    shared: Arc<Shared>,
+    pin: Pin,
     pub(super) compacted: Revision,
     pub(super) revision: Revision,
     bytes_expected: u64,
@@ -52,15 +52,18 @@ impl Pieces {
             Stage::Head { ceiling, holes: state.store.holes.clone(), grants: state.store.leases.grants() };
         let revision = state.store.revision();
         let bytes_expected = state.store.keys.bytes() + 16 * state.store.keys.len() as u64 + 64;
-        let compacted = state.store.pin();
-        let pieces = Pieces { shared: Arc::clone(shared), compacted, revision, bytes_expected, stage };
+        let pin = Pin::new(shared, &mut state.store);
+        let pieces = Pieces::new(pin, revision, bytes_expected, stage);
         (pieces, also(state.gate.as_mut()))
     }
 
     /// Of the keys alone, up to a revision that can be read.
-    pub(super) fn of_keys(shared: &Arc<Shared>, pinned: Revision, revision: Revision) -> Pieces {
-        let stage = Stage::Keys { after: None };
-        Pieces { shared: Arc::clone(shared), compacted: pinned, revision, bytes_expected: 0, stage }
+    pub(super) fn of_keys(pin: Pin, revision: Revision) -> Pieces {
+        Pieces::new(pin, revision, 0, Stage::Keys { after: None })
+    }
+
+    fn new(pin: Pin, revision: Revision, bytes_expected: u64, stage: Stage) -> Pieces {
+        Pieces { compacted: pin.compacted, pin, revision, bytes_expected, stage }
     }
 
     /// About how many bytes all pieces have.
@@ -78,7 +81,8 @@ impl Pieces {
         loop {
             let mut record = Record::default();
             self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Head { ceiling, holes, grants } => {
+                Stage::Head { ceiling, holes, mut grants } => {
+                    grants.sort_unstable_by_key(|grant| grant.id);
                     self.head(&mut record, ceiling, &holes, &grants);
                     Stage::Keys { after: None }
                 }
@@ -105,9 +109,11 @@ impl Pieces {
     }
 
     fn keys(&self, record: &mut Record, after: Option<Key>) -> Stage {
-        let (keys, last) = {
-            let state = self.shared.state.lock();
-            state.store.keys.walk(after.as_ref(), self.compacted, STEP_KEYS)
+        let mut keys = Vec::with_capacity(STEP_KEYS);
+        let last = {
+            let state = self.pin.shared.state.lock();
+            let each = |kv: &Arc<KeyValue>| keys.push(Arc::clone(kv));
+            state.store.keys.walk(&KeyRange::all(), after.as_ref(), self.compacted, STEP_KEYS, each)
         };
         keys.iter().for_each(|kv| record.push(Item::SnapshotKey(Version::of(kv))));
         match last {
@@ -118,7 +124,7 @@ impl Pieces {
 
     /// Of the revision whose effect is in the keys already: a watch may start there.
     fn first_events(&self, record: &mut Record) -> Stage {
-        let state = self.shared.state.lock();
+        let state = self.pin.shared.state.lock();
         for event in state.store.events_between(self.compacted, self.compacted) {
             record.push(match event.kind {
                 EventKind::Put => Item::SnapshotPutEvent(Version::of(&event.kv)),
@@ -131,7 +137,7 @@ impl Pieces {
     fn events(&self, record: &mut Record, from: Revision) -> Stage {
         let mut events: Vec<Event> = Vec::new();
         let mut next = Stage::End;
-        let state = self.shared.state.lock();
+        let state = self.pin.shared.state.lock();
         for event in state.store.events_between(from, self.revision) {
             let revision = event.kv.mod_revision;
             if events.len() >= STEP_KEYS && events.last().is_some_and(|last| last.kv.mod_revision < revision)
@@ -148,12 +154,6 @@ impl Pieces {
             record.push(Item::End);
         }
         next
-    }
-}
-
-impl Drop for Pieces {
-    fn drop(&mut self) {
-        self.shared.state.lock().store.unpin(self.compacted);
     }
 }
 
@@ -188,7 +188,7 @@ pub fn inspect_snapshot(reader: impl Read) -> Result<SnapshotSummary, SnapshotRe
     Ok(SnapshotSummary {
         revision: store.revision(),
         compacted: store.compacted(),
-        keys: store.keys.range(&crate::KeyRange::all(), Revision::MAX).count() as u64,
+        keys: store.keys.range(&KeyRange::all(), Revision::MAX).count() as u64,
         leases: store.leases.len() as u64,
     })
 }

@@ -5,7 +5,6 @@
 //! [`Store::changes`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyrax_types::Revision;
@@ -16,14 +15,15 @@ use super::holes::Holes;
 use super::keyspace::Keyspace;
 use super::leases::{Grant, Leases};
 use super::log::EventLog;
+use super::reading::Reading;
 use super::record::Item;
 use super::transaction::{Path, Writer};
 use crate::{
     CompactError, CompactResponse, DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse, Event,
-    KeyValue, LEASE_TTL_MAX, LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId,
-    LeaseKeepAliveError, LeaseKeepAliveResponse, LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse,
-    LeaseTimeToLiveError, LeaseTimeToLiveResponse, PutError, PutRequest, PutResponse, RangeError,
-    RangeRequest, RangeResponse, TxnError, TxnRequest, TxnResponse, WatchError,
+    LEASE_TTL_MAX, LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId, LeaseKeepAliveError,
+    LeaseKeepAliveResponse, LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse, LeaseTimeToLiveError,
+    LeaseTimeToLiveResponse, PutError, PutRequest, PutResponse, RangeError, RangeRequest, RangeResponse,
+    TxnError, TxnRequest, TxnResponse, WatchError,
 };
 
 /// The bounds of a store.
@@ -61,6 +61,12 @@ pub(crate) enum Progress {
     Done,
     /// Call again.
     More,
+}
+
+/// Every lease, the one to expire next first.
+pub(crate) fn in_order((revision, mut deadlines): (Revision, Vec<(u64, LeaseId)>)) -> LeaseListResponse {
+    deadlines.sort_unstable();
+    LeaseListResponse { revision, leases: deadlines.into_iter().map(|(_, id)| id).collect() }
 }
 
 /// The keys, their past and the leases.
@@ -143,16 +149,24 @@ impl Store {
     }
 
     /// Reads what may be shown.
+    #[cfg(test)]
     pub(crate) fn range(&self, request: &RangeRequest) -> Result<RangeResponse, RangeError> {
+        self.check_range(request)?;
+        Ok(self.range_at(request, self.visible))
+    }
+
+    /// Whether what may be shown has the range.
+    pub(super) fn check_range(&self, request: &RangeRequest) -> Result<(), RangeError> {
         if request.range.key.is_empty() {
             return Err(RangeError::EmptyKey);
         }
-        self.check_revision(request.revision, self.visible)?;
-        Ok(self.range_at(request, self.visible))
+        self.check_revision(request.revision, self.visible)
     }
 
     pub(crate) fn put(&mut self, request: &PutRequest) -> Result<PutResponse, PutError> {
         check::put(request)?;
+        // As etcd has it: in a transaction, what is to be kept comes first.
+        self.check_lease(request)?;
         self.check_put(request)?;
         let mut writer = Writer::new(self);
         let response = writer.put(request);
@@ -312,8 +326,9 @@ impl Store {
         })
     }
 
-    pub(crate) fn leases(&self) -> LeaseListResponse {
-        LeaseListResponse { revision: self.revision, leases: self.leases.by_deadline() }
+    /// What [`in_order`] makes the answer of.
+    pub(crate) fn lease_deadlines(&self) -> (Revision, Vec<(u64, LeaseId)>) {
+        (self.revision, self.leases.deadlines())
     }
 
     /// Revokes leases whose time has run out, each in its own revision, in a step that looks at no
@@ -364,6 +379,10 @@ impl Store {
         {
             return Err(PutError::KeyNotFound);
         }
+        self.check_lease(request)
+    }
+
+    fn check_lease(&self, request: &PutRequest) -> Result<(), PutError> {
         if request.lease != LeaseId::NONE && !self.leases.contains(request.lease) {
             return Err(PutError::LeaseNotFound);
         }
@@ -372,35 +391,8 @@ impl Store {
 
     /// Reads a range whose revision has been checked, as of `now` where it names none.
     pub(super) fn range_at(&self, request: &RangeRequest, now: Revision) -> RangeResponse {
-        let at = if request.revision == Revision::ZERO { now } else { request.revision };
-        let mut response = RangeResponse { revision: now, ..RangeResponse::default() };
-        let found = self.keys.range(&request.range, at);
-        if request.count_only {
-            response.count = found.count() as u64;
-            return response;
-        }
-        // Without a filter or an order of its own the limit can cut while reading.
-        let ordered = request.is_ordered_by_key();
-        let keep =
-            if request.limit == 0 || request.filters() || !ordered { usize::MAX } else { request.limit };
-        for kv in found {
-            response.count += 1;
-            if response.kvs.len() == keep {
-                response.more = true;
-            } else if request.admits(kv) {
-                response.kvs.push(Arc::clone(kv));
-            }
-        }
-        request.sort(&mut response.kvs);
-        if request.limit != 0 && response.kvs.len() > request.limit {
-            response.kvs.truncate(request.limit);
-            response.more = true;
-        }
-        if request.keys_only {
-            for kv in &mut response.kvs {
-                *kv = Arc::new(KeyValue { value: crate::Value::new(), ..KeyValue::clone(kv) });
-            }
-        }
-        response
+        let mut reading = Reading::new(request, now);
+        _ = reading.step(&self.keys, usize::MAX);
+        reading.finish()
     }
 }

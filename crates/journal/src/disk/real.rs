@@ -34,7 +34,7 @@ impl RealDisk {
         };
         make_directory(directory).map_err(refused("make", directory))?;
         let path = directory.join(LOCK);
-        let mut lock = fs::OpenOptions::new()
+        let mut lock = std::os::unix::fs::OpenOptionsExt::mode(&mut fs::OpenOptions::new(), 0o600)
             .read(true)
             .write(true)
             .create(true)

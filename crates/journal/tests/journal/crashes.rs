@@ -163,7 +163,12 @@ fn check_all(images: &Mutex<Vec<Image>>, appended: &Appended) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        // Each is hundreds of crashes.
+        cases: ProptestConfig::default().cases / 4,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn what_was_synced_outlives_any_crash(steps in prop::collection::vec(step(), 1..25), seed in any::<u64>()) {

@@ -203,7 +203,7 @@ fn a_value_that_imitates_a_mark_is_not_taken_for_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::default())]
 
     /// Whatever happens to one byte, bit or piece of one file: the start is refused, or all that is found was appended,
     /// in order, from the beginning on, and nothing that a snapshot has is missing.

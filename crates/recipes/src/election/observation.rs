@@ -9,7 +9,7 @@ use hyrax_coordination::{
 use hyrax_types::Revision;
 
 use crate::queue::{Queue, QueueError};
-use crate::retry::Backoff;
+use crate::retry::{Backoff, comes_back};
 
 /// Who leads from a revision on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Observation {
                     return Ok(observed);
                 }
                 Ok(None) => backoff = Backoff::new(),
-                Err(QueueError::Unavailable(_)) => {
+                Err(QueueError::Unavailable(unavailable)) if comes_back(&unavailable) => {
                     self.watch = None;
                     backoff.wait().await;
                 }

@@ -18,7 +18,7 @@ use hyrax_coordination::{Coordination, Key, KeyValue, Value};
 use hyrax_types::Revision;
 
 pub use self::fence::{Fence, FenceError};
-pub use self::sessions::{LockListener, Locks, LocksError};
+pub use self::sessions::{Claim, LockListener, Locks, LocksError};
 use crate::queue::{Entry, Owner, Queue, QueueError, Seat};
 
 /// The lock of one name.

@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::{Held, Lock};
 use crate::node_lease::NodeLease;
 use crate::queue::{Owner, QueueError};
-use crate::retry::Backoff;
+use crate::retry::{Backoff, comes_back};
 use crate::task::Task;
 
 /// Places given up in one transaction: engines take 128 operations.
@@ -92,25 +92,10 @@ impl Locks {
         Locks { inner: Arc::new(Inner { engine, lease, listener, sessions, claims }) }
     }
 
-    /// Waits for the lock, at most for `patience` if that is given; the fencing token. `member` is kept
-    /// for others to read. Dropping the future gives the place up.
-    pub async fn lock(
-        &self,
-        session: SessionId,
-        name: Key,
-        member: Value,
-        patience: Option<Duration>,
-    ) -> Result<Revision, LocksError> {
-        let claim = Claim::new(&self.inner, session, name, member)?;
-        let waiting = claim.acquire();
-        let held = match patience {
-            None => waiting.await?,
-            Some(patience) => match tokio::time::timeout(patience, waiting).await {
-                Ok(held) => held?,
-                Err(_) => return Err(LocksError::TimedOut),
-            },
-        };
-        claim.fulfil(held)
+    /// Takes the session's place at the lock, where it may then take the lock or wait for it. `member` is
+    /// kept for others to read. Dropping the claim gives the place up.
+    pub fn claim(&self, session: SessionId, name: Key, member: Value) -> Result<Claim, LocksError> {
+        Claim::new(&self.inner, session, name, member)
     }
 
     /// Takes the lock if nobody has it, the session included; the fencing token.
@@ -120,13 +105,9 @@ impl Locks {
         name: Key,
         member: Value,
     ) -> Result<Option<Revision>, LocksError> {
-        let claim = match Claim::new(&self.inner, session, name, member) {
-            Err(LocksError::Present) => return Ok(None),
-            claim => claim?,
-        };
-        match claim.try_acquire().await? {
-            Some(held) => claim.fulfil(held).map(Some),
-            None => Ok(None),
+        match self.claim(session, name, member) {
+            Err(LocksError::Present) => Ok(None),
+            claim => Ok(claim?.try_lock().await?.ok()),
         }
     }
 
@@ -218,7 +199,9 @@ impl Inner {
         let delete = |key: &Key| Op::DeleteRange(DeleteRangeRequest::new(KeyRange::single(key.clone())));
         let request = TxnRequest { success: keys.iter().map(delete).collect(), ..TxnRequest::default() };
         let mut backoff = Backoff::new();
-        while let Err(TxnError::Unavailable(_)) = self.engine.txn(request.clone()).await {
+        while let Err(TxnError::Unavailable(unavailable)) = self.engine.txn(request.clone()).await
+            && comes_back(&unavailable)
+        {
             backoff.wait().await;
         }
     }
@@ -238,8 +221,8 @@ impl Inner {
     }
 }
 
-/// A session's place while it is waited for. Dropping it gives the place up.
-struct Claim {
+/// A session's place while the lock is not held. Dropping it gives the place up.
+pub struct Claim {
     inner: Arc<Inner>,
     session: SessionId,
     name: Key,
@@ -262,6 +245,27 @@ impl Claim {
             locks.insert(name.clone(), Place::Awaited(number));
         }
         Ok(Claim { inner: Arc::clone(inner), session, name, member, number })
+    }
+
+    /// Takes the lock if nobody has it; the fencing token, or the claim, to wait with.
+    pub async fn try_lock(self) -> Result<Result<Revision, Claim>, LocksError> {
+        match self.try_acquire().await? {
+            Some(held) => self.fulfil(held).map(Ok),
+            None => Ok(Err(self)),
+        }
+    }
+
+    /// Waits for the lock, at most for `patience` if that is given; the fencing token.
+    pub async fn lock(self, patience: Option<Duration>) -> Result<Revision, LocksError> {
+        let waiting = self.acquire();
+        let held = match patience {
+            None => waiting.await?,
+            Some(patience) => match tokio::time::timeout(patience, waiting).await {
+                Ok(held) => held?,
+                Err(_) => return Err(LocksError::TimedOut),
+            },
+        };
+        self.fulfil(held)
     }
 
     /// Waits for the lock; anew, at the queue's end, where the node's lease was lost meanwhile.

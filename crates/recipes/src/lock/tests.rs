@@ -215,6 +215,16 @@ async fn node(world: &World) -> (Arc<Locks>, Arc<NodeLease>, Arc<Recorder>) {
     (Arc::new(locks), lease, heard)
 }
 
+async fn lock(
+    locks: &Locks,
+    session: SessionId,
+    name: &Key,
+    member: &'static str,
+    patience: Option<Duration>,
+) -> Result<Revision, LocksError> {
+    locks.claim(session, name.clone(), member.into())?.lock(patience).await
+}
+
 const ANN: SessionId = SessionId(1);
 const BOB: SessionId = SessionId(0x2a);
 
@@ -229,9 +239,9 @@ async fn sessions_of_one_node_exclude_each_other_and_themselves() {
     assert_eq!(locks.try_lock(ANN, name.clone(), "a".into()).await, Ok(None), "it is not reentrant");
     assert_eq!(locks.relock(ANN, name.clone(), "a".into()).await, Ok(Some(token)), "this is");
     assert_eq!(locks.relock(ANN, name.clone(), "other".into()).await, Ok(None));
-    assert_eq!(locks.lock(ANN, name.clone(), "a".into(), None).await, Err(LocksError::Present));
+    assert_eq!(lock(&locks, ANN, &name, "a", None).await, Err(LocksError::Present));
     let patience = Some(Duration::from_secs(1));
-    assert_eq!(locks.lock(BOB, name.clone(), "b".into(), patience).await, Err(LocksError::TimedOut));
+    assert_eq!(lock(&locks, BOB, &name, "b", patience).await, Err(LocksError::TimedOut));
     settle().await;
     assert_eq!(world.keys().await.len(), 1, "who timed out has left");
     assert_eq!(locks.unlock(BOB, &name, None).await, Ok(false));
@@ -250,7 +260,7 @@ async fn a_session_that_ends_gives_up_what_it_held_and_waited_for() {
         locks.try_lock(ANN, format!("jobs/{number}").into(), "a".into()).await.unwrap().unwrap();
     }
     let (waits, name) = (Arc::clone(&locks), Key::from("jobs/7"));
-    let waiting = tokio::spawn(async move { waits.lock(BOB, name, "b".into(), None).await });
+    let waiting = tokio::spawn(async move { lock(&waits, BOB, &name, "b", None).await });
     settle().await;
     assert_eq!(world.keys().await.len(), 251);
     locks.release(ANN).await;
@@ -266,9 +276,9 @@ async fn a_node_that_loses_its_lease_tells_its_holders_and_takes_waiters_to_the_
     let world = World::new();
     let (locks, lease, heard) = node(&world).await;
     let name = Key::from("jobs");
-    let token = locks.lock(ANN, name.clone(), "a".into(), None).await.unwrap();
+    let token = lock(&locks, ANN, &name, "a", None).await.unwrap();
     let waits = Arc::clone(&locks);
-    let waiting = tokio::spawn(async move { waits.lock(BOB, "jobs".into(), "b".into(), None).await });
+    let waiting = tokio::spawn(async move { lock(&waits, BOB, &"jobs".into(), "b", None).await });
     settle().await;
     world.clock.advance_ms(5_001);
     world.engine.expire_leases();

@@ -16,7 +16,9 @@ mod view;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hyrax_coordination::{Coordination, Key, LeaseId, TxnError, TxnRequest, TxnResponse, Unavailable};
+use hyrax_coordination::{
+    Compare, Coordination, Key, LeaseId, TxnError, TxnRequest, TxnResponse, Unavailable,
+};
 use hyrax_types::{Clock, Revision, SessionId};
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -39,6 +41,9 @@ pub enum PresenceError {
     /// The session has ended.
     #[error("the session has ended")]
     Released,
+    /// The guard that the change was to be made under does not hold.
+    #[error("fenced")]
+    Fenced,
     /// The engine could not be asked, or did not answer: the change may have happened.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -51,7 +56,8 @@ pub enum PresenceError {
 ///
 /// An operation that changes something returns after this node's view shows it. It runs to its end
 /// even when the future that asked for it is dropped. The operations of one session run one after
-/// another.
+/// another. A `guard` is a condition, such as a [fence](crate::Fence), that the change is made under: when it
+/// does not hold, nothing is changed.
 pub struct Presence {
     inner: Arc<Inner>,
     _restoring: Task,
@@ -88,9 +94,10 @@ impl Presence {
         ekg: Key,
         id: Key,
         quiet: bool,
+        guard: Option<Compare>,
     ) -> Result<(), PresenceError> {
         let seat = self.inner.seat(session);
-        self.in_turn(session, seat, move |turn| turn.add_flat(ekg, id, quiet)).await
+        self.in_turn(session, seat, move |turn| turn.under(guard).add_flat(ekg, id, quiet)).await
     }
 
     /// Adds a name of the session to the EKG; `false`, and no change, when the name is already in
@@ -101,9 +108,10 @@ impl Presence {
         ekg: Key,
         name: Key,
         quiet: bool,
+        guard: Option<Compare>,
     ) -> Result<bool, PresenceError> {
         let seat = self.inner.seat(session);
-        self.in_turn(session, seat, move |turn| turn.add_named(ekg, name, quiet)).await
+        self.in_turn(session, seat, move |turn| turn.under(guard).add_named(ekg, name, quiet)).await
     }
 
     /// Removes the session's flat id from the EKG, whichever it is; whether there was one. `given_id`
@@ -114,9 +122,10 @@ impl Presence {
         ekg: Key,
         given_id: Option<Key>,
         quiet: bool,
+        guard: Option<Compare>,
     ) -> Result<bool, PresenceError> {
         let Some(seat) = self.inner.seat_taken(session) else { return Ok(false) };
-        self.in_turn(session, seat, move |turn| turn.remove_flat(ekg, given_id, quiet)).await
+        self.in_turn(session, seat, move |turn| turn.under(guard).remove_flat(ekg, given_id, quiet)).await
     }
 
     /// Removes a name of the session from the EKG; whether it was there.
@@ -126,9 +135,10 @@ impl Presence {
         ekg: Key,
         name: Key,
         quiet: bool,
+        guard: Option<Compare>,
     ) -> Result<bool, PresenceError> {
         let Some(seat) = self.inner.seat_taken(session) else { return Ok(false) };
-        self.in_turn(session, seat, move |turn| turn.remove_named(ekg, name, quiet)).await
+        self.in_turn(session, seat, move |turn| turn.under(guard).remove_named(ekg, name, quiet)).await
     }
 
     /// Removes all that the session has, for it has ended. An engine that can not be reached is

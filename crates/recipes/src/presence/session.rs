@@ -40,7 +40,7 @@ impl Owned {
 }
 
 /// The flat id in one EKG: the last. Before it stand those that may still be there.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct FlatIds {
     ids: Vec<Key>,
     /// Whether the last one, and no other, is known to be there.
@@ -52,15 +52,38 @@ pub(super) struct Turn {
     inner: Arc<Inner>,
     session: SessionId,
     owned: OwnedMutexGuard<Owned>,
+    /// What must hold for it to change anything.
+    guard: Option<Compare>,
 }
 
 impl Turn {
     pub(super) fn new(inner: Arc<Inner>, session: SessionId, owned: OwnedMutexGuard<Owned>) -> Turn {
-        Turn { inner, session, owned }
+        Turn { inner, session, owned, guard: None }
+    }
+
+    /// The same where a change is only made if `guard` holds.
+    pub(super) fn under(self, guard: Option<Compare>) -> Turn {
+        Turn { guard, ..self }
+    }
+
+    /// Runs a transaction, if the guard holds.
+    async fn txn(&self, request: impl Fn(LeaseId) -> TxnRequest) -> Result<TxnResponse, PresenceError> {
+        let Some(guard) = &self.guard else { return self.inner.txn(request).await };
+        let guarded = self.inner.txn(|lease| TxnRequest {
+            compare: vec![guard.clone()],
+            success: vec![Op::Txn(request(lease))],
+            failure: Vec::new(),
+        });
+        let TxnResponse { revision, succeeded, responses } = guarded.await?;
+        match responses.into_iter().next() {
+            Some(OpResponse::Txn(inner)) if succeeded => Ok(TxnResponse { revision, ..inner }),
+            _ => Err(PresenceError::Fenced),
+        }
     }
 
     pub(super) async fn add_flat(mut self, ekg: Key, id: Key, quiet: bool) -> Result<(), PresenceError> {
         self.check_open()?;
+        let before = self.owned.flat.get(&ekg).cloned();
         let flat = self.owned.flat.entry(ekg.clone()).or_default();
         if flat.settled && flat.ids.last() == Some(&id) {
             return Ok(());
@@ -70,7 +93,6 @@ impl Turn {
         flat.ids.push(id.clone());
         flat.settled = false;
         let response = self
-            .inner
             .txn(|lease| {
                 let of = |id: &Key| self.entry(lease, ekg.clone(), id.clone(), EntryKind::Flat);
                 let mut success: Vec<_> = replaced.iter().map(|id| delete(&of(id))).collect();
@@ -81,9 +103,16 @@ impl Turn {
                 success.push(self.put(lease, &of(&id), quiet));
                 unconditional(success)
             })
-            .await?;
+            .await;
+        if response == Err(PresenceError::Fenced) {
+            match before {
+                Some(before) => self.owned.flat.insert(ekg.clone(), before),
+                None => self.owned.flat.remove(&ekg),
+            };
+        }
+        let revision = response?.revision;
         self.owned.flat.insert(ekg, FlatIds { ids: vec![id], settled: true });
-        self.seen(response.revision).await
+        self.seen(revision).await
     }
 
     pub(super) async fn add_named(mut self, ekg: Key, name: Key, quiet: bool) -> Result<bool, PresenceError> {
@@ -96,7 +125,6 @@ impl Turn {
         let doubtful = self.owned.named.insert(place.clone(), false).is_some();
         let holders = entries_named(&ekg, &name);
         let response = self
-            .inner
             .txn(|lease| {
                 let entry = self.entry(lease, ekg.clone(), name.clone(), EntryKind::Named);
                 TxnRequest {
@@ -113,7 +141,11 @@ impl Turn {
                     ],
                 }
             })
-            .await?;
+            .await;
+        if response == Err(PresenceError::Fenced) && !doubtful {
+            self.owned.named.remove(&place);
+        }
+        let response = response?;
         let added = response.succeeded || (doubtful && found(&response, 0).is_some());
         if added {
             self.owned.named.insert(place, true);
@@ -136,7 +168,6 @@ impl Turn {
         let ids = flat.ids.clone();
         let why = Note::Removed { quiet, given };
         let response = self
-            .inner
             .txn(|lease| {
                 let of = |id: &Key| self.entry(lease, ekg.clone(), id.clone(), EntryKind::Flat);
                 unconditional(ids.iter().map(|id| delete(&of(id))).chain([note(lease, &why)]).collect())
@@ -159,7 +190,6 @@ impl Turn {
         }
         let why = Note::Removed { quiet, given: None };
         let response = self
-            .inner
             .txn(|lease| {
                 let (ekg, name) = place.clone();
                 let entry = self.entry(lease, ekg, name, EntryKind::Named);

@@ -74,11 +74,11 @@ impl World {
 
 impl Node {
     async fn add_flat(&self, session: SessionId, ekg: &'static str, id: &'static str) {
-        self.presence.add_flat(session, ekg.into(), id.into(), false).await.unwrap();
+        self.presence.add_flat(session, ekg.into(), id.into(), false, None).await.unwrap();
     }
 
     async fn add_named(&self, session: SessionId, ekg: &'static str, name: &'static str) -> bool {
-        self.presence.add_named(session, ekg.into(), name.into(), false).await.unwrap()
+        self.presence.add_named(session, ekg.into(), name.into(), false, None).await.unwrap()
     }
 
     fn names(&self, ekg: &str) -> Vec<String> {
@@ -136,9 +136,9 @@ async fn a_connection_has_one_flat_id_in_an_ekg() {
     assert_eq!(here.names("room"), ["eve", "eve"], "two connections may use one id");
     assert_eq!(here.presence.card(b"room", Scope::Cluster), 2);
     assert_eq!(here.heard(), ["room: + ann", "room: + eve for ann", "room: + eve"]);
-    assert!(here.presence.remove_flat(A, "room".into(), Some("me".into()), false).await.unwrap());
-    assert!(!here.presence.remove_flat(A, "room".into(), None, false).await.unwrap());
-    assert!(here.presence.remove_flat(B, "room".into(), None, false).await.unwrap());
+    assert!(here.presence.remove_flat(A, "room".into(), Some("me".into()), false, None).await.unwrap());
+    assert!(!here.presence.remove_flat(A, "room".into(), None, false, None).await.unwrap());
+    assert!(here.presence.remove_flat(B, "room".into(), None, false, None).await.unwrap());
     assert_eq!(here.heard(), ["room: - eve as me", "room: - eve"]);
     let all = ["room: + ann", "room: + eve for ann", "room: + eve", "room: - eve as me", "room: - eve"];
     assert_eq!(there.hears(5).await, all);
@@ -164,9 +164,12 @@ async fn a_name_is_in_an_ekg_once_whoever_holds_it_and_how() {
     assert!(here.presence.contains(b"room", &"x".into(), Scope::Cluster));
     assert!(!here.presence.contains(b"room", &"".into(), Scope::Cluster));
     assert!(!there.presence.contains(b"room", &"x/y".into(), Scope::Local));
-    assert!(!there.presence.remove_named(A, "room".into(), "x".into(), false).await.unwrap(), "not its own");
-    assert!(here.presence.remove_named(A, "room".into(), "x".into(), false).await.unwrap());
-    assert!(!here.presence.remove_named(A, "room".into(), "x".into(), false).await.unwrap());
+    assert!(
+        !there.presence.remove_named(A, "room".into(), "x".into(), false, None).await.unwrap(),
+        "not its own"
+    );
+    assert!(here.presence.remove_named(A, "room".into(), "x".into(), false, None).await.unwrap());
+    assert!(!here.presence.remove_named(A, "room".into(), "x".into(), false, None).await.unwrap());
     assert_eq!(here.names("room"), ["x", "x/y"], "the other's flat id is still there");
 }
 
@@ -174,11 +177,11 @@ async fn a_name_is_in_an_ekg_once_whoever_holds_it_and_how() {
 async fn what_is_done_quietly_is_done_but_not_told() {
     let world = World::new();
     let (here, there) = (world.node().await, world.node().await);
-    here.presence.add_flat(A, "room".into(), "ann".into(), true).await.unwrap();
-    here.presence.add_flat(A, "room".into(), "eve".into(), true).await.unwrap();
-    assert!(here.presence.add_named(A, "room".into(), "n".into(), true).await.unwrap());
+    here.presence.add_flat(A, "room".into(), "ann".into(), true, None).await.unwrap();
+    here.presence.add_flat(A, "room".into(), "eve".into(), true, None).await.unwrap();
+    assert!(here.presence.add_named(A, "room".into(), "n".into(), true, None).await.unwrap());
     assert_eq!(here.names("room"), ["eve", "n"]);
-    assert!(here.presence.remove_named(A, "room".into(), "n".into(), true).await.unwrap());
+    assert!(here.presence.remove_named(A, "room".into(), "n".into(), true, None).await.unwrap());
     assert!(here.heard().is_empty());
     here.presence.release(A, Cause::Timeout).await.unwrap();
     assert_eq!(here.heard(), ["room: timeout eve"], "a disconnect alerts all the same");
@@ -241,7 +244,7 @@ async fn a_node_that_was_only_thought_dead_comes_back_with_what_it_had() {
     assert_eq!(here.presence.card(b"room", Scope::Cluster), 2);
     // What it changes meanwhile, it changes on the new lease.
     assert!(!there.add_named(B, "room", "taken").await);
-    assert!(there.presence.remove_named(A, "room".into(), "kept".into(), false).await.unwrap());
+    assert!(there.presence.remove_named(A, "room".into(), "kept".into(), false, None).await.unwrap());
     eventually(|| here.names("room") == ["flat", "taken"]).await;
     there.presence.release(A, Cause::Closed).await.unwrap();
     there.presence.release(B, Cause::Closed).await.unwrap();
@@ -262,7 +265,7 @@ async fn the_release_of_ten_thousand_entries_is_done_in_bounded_steps() {
     let world = World::new();
     let here = world.node().await;
     for i in 0..10_000 {
-        assert!(here.presence.add_named(A, "room".into(), format!("{i}").into(), false).await.unwrap());
+        assert!(here.presence.add_named(A, "room".into(), format!("{i}").into(), false, None).await.unwrap());
     }
     let before = world.engine.status().await.unwrap().revision;
     let watch = WatchRequest::new(KeyRange::all(), before.next());
@@ -283,7 +286,7 @@ async fn the_release_of_ten_thousand_entries_is_done_in_bounded_steps() {
 async fn a_caller_that_goes_away_leaves_nothing_half_done() {
     let world = World::new();
     let here = world.node().await;
-    let mut adding = Box::pin(here.presence.add_flat(A, "room".into(), "gone".into(), false));
+    let mut adding = Box::pin(here.presence.add_flat(A, "room".into(), "gone".into(), false, None));
     assert!(futures_util::poll!(&mut adding).is_pending());
     drop(adding);
     here.presence.release(A, Cause::Closed).await.unwrap();
@@ -423,14 +426,14 @@ async fn run(steps: Vec<(usize, u64, u8, Step)>) {
         let ekg = Key::from(if ekg == 0 { "e0" } else { "e1" });
         let name = |name: u8| Key::from(vec![b'a' + name]);
         match step {
-            Step::AddFlat(id) => presence.add_flat(session, ekg, name(id), false).await.unwrap(),
+            Step::AddFlat(id) => presence.add_flat(session, ekg, name(id), false, None).await.unwrap(),
             Step::AddNamed(id) => {
-                _ = presence.add_named(session, ekg.clone(), name(id), false).await.unwrap();
+                _ = presence.add_named(session, ekg.clone(), name(id), false, None).await.unwrap();
                 assert!(presence.contains(&ekg, &name(id), Scope::Cluster), "reads its own write");
             }
-            Step::RemoveFlat => _ = presence.remove_flat(session, ekg, None, false).await.unwrap(),
+            Step::RemoveFlat => _ = presence.remove_flat(session, ekg, None, false, None).await.unwrap(),
             Step::RemoveNamed(id) => {
-                _ = presence.remove_named(session, ekg, name(id), false).await.unwrap();
+                _ = presence.remove_named(session, ekg, name(id), false, None).await.unwrap();
             }
             Step::Release => {
                 presence.release(session, Cause::Closed).await.unwrap();
@@ -463,4 +466,30 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(run(steps));
     }
+}
+
+#[tokio::test]
+async fn a_change_under_a_guard_that_does_not_hold_changes_nothing() {
+    let world = World::new();
+    let (here, there) = (world.node().await, world.node().await);
+    let engine = Arc::clone(&world.engine) as Arc<dyn Coordination>;
+    let lock = crate::Lock::new(Arc::clone(&engine), b"jobs");
+    let held = lock.acquire(crate::Owner::lease(here.lease.id()), Key::new()).await.unwrap();
+    let fence = crate::Fence { lock: "jobs".into(), token: held.token() };
+    let guard = Some(fence.check(&engine).await.unwrap());
+    let presence = &here.presence;
+    presence.add_flat(A, "room".into(), "ann".into(), false, guard.clone()).await.unwrap();
+    assert!(presence.add_named(A, "room".into(), "x".into(), false, guard.clone()).await.unwrap());
+    held.release().await.unwrap();
+    let fenced = Err(PresenceError::Fenced);
+    assert_eq!(presence.add_flat(A, "room".into(), "eve".into(), false, guard.clone()).await, fenced);
+    assert_eq!(presence.add_flat(B, "room".into(), "bob".into(), false, guard.clone()).await, fenced);
+    let fenced = Err(PresenceError::Fenced);
+    assert_eq!(presence.add_named(B, "room".into(), "y".into(), false, guard.clone()).await, fenced);
+    assert_eq!(presence.remove_flat(A, "room".into(), None, false, guard.clone()).await, fenced);
+    assert_eq!(presence.remove_named(A, "room".into(), "x".into(), false, guard).await, fenced);
+    assert_eq!((presence.held(A), presence.held(B)), (2, 0));
+    eventually(|| there.names("room") == ["ann", "x"]).await;
+    presence.release(A, Cause::Closed).await.unwrap();
+    assert!(here.names("room").is_empty());
 }

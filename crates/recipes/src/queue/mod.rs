@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 
 pub use self::owner::Owner;
 pub(crate) use self::seat::{Place, Seat};
-use crate::retry::Backoff;
+use crate::retry::{Backoff, comes_back};
 
 /// Why there is no place in a queue, or no longer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -136,7 +136,11 @@ impl Queue {
                 Ok(response) => return Ok(self.entered(owner, &response, maybe_made)),
                 // A seat that was taken without anybody knowing would block the queue for as long as its
                 // lease lives, and that of a session's is the node's. Others' leases are their own concern.
-                Err(TxnError::Unavailable(_)) if owner.is_exclusive() => {
+                Err(TxnError::Unavailable(unavailable))
+                    if owner.is_exclusive()
+                        && (maybe_made || matches!(unavailable, Unavailable::Other { .. }))
+                        && comes_back(&unavailable) =>
+                {
                     maybe_made = true;
                     backoff.wait().await;
                 }

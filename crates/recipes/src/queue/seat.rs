@@ -8,7 +8,7 @@ use hyrax_types::Revision;
 use tokio::runtime::Handle;
 
 use super::{Queue, QueueError};
-use crate::retry::Backoff;
+use crate::retry::{Backoff, comes_back};
 
 /// A place in a queue. Dropping it leaves the queue, if it was this that took the place.
 pub(crate) struct Seat {
@@ -130,7 +130,9 @@ impl Drop for Seat {
 /// Leaves the queue, however long the engine takes to answer: whoever waits there would wait for nobody.
 async fn leave_in_the_end(queue: Queue, place: Place) {
     let mut backoff = Backoff::new();
-    while let Err(TxnError::Unavailable(_)) = queue.leave(&place).await {
+    while let Err(TxnError::Unavailable(unavailable)) = queue.leave(&place).await
+        && comes_back(&unavailable)
+    {
         backoff.wait().await;
     }
 }

@@ -4,7 +4,7 @@ use hyrax_coordination::{Key, KeyRange, RangeRequest, SortOrder, SortTarget, Wat
 use hyrax_types::Revision;
 
 use super::{Place, Queue, QueueError};
-use crate::retry::Backoff;
+use crate::retry::{Backoff, comes_back};
 
 /// What the queue looks like from a place.
 enum Look {
@@ -30,7 +30,7 @@ impl Queue {
                         () = self.deleted(&place.key, revision) => {}
                     }
                 }
-                Err(QueueError::Unavailable(_)) => backoff.wait().await,
+                Err(QueueError::Unavailable(unavailable)) if comes_back(&unavailable) => backoff.wait().await,
                 Err(error) => return Err(error),
             }
         }

@@ -303,8 +303,7 @@ mod tests {
 
     #[test]
     fn revisions_are_no_time() {
-        let mut config = Config::default();
-        config.auto_compaction_retention = "1h".parse().unwrap();
+        let mut config = Config { auto_compaction_retention: "1h".parse().unwrap(), ..Config::default() };
         check(&config, &[]);
         config.auto_compaction_mode = crate::config::CompactionMode::Revision;
         check(&config, &["auto_compaction_retention is 1h"]);

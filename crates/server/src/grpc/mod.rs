@@ -11,6 +11,7 @@ mod status;
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ pub struct Call {
 
 impl Call {
     /// The call that a request is, or why it is none.
-    pub fn of(request: Request<Incoming>) -> Result<Call, Status> {
+    pub(crate) fn of(request: Request<Incoming>, connection: &Arc<Connection>) -> Result<Call, Status> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             let message = format!("gRPC calls are made by POST, and this is {}", head.method);
@@ -64,7 +65,7 @@ impl Call {
                 Status::new(Code::Internal, format!("malformed grpc-timeout: {text:?}"))
             })?),
         };
-        Ok(Call { messages: Messages::new(body), deadline })
+        Ok(Call { messages: Messages::new(body, connection.clone()), deadline })
     }
 
     /// Answers a call of one message by one message.

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -11,6 +12,7 @@ use prost::Message;
 use tonic::Code;
 
 use super::PREFIX_BYTES;
+use super::connection::{Connection, GatherRoom};
 use super::status::Status;
 
 /// What a client sends in one call.
@@ -20,12 +22,15 @@ pub struct Messages {
     piece: Bytes,
     /// The beginning of a message that came in several pieces.
     gathered: BytesMut,
+    /// The room that this takes.
+    room: GatherRoom,
     ended: bool,
 }
 
 impl Messages {
-    pub(super) fn new(body: Incoming) -> Messages {
-        Messages { body, piece: Bytes::new(), gathered: BytesMut::new(), ended: false }
+    pub(super) fn new(body: Incoming, connection: Arc<Connection>) -> Messages {
+        let room = GatherRoom::none(connection);
+        Messages { body, piece: Bytes::new(), gathered: BytesMut::new(), room, ended: false }
     }
 
     /// The message of a call that has one.
@@ -79,13 +84,14 @@ impl Messages {
         } else {
             // Complete the prefix first, and then just the message.
             while self.gathered.len() < PREFIX_BYTES && self.piece.has_remaining() {
-                self.gathered.extend_from_slice(&self.piece.split_to(1));
+                self.gather(1)?;
             }
             if self.gathered.len() >= PREFIX_BYTES {
                 let end = PREFIX_BYTES + length(&self.gathered)?;
                 let missing = (end - self.gathered.len()).min(self.piece.len());
-                self.gathered.extend_from_slice(&self.piece.split_to(missing));
+                self.gather(missing)?;
                 if self.gathered.len() == end {
+                    self.room.give_back();
                     let mut message = std::mem::take(&mut self.gathered).freeze();
                     message.advance(PREFIX_BYTES);
                     return Ok(Some(message));
@@ -93,8 +99,18 @@ impl Messages {
             }
             return Ok(None);
         }
-        self.gathered.extend_from_slice(&std::mem::take(&mut self.piece));
+        self.gather(self.piece.len())?;
         Ok(None)
+    }
+
+    /// Keeps bytes of the piece for when the rest of their message comes.
+    fn gather(&mut self, bytes: usize) -> Result<(), Status> {
+        self.room.take(bytes).ok_or(Status::fixed(
+            Code::ResourceExhausted,
+            "too many messages of this connection are not whole yet",
+        ))?;
+        self.gathered.extend_from_slice(&self.piece.split_to(bytes));
+        Ok(())
     }
 }
 

@@ -1,14 +1,13 @@
 //! HTTP connections, and the bounds that they are kept in.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyrax_types::limits::{
     HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_HEAD_BYTES_MAX,
     HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX,
@@ -16,6 +15,7 @@ use hyrax_types::limits::{
 use tonic::Code;
 use tower::ServiceExt;
 
+use super::streams::{InOneTask, Streams};
 use super::{Arrival, Http, calls};
 use crate::grpc::{self, Status};
 use crate::net::{Doors, Metered, Replayed, Stream};
@@ -31,45 +31,40 @@ pub(crate) enum Version {
 
 /// Serves a connection to its end; when the server stops, to the end of the requests under way.
 macro_rules! serve_gracefully {
-    ($connection:expr, $shutdown:expr) => {{
-        let mut connection = std::pin::pin!($connection);
+    ($connection:expr, $shutdown:expr, $of:ident => $itself:expr) => {{
+        let mut $of = std::pin::pin!($connection);
         tokio::select! {
-            ended = connection.as_mut() => ended,
+            ended = $of.as_mut() => ended,
             () = $shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                $itself.graceful_shutdown();
+                $of.await
             }
         }
     }};
 }
 
 impl<D: Doors> Http<D> {
-    /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat. A client of
-    /// HTTP/2 that answers nothing for `half_open` is gone.
-    pub(crate) async fn serve(
-        &self,
-        version: Version,
-        stream: Replayed<Stream>,
-        arrival: Arrival,
-        half_open: Duration,
-    ) {
+    /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat.
+    pub(crate) async fn serve(&self, version: Version, stream: Replayed<Stream>, arrival: Arrival) {
         let address = arrival.peer.address;
-        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone()));
+        // Over HTTP/2 a reply has a head, a body and an end, all of a few bytes.
+        let in_parts = matches!(version, Version::One);
+        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone(), in_parts));
         let ended = match version {
             Version::One => {
                 let service = service_fn(move |request| self.page(arrival.clone(), request));
                 let connection = http_one().serve_connection(io, service).with_upgrades();
-                serve_gracefully!(connection, self.shutdown)
+                serve_gracefully!(connection, self.shutdown, served => served.as_mut())
             }
             Version::Two => {
                 let shared = grpc::Connection::new(arrival.peer);
-                // Not of the connection's own life, as each request is a task.
+                // Not borrowed, as hyper wants to be able to make a task of each request.
                 let (doors, router) = (self.doors.clone(), self.router.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     calls::answer(doors.clone(), router.clone(), arrival.clone(), shared.clone(), request)
                 });
-                let connection = http_two(half_open).serve_connection(io, service);
-                serve_gracefully!(connection, self.shutdown)
+                let connection = InOneTask::new(|streams| http_two(streams).serve_connection(io, service));
+                serve_gracefully!(connection, self.shutdown, served => served.connection())
             }
         };
         if let Err(error) = ended {
@@ -102,15 +97,16 @@ fn http_one() -> http1::Builder {
     builder
 }
 
-fn http_two(half_open: Duration) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http_two(streams: Streams) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
+        // A call's reply has as few headers as can be.
+        .auto_date_header(false)
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)
-        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
-        .keep_alive_interval(half_open / 2)
-        .keep_alive_timeout(half_open / 2);
+        // No pings: the socket itself finds a peer that vanished, and they cost each call some of its time.
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW);
     builder
 }

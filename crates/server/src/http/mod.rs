@@ -13,6 +13,7 @@ mod json;
 mod line;
 mod origin;
 mod pages;
+mod streams;
 
 use std::sync::Arc;
 
@@ -53,7 +54,8 @@ impl<D: Doors> Http<D> {
             .route("/metrics", get(pages::metrics::<D>))
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
         let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {
-            router.route(&format!("{prefix}/{{*rest}}"), any(gateway::answer::<D>))
+            let (any_of_it, itself) = (format!("{prefix}/{{*rest}}"), format!("{prefix}/"));
+            router.route(&any_of_it, any(gateway::answer::<D>)).route(&itself, any(gateway::answer::<D>))
         });
         let router = absent::PREFIXES
             .iter()

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::json;
+use crate::doors::etcd3::{ETCD_CLUSTER_VERSION, ETCD_VERSION};
 use crate::net::Doors;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -32,8 +33,11 @@ pub(super) async fn health() -> Response {
     json::answer(StatusCode::OK, &json!({ "health": "true" }))
 }
 
+/// Hyrax' version, and that of the etcd whose API it speaks: clients of that API choose their paths by it.
 pub(super) async fn version() -> Response {
-    json::answer(StatusCode::OK, &json!({ "hyrax": VERSION }))
+    let versions =
+        json!({ "hyrax": VERSION, "etcdserver": ETCD_VERSION, "etcdcluster": ETCD_CLUSTER_VERSION });
+    json::answer(StatusCode::OK, &versions)
 }
 
 pub(super) async fn metrics<D: Doors>(State(doors): State<Arc<D>>) -> Response {

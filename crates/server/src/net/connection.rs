@@ -120,9 +120,8 @@ async fn enter<D: Doors>(
             seat.becomes(Door::Http);
             let version = if protocol == Protocol::Http2 { http::Version::Two } else { http::Version::One };
             let arrival = Arrival { peer, seat, open };
-            let half_open = connections.doors.limits().half_open;
             let stream = Replayed::new(read_ahead, stream);
-            Box::pin(connections.http.serve(version, stream, arrival, half_open)).await;
+            Box::pin(connections.http.serve(version, stream, arrival)).await;
         }
         // Over a Unix socket, or inside of TLS, where it makes no sense.
         Protocol::Tls => farewell(stream, TLS_REFUSAL).await,

@@ -1,6 +1,6 @@
 //! Listeners, and the way from an accepted socket to the door that its first bytes ask for.
 //!
-//! What a door does is not known here: everything behind them is a [`Doors`].
+//! What a door does is not known here: everything behind them is a `Doors`.
 
 mod accept;
 mod connection;

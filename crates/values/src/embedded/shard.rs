@@ -350,7 +350,7 @@ impl Shard {
     /// Sets the timers anew once most of them belong to expiries that were taken back. That looks at
     /// every key that expires, so it has to be rare among many.
     fn drop_stale_timers(&mut self) {
-        if self.wheel.len() > 2 * self.deadlines.len() + 1024 {
+        if self.wheel.timers() > 2 * self.deadlines.len() + 1024 {
             self.set_timers_anew(self.wheel.elapsed());
         }
     }
@@ -392,7 +392,7 @@ impl Shard {
     /// How many timers are set, stale ones included.
     #[cfg(test)]
     pub fn timers(&self) -> usize {
-        self.wheel.len()
+        self.wheel.timers()
     }
 
     /// A timer fired early because its key's expiry was moved; the key gets a new one.

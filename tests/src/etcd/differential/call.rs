@@ -43,6 +43,40 @@ impl Call {
         }
         call
     }
+
+    /// The same with one thing less in it, in each way that there is.
+    pub fn smaller(&self) -> Vec<Call> {
+        match self {
+            Call::Txn(txn) => smaller_txns(txn).into_iter().map(Call::Txn).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn smaller_txns(txn: &TxnRequest) -> Vec<TxnRequest> {
+    let compares = without_one(&txn.compare).map(|compare| TxnRequest { compare, ..txn.clone() });
+    let successes = smaller_operations(&txn.success);
+    let successes = successes.into_iter().map(|success| TxnRequest { success, ..txn.clone() });
+    let failures = smaller_operations(&txn.failure);
+    let failures = failures.into_iter().map(|failure| TxnRequest { failure, ..txn.clone() });
+    compares.chain(successes).chain(failures).collect()
+}
+
+fn smaller_operations(operations: &[RequestOp]) -> Vec<Vec<RequestOp>> {
+    let mut smaller: Vec<_> = without_one(operations).collect();
+    for (at, operation) in operations.iter().enumerate() {
+        let Some(Request::RequestTxn(inner)) = &operation.request else { continue };
+        smaller.extend(smaller_txns(inner).into_iter().map(|inner| {
+            let mut with = operations.to_vec();
+            with[at].request = Some(Request::RequestTxn(inner));
+            with
+        }));
+    }
+    smaller
+}
+
+fn without_one<T: Clone>(items: &[T]) -> impl Iterator<Item = Vec<T>> {
+    (0..items.len()).map(|at| [&items[..at], &items[at + 1..]].concat())
 }
 
 /// Zero and less have meanings of their own, which no episode moves.

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::answer::{Answer, Refusal};
 use super::call::Call;
-use super::generator::{Generator, Hints};
+use super::generator::{Generator, Hints, Mix};
 use super::server::Server;
 use crate::differential::shrink;
 
@@ -31,6 +31,8 @@ pub struct Campaign {
     pub seed: u64,
     /// How many to play.
     pub calls: usize,
+    /// How often each kind comes.
+    pub mix: Mix,
 }
 
 /// What a campaign without a difference did.
@@ -95,7 +97,7 @@ impl Campaign {
                 tally: Tally::default(),
             }
         });
-        let mut generator = Generator::new(self.seed);
+        let mut generator = Generator::new(self.seed, self.mix);
         while pair.tally.calls < self.calls {
             let length = EPISODE_CALLS.min(self.calls - pair.tally.calls);
             let mut played = Vec::new();
@@ -111,7 +113,17 @@ impl Campaign {
     fn finding(&self, runtime: &Runtime, pair: &mut Pair, calls: Vec<Call>, first: Difference) -> Finding {
         let mut again =
             |calls: &[Call]| runtime.block_on(pair.episode(Source::Known(calls), &mut Vec::new())).err();
-        let calls = shrink(calls, Instant::now() + SHRINK_WITHIN, |fewer| again(fewer).is_some());
+        let deadline = Instant::now() + SHRINK_WITHIN;
+        let mut calls = shrink(calls, deadline, |fewer| again(fewer).is_some());
+        let mut at = 0;
+        while at < calls.len() && Instant::now() < deadline {
+            let with = |smaller| [&calls[..at], &[smaller], &calls[at + 1..]].concat();
+            let mut smaller = calls[at].smaller().into_iter().map(with);
+            match smaller.find(|calls| again(calls).is_some()) {
+                Some(found) => calls = found,
+                None => at += 1,
+            }
+        }
         let what = again(&calls).map_or_else(
             || format!("{}\n(only once: the same requests again made no difference)", first.what),
             |difference| difference.what,

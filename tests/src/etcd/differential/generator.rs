@@ -13,6 +13,8 @@ use crate::differential::Random;
 
 /// Twelve at most: as far as that, etcd's sort leaves equals in their order.
 const KEYS: [&[u8]; 10] = [b"a", b"b", b"c", b"d", b"a/1", b"a/2", b"b/1", b"\0", b"\xff", b"zz"];
+/// The first of them.
+const NUL: &[u8] = b"\0";
 /// Ends of ranges that are no other key: all that follow, and prefixes.
 const ENDS: [&[u8]; 4] = [b"\0", b"a0", b"b0", b"e"];
 const VALUES: [&[u8]; 6] = [b"", b"1", b"10", b"2", b"value", &[0xff; 200]];
@@ -38,34 +40,61 @@ pub struct Hints {
     pub may_watch: bool,
 }
 
+/// How often each kind of request comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix([usize; 11]);
+
+impl Mix {
+    /// Reads and writes of keys.
+    pub const KEYS: Mix = Mix([40, 35, 12, 6, 1, 1, 1, 1, 0, 1, 2]);
+    /// Mostly transactions.
+    pub const TRANSACTIONS: Mix = Mix([8, 15, 5, 64, 1, 2, 1, 1, 0, 1, 2]);
+    /// Leases, and keys on them.
+    pub const LEASES: Mix = Mix([12, 35, 5, 10, 1, 12, 9, 8, 3, 4, 1]);
+    /// Watches, and what they see.
+    pub const WATCHES: Mix = Mix([5, 44, 18, 18, 2, 3, 2, 0, 0, 0, 8]);
+}
+
 /// Makes requests from a seed.
 #[derive(Clone, Debug)]
 pub struct Generator {
     random: Random,
+    mix: Mix,
 }
 
 impl Generator {
-    /// The same seed and hints make the same requests.
-    pub fn new(seed: u64) -> Generator {
-        Generator { random: Random::new(seed) }
+    /// The same seed, mix and hints make the same requests.
+    pub fn new(seed: u64, mix: Mix) -> Generator {
+        Generator { random: Random::new(seed), mix }
     }
 
     /// The next request.
     pub fn call(&mut self, hints: Hints) -> Call {
-        match self.random.below(100) {
-            0..30 => Call::Range(self.range(hints)),
-            30..55 => Call::Put(self.put()),
-            55..65 => Call::DeleteRange(self.delete_range()),
-            65..85 => Call::Txn(self.txn(hints, 0)),
-            85 => Call::Compact(self.compact(hints)),
-            86..89 => Call::LeaseGrant(self.grant()),
-            89..91 => Call::LeaseRevoke(self.lease()),
-            91..94 => Call::LeaseTimeToLive { id: self.lease(), keys: self.random.chance(60) },
-            94 => Call::Leases,
-            95..97 => Call::LeaseKeepAlive(self.lease()),
-            _ if hints.may_watch => Call::Watch(self.watch(hints)),
+        match self.kind() {
+            0 => Call::Range(self.range(hints)),
+            1 => Call::Put(self.put()),
+            2 => Call::DeleteRange(self.delete_range()),
+            3 => Call::Txn(self.txn(hints, 0)),
+            4 => Call::Compact(self.compact(hints)),
+            5 => Call::LeaseGrant(self.grant()),
+            6 => Call::LeaseRevoke(self.lease()),
+            7 => Call::LeaseTimeToLive { id: self.lease(), keys: self.random.chance(60) },
+            8 => Call::Leases,
+            9 => Call::LeaseKeepAlive(self.lease()),
+            10 if hints.may_watch => Call::Watch(self.watch(hints)),
             _ => Call::Put(self.put()),
         }
+    }
+
+    /// A place in the mix, each as often as it says.
+    fn kind(&mut self) -> usize {
+        let mut left = self.random.below(self.mix.0.iter().sum());
+        let found = self.mix.0.iter().position(|&weight| {
+            let is_here = left < weight;
+            left = left.saturating_sub(weight);
+            is_here
+        });
+        found.unwrap_or_default()
     }
 
     fn one_of(&mut self, choices: &[&'static [u8]]) -> Bytes {
@@ -170,18 +199,18 @@ impl Generator {
             return vec![RequestOp { request: Some(read) }; OPERATIONS_TOO_MANY];
         }
         let count = self.random.below(4);
-        (0..count).map(|_| RequestOp { request: self.operation(hints, depth) }).collect()
+        (0..count).map(|_| self.operation(hints, depth)).collect()
     }
 
-    fn operation(&mut self, hints: Hints, depth: usize) -> Option<Request> {
-        Some(match self.random.below(100) {
+    fn operation(&mut self, hints: Hints, depth: usize) -> RequestOp {
+        let request = match self.random.below(100) {
             0..35 => Request::RequestRange(self.range(hints)),
             35..70 => Request::RequestPut(self.put()),
             70..85 => Request::RequestDeleteRange(self.delete_range()),
-            85..99 if depth < DEPTH_MAX => Request::RequestTxn(self.txn(hints, depth + 1)),
-            99 => return None,
+            85..100 if depth < DEPTH_MAX => Request::RequestTxn(self.txn(hints, depth + 1)),
             _ => Request::RequestPut(self.put()),
-        })
+        };
+        RequestOp { request: Some(request) }
     }
 
     fn compare(&mut self, hints: Hints) -> Compare {
@@ -196,13 +225,10 @@ impl Generator {
             4 => Some(TargetUnion::Lease(self.lease())),
             _ => None,
         };
-        Compare {
-            result: self.variant(4),
-            target,
-            key: self.key(),
-            range_end: self.range_end(15),
-            target_union,
-        }
+        let key = self.key();
+        // A range with Hyrax' own keys in its middle cannot be compared.
+        let range_end = if key == NUL { Bytes::new() } else { self.range_end(15) };
+        Compare { result: self.variant(4), target, key, range_end, target_union }
     }
 
     fn compact(&mut self, hints: Hints) -> CompactionRequest {

@@ -12,5 +12,5 @@ mod server;
 pub use answer::{Answer, Refusal};
 pub use call::Call;
 pub use campaign::{Campaign, Finding, Tally};
-pub use generator::{Generator, Hints};
+pub use generator::{Generator, Hints, Mix};
 pub use server::Server;

@@ -27,12 +27,16 @@ const FILL_BYTES: usize = 32_000;
 const FILL_PUTS_MAX: usize = 50;
 /// Leases that are asked for, or kept alive, at once on a connection.
 const LEASES_AT_ONCE: usize = 64;
+/// Where leases begin, at most: with all that follow, their ids are of one length.
+const FIRST_LEASE_MAX: u64 = 1 << 34;
 /// Connections that keep leases alive.
 const KEEPERS: usize = 16;
 /// Long enough that none ends while they are measured.
 const TTL_SECONDS: u64 = 3_600;
-/// Of leases that are to end together: long enough to make them all and to renew them all at the end.
-const SHORT_TTL: Duration = Duration::from_secs(30);
+/// Of leases that are to end together: long enough to make them all and to renew them all at the end, at so many
+/// a second.
+const SHORT_TTL_SECONDS: u64 = 5;
+const LEASES_A_SECOND: u64 = 4_000;
 /// Connections that put while leases end.
 const PROBES: usize = 16;
 /// How long to wait for leases that ought to have ended.
@@ -58,11 +62,11 @@ impl Load<'_> {
         match case {
             EtcdCase::Put { clients, keys } => self.calls(clients, keys, http2::PUT, &messages::put(&value)),
             EtcdCase::Range { clients, keys } => {
-                self.fill_keys(keys, &value, false)?;
+                self.fill_keys(keys, &value, None)?;
                 self.calls(clients, keys, http2::RANGE, &messages::range())
             }
             EtcdCase::Txn { clients, keys } => {
-                self.fill_keys(keys, &value, false)?;
+                self.fill_keys(keys, &value, None)?;
                 self.calls(clients, keys, http2::TXN, &messages::replace(&value))
             }
             EtcdCase::Watch { watchers, in_flight } => self.watches(watchers, in_flight, &value),
@@ -104,8 +108,8 @@ impl Load<'_> {
 
     /// Streams of keep-alives for random ones of many leases.
     fn keep_alive(&self, leases: u64) -> Result<Measurement> {
-        self.grant(leases, TTL_SECONDS)?;
-        let keep_alive = http2::next_message(&messages::keep_alive().0);
+        let first = self.grant(leases, TTL_SECONDS)?;
+        let keep_alive = http2::next_message(&messages::keep_alive(first).0);
         let driver = |_| Batch::new(vec![keep_alive.clone(); LEASES_AT_ONCE], random(leases), 1);
         let generator = self.grpc(Awaited::KeepAlives, (0..KEEPERS).map(driver).collect())?;
         let (outcome, measurement) = self.run(vec![generator], self.sizes.requests.unwrap_or(u64::MAX))?;
@@ -116,9 +120,10 @@ impl Load<'_> {
     /// Leases with a key each that are renewed at one time, and so end at one time, while others put. The p99 is
     /// that of the worst second.
     fn expiry(&self, leases: u64, value: &[u8]) -> Result<Measurement> {
-        self.grant(leases, SHORT_TTL.as_secs())?;
-        self.fill_keys(leases, b"", true)?;
-        let keep_alive = http2::next_message(&messages::keep_alive().0);
+        let ttl = Duration::from_secs(SHORT_TTL_SECONDS + leases / LEASES_A_SECOND);
+        let first = self.grant(leases, ttl.as_secs())?;
+        self.fill_keys(leases, b"", Some(first))?;
+        let keep_alive = http2::next_message(&messages::keep_alive(first).0);
         let all = Batch::new(vec![keep_alive; LEASES_AT_ONCE], rising(leases), 1);
         let mut keeper = self.grpc(Awaited::KeepAlives, vec![all])?;
         let renewed = Instant::now();
@@ -130,7 +135,7 @@ impl Load<'_> {
         let put = http2::call(http2::PUT, &messages::put_member(value).0);
         let driver = |_| Batch::new([put.clone()], Keys::Fixed, leases);
         let mut probes = self.grpc(Awaited::Answers, (0..PROBES).map(driver).collect())?;
-        thread::sleep(SHORT_TTL.saturating_sub(renewed.elapsed() + Duration::from_secs(1)));
+        thread::sleep(ttl.saturating_sub(renewed.elapsed() + Duration::from_secs(1)));
         let cpu = || self.target.pid.and_then(cpu_time);
         let (began, cpu_before) = (Instant::now(), cpu());
         let mut worst = Latencies::default();
@@ -159,7 +164,7 @@ impl Load<'_> {
     fn keys_held(&self, keys: u64, value: &[u8]) -> Result<Measurement> {
         let pid = self.known_process()?;
         let (start, cpu_before) = (Instant::now(), cpu_time(pid));
-        self.fill_keys(keys, value, false)?;
+        self.fill_keys(keys, value, None)?;
         let elapsed = start.elapsed();
         thread::sleep(SETTLE);
         Ok(Measurement {
@@ -171,19 +176,21 @@ impl Load<'_> {
         })
     }
 
-    /// Grants so many leases.
-    fn grant(&self, leases: u64, ttl_seconds: u64) -> Result<()> {
-        let call = http2::call(http2::LEASE_GRANT, &messages::grant(ttl_seconds).0);
+    /// Grants so many leases, and answers where they begin. A server that runs for longer may have others.
+    fn grant(&self, leases: u64, ttl_seconds: u64) -> Result<u64> {
+        let first = fastrand::u64(..FIRST_LEASE_MAX);
+        let call = http2::call(http2::LEASE_GRANT, &messages::grant(ttl_seconds, first).0);
         let batch = Batch::new(vec![call; LEASES_AT_ONCE], rising(leases), 1);
         let mut generator = self.grpc(Awaited::Answers, vec![batch])?;
-        must(generator.run(Limits { requests: leases, time: Duration::MAX })?, leases, "grants of leases")
+        must(generator.run(Limits { requests: leases, time: Duration::MAX })?, leases, "grants of leases")?;
+        Ok(first)
     }
 
-    /// Writes so many keys, many with one transaction; each on its lease, if there are leases.
-    fn fill_keys(&self, keys: u64, value: &[u8], on_leases: bool) -> Result<()> {
+    /// Writes so many keys, many with one transaction; each on its lease, if there is a first lease.
+    fn fill_keys(&self, keys: u64, value: &[u8], first_lease: Option<u64>) -> Result<()> {
         let puts = (REQUEST_BYTES_MAX / (value.len() + PUT_BYTES)).clamp(1, FILL_PUTS_MAX) as u64;
         let puts = puts.min(keys);
-        let call = http2::call(http2::TXN, &messages::put_many(puts, value, on_leases).0);
+        let call = http2::call(http2::TXN, &messages::put_many(puts, value, first_lease).0);
         let at_once = (FILL_BYTES / call.bytes.len()).max(1);
         // The last request begins again with the first keys, if they do not come out even.
         let requests = keys.div_ceil(puts);

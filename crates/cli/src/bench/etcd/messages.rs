@@ -56,10 +56,10 @@ impl Message {
         self.nested(field, &template)
     }
 
-    /// The next lease.
-    fn lease(mut self, field: u64) -> Self {
+    /// The next lease, counted from `first`.
+    fn lease(mut self, field: u64, first: u64) -> Self {
         self.tag(field, VARINT);
-        self.0.lease();
+        self.0.lease(first);
         self
     }
 }
@@ -77,8 +77,8 @@ pub fn put_member(value: &[u8]) -> Message {
 }
 
 /// `PutRequest` of the key of the next lease, which it hangs on.
-fn put_on_lease(value: &[u8]) -> Message {
-    Message::default().lease(3).key(1, false).bytes(2, value)
+fn put_on_lease(value: &[u8], first: u64) -> Message {
+    Message::default().lease(3, first).key(1, false).bytes(2, value)
 }
 
 /// `RangeRequest` of the next key.
@@ -94,21 +94,21 @@ pub fn replace(value: &[u8]) -> Message {
     Message::default().nested(1, &compare.0).nested(2, &operation.0)
 }
 
-/// `TxnRequest` that writes the next `count` keys; those of leases, on their leases.
-pub fn put_many(count: u64, value: &[u8], on_leases: bool) -> Message {
-    let put = if on_leases { put_on_lease(value) } else { put(value) };
+/// `TxnRequest` that writes the next `count` keys, each on its lease if there is a first lease.
+pub fn put_many(count: u64, value: &[u8], first_lease: Option<u64>) -> Message {
+    let put = first_lease.map_or_else(|| put(value), |first| put_on_lease(value, first));
     let operation = Message::default().nested(2, &put.0);
     (0..count).fold(Message::default(), |txn, _| txn.nested(2, &operation.0))
 }
 
 /// `LeaseGrantRequest` of the next lease.
-pub fn grant(ttl_seconds: u64) -> Message {
-    Message::default().varint(1, ttl_seconds).lease(2)
+pub fn grant(ttl_seconds: u64, first: u64) -> Message {
+    Message::default().varint(1, ttl_seconds).lease(2, first)
 }
 
 /// `LeaseKeepAliveRequest` of the next lease.
-pub fn keep_alive() -> Message {
-    Message::default().lease(1)
+pub fn keep_alive(first: u64) -> Message {
+    Message::default().lease(1, first)
 }
 
 /// `WatchRequest` that begins a watch of a key.
@@ -224,9 +224,9 @@ pub mod tests {
             read::<RangeRequest>(&range()),
             RangeRequest { key: KEY.into(), ..RangeRequest::default() }
         );
-        let grant: LeaseGrantRequest = read(&grant(30));
-        assert_eq!((grant.id as u64, grant.ttl), (lease_id(0), 30));
-        assert_eq!(read::<LeaseKeepAliveRequest>(&keep_alive()).id as u64, lease_id(0));
+        let grant: LeaseGrantRequest = read(&grant(30, 7));
+        assert_eq!((grant.id as u64, grant.ttl), (lease_id(7), 30));
+        assert_eq!(read::<LeaseKeepAliveRequest>(&keep_alive(7)).id as u64, lease_id(7));
         let RequestUnion::CreateRequest(create) = read::<WatchRequest>(&watch(b"k")).request_union.unwrap()
         else {
             panic!("no watch")
@@ -242,10 +242,10 @@ pub mod tests {
         assert_eq!(compare.result(), CompareResult::Greater);
         assert_eq!(compare.target_union, Some(TargetUnion::Version(0)));
         assert_eq!((&compare.key[..], txn.success.len()), (KEY.as_bytes(), 1));
-        let txn: TxnRequest = read(&put_many(3, b"v", true));
+        let txn: TxnRequest = read(&put_many(3, b"v", Some(7)));
         assert_eq!(txn.success.len(), 3);
         let Some(Request::RequestPut(put)) = &txn.success[2].request else { panic!("no put") };
-        assert_eq!((&put.key[..], put.lease as u64), (KEY.as_bytes(), lease_id(0)));
+        assert_eq!((&put.key[..], put.lease as u64), (KEY.as_bytes(), lease_id(7)));
     }
 
     #[test]

@@ -113,6 +113,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::unusual_byte_groupings, reason = "grouped by Huffman's codes")]
     fn the_status_is_found_in_every_spelling() {
         check(b"\0\x0bgrpc-status\x010", Some("0"));
         check(b"\x20\x88\x10\x0bgrpc-status\x0213", Some("13"));

@@ -1,7 +1,8 @@
 //! `hyrax snapshot restore`: a data directory out of a snapshot.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,8 +39,11 @@ impl Restore {
         let failed = || format!("cannot make {}", self.data_dir.display());
         fs::create_dir_all(parent).with_context(failed)?;
         // Beside it, and renamed when whole: half a directory would be started as one without any data.
-        let unfinished =
-            tempfile::Builder::new().prefix(".hyrax-restore-").tempdir_in(parent).with_context(failed)?;
+        let unfinished = tempfile::Builder::new()
+            .prefix(".hyrax-restore-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(parent)
+            .with_context(failed)?;
         fill(unfinished.path(), &mut snapshot)?;
         fs::rename(unfinished.path(), &self.data_dir).with_context(failed)?;
         // It has another name now, and must not be removed.

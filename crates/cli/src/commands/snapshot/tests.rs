@@ -1,5 +1,6 @@
 //! Files as a server sends them, whole and harmed.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +104,8 @@ async fn a_restored_directory_has_the_keys_at_their_revisions() {
     let (folder, file) = saved().await;
     let directory = folder.path().join("below").join("data");
     restore(&file, &directory).unwrap();
+    let mode = PermissionsExt::mode(&directory.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
     let engine = start(&directory);
     let all = engine.range(RangeRequest::new(KeyRange::all())).await.unwrap();
     let found: Vec<_> =

@@ -193,7 +193,7 @@ async fn check(engine: &Embedded, recovery: &Recovery, lived: &Lived, chance: &m
             && names == leases
             && recovered.compacted() == status.compacted
             && recovered.revision() == status.revision;
-        same.then(|| (model, recovered, deletions))
+        same.then_some((model, recovered, deletions))
     });
     let Some((model, recovered, deletions)) = recovered else {
         for model in &models[known.kept..] {

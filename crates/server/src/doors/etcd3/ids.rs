@@ -17,10 +17,16 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// The numbers of a node of this name, the same whenever it starts. Each node is a cluster by itself,
-    /// as far as this door can tell.
-    pub(super) fn of(node_name: &str) -> Ids {
-        Ids { cluster: number_of("cluster", node_name), member: number_of("member", node_name) }
+    /// The numbers of a node. Each is a cluster by itself, as far as this door can tell: its data's number where
+    /// the data has one, so that a restored copy is another cluster; else one of the node's name.
+    pub(super) fn of(data: Option<u64>, node_name: &str) -> Ids {
+        match data {
+            Some(data) => Ids { cluster: data.max(1), member: number_of("member", &data.to_be_bytes()) },
+            None => Ids {
+                cluster: number_of("cluster", node_name.as_bytes()),
+                member: number_of("member", node_name.as_bytes()),
+            },
+        }
     }
 
     /// The header of a response.
@@ -35,7 +41,7 @@ impl Ids {
 }
 
 /// A number that is never zero, which clients take for none.
-fn number_of(kind: &str, name: &str) -> u64 {
+fn number_of(kind: &str, name: &[u8]) -> u64 {
     let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize();
     let first: [u8; 8] = std::array::from_fn(|index| digest[index]);
     u64::from_be_bytes(first).max(1)
@@ -46,11 +52,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_a_names_own_and_stay() {
-        let ids = Ids::of("a");
-        assert_eq!(ids, Ids::of("a"));
-        assert_ne!(ids, Ids::of("b"));
-        assert_ne!(ids.cluster, ids.member);
-        assert!(ids.cluster != 0 && ids.member != 0);
+    fn numbers_are_the_datas_or_the_names_own_and_stay() {
+        let [named, other] = ["a", "b"].map(|name| Ids::of(None, name));
+        assert_eq!(named, Ids::of(None, "a"));
+        assert_ne!(named, other);
+        let kept = Ids::of(Some(7), "a");
+        assert_eq!(kept, Ids::of(Some(7), "b"));
+        assert_eq!(kept.cluster, 7);
+        for ids in [named, other, kept, Ids::of(Some(0), "a")] {
+            assert!(ids.cluster != 0 && ids.member != 0 && ids.cluster != ids.member, "{ids:?}");
+        }
     }
 }

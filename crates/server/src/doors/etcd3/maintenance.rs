@@ -1,16 +1,18 @@
 //! The Maintenance service.
 
-use hyrax_coordination::{Alarm, Maintenance, SnapshotStream};
+use hyrax_coordination::{Alarm, Maintenance};
 use hyrax_etcd::etcdserverpb as pb;
-use sha2::{Digest, Sha256};
 use tonic::Code;
 
 use super::caller::Caller;
 use super::error::Refusal;
+use super::snapshot::Snapshot;
 use super::{Etcd, ids, wire};
 
 /// The version of etcd whose answers these are: clients look at it to learn what they may ask.
 pub(crate) const ETCD_VERSION: &str = "3.5.21";
+/// What all members of such a cluster have in common.
+pub(crate) const ETCD_CLUSTER_VERSION: &str = "3.5.0";
 
 /// The answer to a change of version.
 const NO_DOWNGRADE: Refusal = Refusal::fixed(
@@ -139,8 +141,7 @@ impl Etcd {
         })
     }
 
-    /// Maintenance's `Snapshot`: the data in pieces, and as the last one their SHA-256, which etcd's client
-    /// leaves at the end of the file.
+    /// Maintenance's `Snapshot`.
     pub async fn snapshot(
         &self,
         caller: &Caller,
@@ -148,7 +149,7 @@ impl Etcd {
     ) -> Result<Snapshot, Refusal> {
         self.check_takes_all(caller)?;
         let pieces = self.maintenance()?.snapshot().await?;
-        Ok(Snapshot { pieces, digest: Some(Sha256::new()) })
+        Ok(Snapshot::new(pieces))
     }
 
     /// Maintenance's `MoveLeader`: there is nobody to move to.
@@ -169,32 +170,5 @@ impl Etcd {
     ) -> Result<pb::DowngradeResponse, Refusal> {
         self.check_operator(caller)?;
         Err(NO_DOWNGRADE)
-    }
-}
-
-/// A snapshot under way.
-pub struct Snapshot {
-    pieces: Box<dyn SnapshotStream>,
-    /// Of the pieces so far; none once it was sent.
-    digest: Option<Sha256>,
-}
-
-impl Snapshot {
-    /// The next message, or none after the last.
-    pub async fn next(&mut self) -> Result<Option<pb::SnapshotResponse>, Refusal> {
-        let Some(digest) = &mut self.digest else { return Ok(None) };
-        let piece = self.pieces.next().await?;
-        let blob = match piece {
-            Some(piece) => {
-                digest.update(&piece);
-                piece
-            }
-            None => {
-                let digest = self.digest.take().map(Sha256::finalize).unwrap_or_default();
-                bytes::Bytes::copy_from_slice(&digest)
-            }
-        };
-        let remaining_bytes = if self.digest.is_some() { self.pieces.remaining() } else { 0 };
-        Ok(Some(pb::SnapshotResponse { header: None, remaining_bytes, blob }))
     }
 }

@@ -13,7 +13,7 @@ use super::Etcd;
 use super::caller::Caller;
 use super::election::Observing;
 use super::error::Refusal;
-use super::maintenance::Snapshot;
+use super::snapshot::Snapshot;
 use super::watch;
 use crate::grpc::{self, Call, Connection, FramedReplies, Messages, ReplyBody};
 

@@ -17,6 +17,7 @@ mod library;
 mod lock;
 mod maintenance;
 mod methods;
+mod snapshot;
 mod watch;
 mod wire;
 
@@ -33,6 +34,7 @@ use tonic::service::Routes;
 pub use self::caller::Caller;
 pub use self::error::Refusal;
 use self::ids::Ids;
+pub(crate) use self::maintenance::{ETCD_CLUSTER_VERSION, ETCD_VERSION};
 use self::methods::Method;
 use self::watch::Feeds;
 use crate::auth::Identity;
@@ -60,10 +62,15 @@ pub fn metrics_names() -> &'static [&'static str] {
 }
 
 impl Etcd {
-    /// The services over `core`, whose metrics have the names of its methods from `first_method` on. What waits
+    /// The services over `core`, whose coordination data has the number `data`, if any, and whose metrics have the names of its methods from `first_method` on. What waits
     /// ends when `closing` is cancelled.
-    pub fn new(core: Arc<Core>, first_method: usize, closing: CancellationToken) -> Arc<Etcd> {
-        let ids = Ids::of(&core.node_name);
+    pub fn new(
+        core: Arc<Core>,
+        data: Option<u64>,
+        first_method: usize,
+        closing: CancellationToken,
+    ) -> Arc<Etcd> {
+        let ids = Ids::of(data, &core.node_name);
         let library = library::routes();
         Arc::new(Etcd { core, ids, feeds: Feeds::default(), library, closing, first_method })
     }
@@ -82,7 +89,7 @@ impl Etcd {
             return grpc::refusal(&methods::unknown(path));
         };
         let caller = self.caller_of(request.headers(), connection.peer);
-        match Call::of(request) {
+        match Call::of(request, &connection) {
             Ok(call) => methods::answer(self, method, call, caller, connection).await,
             Err(refusal) => grpc::refusal(&refusal),
         }

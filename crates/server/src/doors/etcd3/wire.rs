@@ -1,7 +1,6 @@
 //! etcd's messages and the key space's requests, one into the other.
 //!
-//! Bytes that the key space is to keep are copied out of the message here: a message's fields are slices of
-//! the buffer that the connection read into, and would hold all of it.
+//! A message's fields are slices of what the connection read. They are handed on as such: what keeps them copies them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +17,6 @@ use hyrax_types::Revision;
 use pb::range_request::{SortOrder as Order, SortTarget as Target};
 
 use super::error::Refusal;
-
-/// Bytes of their own.
-fn owned(bytes: &Bytes) -> Bytes {
-    Bytes::copy_from_slice(bytes)
-}
 
 /// A revision of a request, where less than one means none.
 pub(super) fn revision(number: i64) -> Revision {
@@ -80,8 +74,8 @@ fn bounds(min: i64, max: i64) -> (Revision, Revision) {
 
 pub(super) fn put_request(request: pb::PutRequest) -> space::PutRequest {
     space::PutRequest {
-        key: owned(&request.key),
-        value: owned(&request.value),
+        key: request.key,
+        value: request.value,
         lease: LeaseId(request.lease),
         prev_kv: request.prev_kv,
         ignore_value: request.ignore_value,

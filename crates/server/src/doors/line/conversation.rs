@@ -9,7 +9,7 @@ use super::json::{JsonKind, Reader};
 use super::live::OwedReply;
 use super::message::{BadMessage, Message, read_message};
 use super::verbs::{self, Verb};
-use super::{admin, live, locks, monitors, presence};
+use super::{admin, fence, live, locks, monitors, presence};
 use crate::session::{Refusal, Session};
 use hyrax_types::limits;
 use hyrax_values::{Command, Reply, ReplySink, Waiting, command};
@@ -236,6 +236,7 @@ impl Conversation {
         envelope: &Envelope,
         out: &mut Vec<u8>,
     ) -> Result<(), Problem> {
+        fence::check(verb, message)?;
         let session = &mut self.session;
         match verb {
             Verb::Ping => envelope.word("PONG", out),

@@ -3,12 +3,12 @@
 use super::conversation::{Problem, write_reply};
 use super::encode::JsonSink;
 use super::envelope::Envelope;
+use super::fence;
 use super::message::{Dialect, Message, Word};
 use super::proof;
 use crate::session::Session;
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use hyrax_types::{DomainKey, Revision, SteppedClock, is_reserved, limits};
+use hyrax_types::{DomainKey, SteppedClock, is_reserved, limits};
 use hyrax_values::command::Access;
 use hyrax_values::{Call, Command, Execution, Fence, Reply, Waiting};
 use smallvec::SmallVec;
@@ -44,19 +44,15 @@ pub async fn run_fenced(
     envelope: &Envelope,
     out: &mut Vec<u8>,
 ) -> Result<Option<OwedReply>, Problem> {
-    let Some(fence) = &message.fence else { return run(session, command, message, envelope, out) };
+    let Some(named) = &message.fence else { return run(session, command, message, envelope, out) };
     if !command.writes {
-        return Err(
-            format!("\"fence\" guards what changes something, and \"{}\" does not", command.name).into()
-        );
+        return Err(fence::refusal(command.name));
     }
     // Who may not write is not told how it stands with the lock.
     with_call(session, command, message, |_, _| Ok(()))?;
-    let held =
-        hyrax_recipes::Fence { lock: Bytes::copy_from_slice(&fence.lock), token: Revision(fence.token) };
-    held.check(&session.core.coordination).await.map_err(|error| error.to_string())?;
+    fence::guard(session, message).await?;
     // It may be lost by now. Then the engine refuses it, if a later holder has written.
-    let fence = Fence { lock: &fence.lock, token: fence.token };
+    let fence = Fence { lock: &named.lock, token: named.token };
     with_call(session, command, message, |session, call| execute_fenced(session, call, &fence, envelope, out))
 }
 

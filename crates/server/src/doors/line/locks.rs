@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyrax_recipes::LocksError;
+use hyrax_recipes::lock::Claim;
 use hyrax_types::Revision;
 
 use super::conversation::{Place, Problem};
@@ -41,15 +42,22 @@ pub async fn run(
     }
     let member = member.map(Bytes::copy_from_slice).unwrap_or_default();
     session.owns_locks();
+    if verb == Verb::Lock {
+        let claim = core.locks.claim(session.id, name, member).map_err(problem)?;
+        match claim.try_lock().await.map_err(problem)? {
+            Ok(token) => write_token(token, envelope, out),
+            Err(_) if place == Place::Package => return Err(problem(LocksError::TimedOut)),
+            Err(claim) => wait(session, claim, patience, envelope.clone())?,
+        }
+        return Ok(());
+    }
     let token = match verb {
-        Verb::Relock => core.locks.relock(session.id, name.clone(), member.clone()).await,
-        _ => core.locks.try_lock(session.id, name.clone(), member.clone()).await,
+        Verb::Relock => core.locks.relock(session.id, name, member).await,
+        _ => core.locks.try_lock(session.id, name, member).await,
     };
     match token.map_err(problem)? {
-        Some(token) => envelope.reply(out, |out| write_unsigned(token.0, out)),
-        None if verb != Verb::Lock => write_bool(false, envelope, out),
-        None if place == Place::Package => return Err(problem(LocksError::TimedOut)),
-        None => wait(session, name, member, patience, envelope.clone())?,
+        Some(token) => write_token(token, envelope, out),
+        None => write_bool(false, envelope, out),
     }
     Ok(())
 }
@@ -57,16 +65,15 @@ pub async fn run(
 /// Waits for the lock apart from what the client says meanwhile, and answers when that is decided.
 fn wait(
     session: &mut Session,
-    name: Bytes,
-    member: Bytes,
+    claim: Claim,
     patience: Option<Duration>,
     envelope: Envelope,
 ) -> Result<(), Problem> {
-    let (core, id, outbox) = (session.core.clone(), session.id, session.outbox()?.clone());
+    let outbox = session.outbox()?.clone();
     session.wait_apart(async move {
         let mut out = Vec::new();
-        match core.locks.lock(id, name, member, patience).await {
-            Ok(token) => envelope.reply(&mut out, |out| write_unsigned(token.0, out)),
+        match claim.lock(patience).await {
+            Ok(token) => write_token(token, &envelope, &mut out),
             Err(error) => envelope.error(&error, &mut out),
         }
         out.push(b'\n');
@@ -106,6 +113,10 @@ pub fn write_lost(name: &[u8], token: Revision, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"token\":");
     write_unsigned(token.0, out);
     out.extend_from_slice(b"}\n");
+}
+
+fn write_token(token: Revision, envelope: &Envelope, out: &mut Vec<u8>) {
+    envelope.reply(out, |out| write_unsigned(token.0, out));
 }
 
 fn write_bool(value: bool, envelope: &Envelope, out: &mut Vec<u8>) {

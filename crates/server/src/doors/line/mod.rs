@@ -9,6 +9,7 @@ mod admin;
 mod conversation;
 mod encode;
 mod envelope;
+mod fence;
 mod input;
 mod json;
 mod live;

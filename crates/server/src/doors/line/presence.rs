@@ -3,6 +3,7 @@
 use super::conversation::Problem;
 use super::encode::write_integer;
 use super::envelope::Envelope;
+use super::fence;
 use super::live::{check_key, flat_key};
 use super::message::{Dialect, Item, Message};
 use super::proof;
@@ -47,6 +48,7 @@ async fn change_flat(
     proof::check_presence(session, message, &message.secrets, ekg, id.unwrap_or_default())?;
     let core = session.core.clone();
     let presence = &core.presence;
+    let guard = fence::guard(session, message).await?;
     let ekg = Bytes::copy_from_slice(ekg);
     if adds {
         let id =
@@ -54,11 +56,11 @@ async fn change_flat(
         check_key(id)?;
         check_room(session)?;
         session.owns_presence();
-        presence.add_flat(session.id, ekg, Bytes::copy_from_slice(id), quiet).await.map_err(problem)
+        presence.add_flat(session.id, ekg, Bytes::copy_from_slice(id), quiet, guard).await.map_err(problem)
     } else {
         id.map_or(Ok(()), check_key)?;
         let id = id.map(Bytes::copy_from_slice);
-        presence.remove_flat(session.id, ekg, id, quiet).await.map(drop).map_err(problem)
+        presence.remove_flat(session.id, ekg, id, quiet, guard).await.map(drop).map_err(problem)
     }
 }
 
@@ -84,14 +86,15 @@ async fn change_named(
     }
     let core = session.core.clone();
     let presence = &core.presence;
+    let guard = fence::guard(session, message).await?;
     let mut outcomes = Vec::with_capacity(entries.len());
     for (ekg, name) in entries {
         let changed = if adds {
             check_room(session)?;
             session.owns_presence();
-            presence.add_named(session.id, ekg, name, quiet).await
+            presence.add_named(session.id, ekg, name, quiet, guard.clone()).await
         } else {
-            presence.remove_named(session.id, ekg, name, quiet).await
+            presence.remove_named(session.id, ekg, name, quiet, guard.clone()).await
         };
         outcomes.push(changed.map_err(problem)?);
     }

@@ -119,9 +119,9 @@ async fn change(
                 ));
             }
             session.owns_presence();
-            core.presence.add_named(session.id, ekg.clone(), name, false).await
+            core.presence.add_named(session.id, ekg.clone(), name, false, None).await
         } else {
-            core.presence.remove_named(session.id, ekg.clone(), name, false).await
+            core.presence.remove_named(session.id, ekg.clone(), name, false, None).await
         };
         changed += i64::from(outcome.map_err(failed)?);
     }

@@ -22,7 +22,7 @@ use crate::grpc::Connection;
 
 /// Watches: takes what the body asks for, and goes on when that ends.
 pub(super) async fn watch(etcd: Arc<Etcd>, caller: Caller, body: Body) -> Response<Body> {
-    let mut requests = Box::pin(messages(body));
+    let mut requests = Box::pin(messages(body).fuse());
     let first = match requests.next().await.transpose() {
         Ok(first) => first,
         Err(refusal) => return refused(&refusal),
@@ -43,7 +43,7 @@ pub(super) async fn watch(etcd: Arc<Etcd>, caller: Caller, body: Body) -> Respon
 
 /// Renews leases as they are named.
 pub(super) async fn keep_alive(etcd: Arc<Etcd>, caller: Caller, body: Body) -> Response<Body> {
-    let mut requests = Box::pin(messages::<LeaseKeepAliveRequest>(body));
+    let mut requests = Box::pin(messages::<LeaseKeepAliveRequest>(body).fuse());
     let first = match requests.next().await.transpose() {
         Ok(first) => first,
         Err(refusal) => return refused(&refusal),

@@ -5,6 +5,7 @@
 //! the past, or whose client does not read, has a feed of its own, which waits for its client and reads the
 //! history; when that has caught up, the watch joins those who share one.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -242,9 +243,8 @@ impl Feed {
     /// Has the feed found by its subject, unless another one is.
     pub(super) fn share(self: &Arc<Self>, etcd: &Etcd) {
         let mut feeds = etcd.feeds.lock();
-        let subject = Subject::of(&self.request);
-        if !feeds.contains_key(&subject) {
-            feeds.insert(subject, self.clone());
+        if let Entry::Vacant(place) = feeds.entry(Subject::of(&self.request)) {
+            place.insert(self.clone());
             self.state.lock().shared = true;
         }
     }

@@ -1,7 +1,7 @@
 //! `LATENCY`: how long commands take. Events that stopped a whole server, which Redis samples, there are
 //! none here: no command runs for all clients at once.
 
-use super::super::commands::bad_subcommand;
+use super::super::commands::{bad_subcommand, metrics_names};
 use super::super::dialogue::{Conversation, Flow};
 use super::super::encode::RespSink;
 use super::super::help::write_help;
@@ -39,7 +39,8 @@ const NO_SPIKES: &str = "Dave, no latency spike was observed during the lifetime
 
 /// Commands that were run, with what was counted of them since the counting began anew.
 pub fn command_totals(core: &Core) -> Vec<(&'static str, CommandTotal)> {
-    let names = core.metrics.command_names().iter().enumerate();
+    // Behind this door's are those of another.
+    let names = core.metrics.command_names().iter().take(metrics_names().len()).enumerate();
     let counted = names.map(|(number, name)| {
         let before = core.counted_before.command(number);
         (*name, core.metrics.command_total(number).since(&before))

@@ -16,17 +16,12 @@ pub enum Member<'a> {
 
 impl<'a> Member<'a> {
     /// The bytes that a client knows it by.
+    #[inline]
     pub fn text(self) -> Text<'a> {
-        Text(match self {
-            Member::Bytes(bytes) => Form::Bytes(bytes),
-            Member::Integer(integer) => {
-                let mut buffer = itoa::Buffer::new();
-                let printed = buffer.format(integer).as_bytes();
-                let mut digits = [0; INTEGER_BYTES_MAX];
-                digits[..printed.len()].copy_from_slice(printed);
-                Form::Printed { len: printed.len() as u8, digits }
-            }
-        })
+        match self {
+            Member::Bytes(bytes) => Text(Form::Bytes(bytes)),
+            Member::Integer(integer) => printed(integer),
+        }
     }
 
     /// Writes it.
@@ -39,11 +34,13 @@ impl<'a> Member<'a> {
 }
 
 impl PartialEq for Member<'_> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Member::Bytes(one), Member::Bytes(other)) => one == other,
             (Member::Integer(one), Member::Integer(other)) => one == other,
-            _ => *self.text() == *other.text(),
+            (Member::Bytes(bytes), Member::Integer(integer))
+            | (Member::Integer(integer), Member::Bytes(bytes)) => **bytes == *printed(*integer),
         }
     }
 }
@@ -51,11 +48,10 @@ impl PartialEq for Member<'_> {
 impl Eq for Member<'_> {}
 
 impl Hash for Member<'_> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Member::Bytes(bytes) => bytes.hash(state),
-            Member::Integer(integer) => itoa::Buffer::new().format(*integer).as_bytes().hash(state),
-        }
+        // In one place for both, which is short enough to lie in the loops that call it.
+        (*self.text()).hash(state);
     }
 }
 
@@ -84,9 +80,20 @@ impl<'a> From<&'a [u8]> for Text<'a> {
     }
 }
 
+/// The text of an integer. By itself, so that where members have bytes the way to those stays short.
+#[inline(never)]
+fn printed(integer: i64) -> Text<'static> {
+    let mut buffer = itoa::Buffer::new();
+    let printed = buffer.format(integer).as_bytes();
+    let mut digits = [0; INTEGER_BYTES_MAX];
+    digits[..printed.len()].copy_from_slice(printed);
+    Text(Form::Printed { len: printed.len() as u8, digits })
+}
+
 impl Deref for Text<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Form::Bytes(bytes) => bytes,

@@ -85,9 +85,10 @@ impl Set {
 
     /// Whether a member of another set is one of this, too.
     pub fn contains_member(&self, member: Member<'_>) -> bool {
-        match (&self.0, member) {
-            (Form::Integers(integers), Member::Integer(integer)) => integers.find(integer).is_ok(),
-            (_, member) => self.contains(&member.text()),
+        match (member, &self.0) {
+            (Member::Bytes(bytes), _) => self.contains(bytes),
+            (Member::Integer(integer), Form::Integers(integers)) => integers.find(integer).is_ok(),
+            (Member::Integer(_), _) => self.contains(&member.text()),
         }
     }
 
@@ -276,11 +277,22 @@ enum Source<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = Member<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Member<'a>> {
         match &mut self.0 {
             Source::Integers(integers) => integers.next().map(Member::Integer),
             Source::Packed(strings) => strings.next().map(Member::Bytes),
             Source::Table(members) => members.next().map(|member| Member::Bytes(member.as_bytes())),
+        }
+    }
+
+    /// Asks once, not for each member, where they come from.
+    #[inline]
+    fn fold<B, F: FnMut(B, Member<'a>) -> B>(self, first: B, add: F) -> B {
+        match self.0 {
+            Source::Integers(integers) => integers.map(Member::Integer).fold(first, add),
+            Source::Packed(strings) => strings.map(Member::Bytes).fold(first, add),
+            Source::Table(members) => members.map(|member| Member::Bytes(member.as_bytes())).fold(first, add),
         }
     }
 

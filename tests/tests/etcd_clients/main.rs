@@ -1,0 +1,7 @@
+//! etcd's own clients and tools use Hyrax as they use etcd.
+//!
+//! What a client does is done to a real etcd too: a test that asks for what etcd does not do is wrong itself.
+
+mod etcdctl;
+mod scripts;
+mod stage;
