@@ -204,7 +204,11 @@ impl Generator {
 
     fn operation(&mut self, hints: Hints, depth: usize) -> RequestOp {
         let request = match self.random.below(100) {
-            0..35 => Request::RequestRange(self.range(hints)),
+            0..35 => {
+                let range = self.range(hints);
+                // Below zero, etcd takes it for the present in a range alone, and for compacted in a transaction.
+                Request::RequestRange(RangeRequest { revision: range.revision.max(0), ..range })
+            }
             35..70 => Request::RequestPut(self.put()),
             70..85 => Request::RequestDeleteRange(self.delete_range()),
             85..100 if depth < DEPTH_MAX => Request::RequestTxn(self.txn(hints, depth + 1)),
