@@ -180,6 +180,9 @@ impl Server {
             };
             for mut event in std::mem::take(&mut response.events) {
                 let ends = is_last(&event);
+                if !ends && is_deletion_in(&event, watch.create.start_revision) {
+                    continue;
+                }
                 clean_event(&mut event, self.base);
                 events.push(event);
                 if ends {
@@ -194,6 +197,12 @@ impl Server {
             }
         }
     }
+}
+
+/// Whether a watch that begins with `revision` need not see the event: where that revision is the first that was not
+/// compacted, etcd forgets what was deleted in it, some time later.
+fn is_deletion_in(event: &Event, revision: i64) -> bool {
+    event.r#type() == EventType::Delete && event.kv.as_ref().is_some_and(|kv| kv.mod_revision == revision)
 }
 
 /// A key that a watch of these sees: its first.
