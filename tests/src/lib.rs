@@ -8,6 +8,7 @@
 pub mod cases;
 pub mod differential;
 pub mod etcd;
+pub mod etcd2;
 pub mod faults;
 pub mod http;
 pub mod hyrax;

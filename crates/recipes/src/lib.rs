@@ -1,4 +1,4 @@
-//! What is built from coordination alone: the node's lease, presence, locks, elections, stored secrets.
+//! What is built from coordination alone: the node's lease, presence, locks, elections, stored secrets, the tree.
 //!
 //! Every recipe stands on `Arc<dyn Coordination>` and nothing else, so it runs over any engine, in a
 //! server or in a client process. A recipe's key layout is documented in its module, and is stable.
@@ -14,6 +14,7 @@ mod queue;
 mod retry;
 mod secrets;
 mod task;
+pub mod tree;
 
 pub use election::Election;
 pub use lock::{Fence, FenceError, Lock, LockListener, Locks, LocksError};

@@ -2,6 +2,7 @@
 
 use crate::config::Limits;
 use crate::core::Core;
+use crate::doors::etcd2::Etcd2;
 use crate::doors::etcd3::Etcd;
 use crate::doors::{line, resp};
 use crate::grpc::{Connection, ReplyBody};
@@ -18,12 +19,13 @@ use std::sync::Arc;
 pub(crate) struct Entrance {
     core: Arc<Core>,
     etcd: Arc<Etcd>,
+    etcd2: Arc<Etcd2>,
 }
 
 impl Entrance {
     /// The doors over `core`.
-    pub(crate) fn new(core: Arc<Core>, etcd: Arc<Etcd>) -> Arc<Entrance> {
-        Arc::new(Entrance { core, etcd })
+    pub(crate) fn new(core: Arc<Core>, etcd: Arc<Etcd>, etcd2: Arc<Etcd2>) -> Arc<Entrance> {
+        Arc::new(Entrance { core, etcd, etcd2 })
     }
 }
 
@@ -59,6 +61,15 @@ impl Doors for Entrance {
         authorization: Option<Authorization>,
     ) -> Response<Body> {
         self.etcd.clone().gateway(request, peer, authorization).await
+    }
+
+    async fn etcd2(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> Response<Body> {
+        self.etcd2.clone().answer(request, peer, authorization).await
     }
 
     fn limits(&self) -> Limits {

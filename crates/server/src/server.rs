@@ -3,6 +3,7 @@
 use crate::auth::Authorizer;
 use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
+use crate::doors::etcd2::Etcd2;
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
 use crate::entrance::Entrance;
@@ -13,6 +14,7 @@ use crate::storage::{self, StorageError};
 use hyrax_coordination::{
     Coordination, Embedded as EmbeddedCoordination, Key, LeaseGrantError, Unavailable, Visible,
 };
+use hyrax_recipes::tree::Tree;
 use hyrax_recipes::{
     LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
 };
@@ -103,6 +105,7 @@ impl Server {
         let lost_locks = Arc::new(LostLocks::default());
         let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
+        let tree = Tree::start(coordination.clone(), clock.clone());
         let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
@@ -129,7 +132,8 @@ impl Server {
         lost_locks.tell_sessions_of(&core);
         let stop = CancellationToken::new();
         let etcd = Etcd::new(core.clone(), engine.identity(), first_method, stop.clone());
-        let doors = Entrance::new(core.clone(), etcd);
+        let etcd2 = Etcd2::new(core.clone(), tree, engine.identity(), stop.clone());
+        let doors = Entrance::new(core.clone(), etcd, etcd2);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
             core,

@@ -268,6 +268,24 @@ pub const WATCH_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 /// How long a watch that asked for it hears nothing before it is told how far it has come: etcd's default.
 pub const WATCH_PROGRESS_EVERY: Duration = Duration::from_secs(10 * 60);
 
+/// Parts of a path in the tree of etcd v2. Removing a directory takes two operations for each depth below it, in
+/// one transaction of [`TXN_OPS_MAX`]; paths of real trees have some ten.
+pub const TREE_DEPTH_MAX: usize = 50;
+
+/// Events of the tree that are remembered for those who wait from an index in the past: etcd's own number, so
+/// that who is too late there is too late here.
+pub const TREE_HISTORY_EVENTS: usize = 1_000;
+
+/// Revisions looked back for those events when a server starts. Other users of the key space take most of them.
+pub const TREE_HISTORY_REVISIONS: u64 = 100_000;
+
+/// Events of the tree queued to one stream before it is ended: etcd's own number.
+pub const TREE_WATCH_QUEUE_EVENTS: usize = 100;
+
+/// Bytes of a request's body at the door of etcd v2: a value as long as a request of v3 may be, if most of it need
+/// not be percent-encoded.
+pub const ETCD2_BODY_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
+
 /// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
 /// other calls of the connection in between.
 pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;

@@ -7,6 +7,7 @@ mod absent;
 mod authorization;
 mod calls;
 mod connection;
+mod etcd2;
 mod gate;
 mod gateway;
 mod json;
@@ -56,6 +57,9 @@ impl<D: Doors> Http<D> {
         let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {
             let (any_of_it, itself) = (format!("{prefix}/{{*rest}}"), format!("{prefix}/"));
             router.route(&any_of_it, any(gateway::answer::<D>)).route(&itself, any(gateway::answer::<D>))
+        });
+        let router = etcd2::PREFIXES.iter().fold(router, |router, prefix| {
+            router.route(&format!("{prefix}/{{*rest}}"), any(etcd2::answer::<D>))
         });
         let router = absent::PREFIXES
             .iter()

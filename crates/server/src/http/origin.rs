@@ -57,7 +57,8 @@ fn preflight(request: &Request) -> Option<Response> {
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     asks.then(|| {
         let mut headers = HeaderMap::new();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        headers
+            .insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE"));
         let allowed = HeaderValue::from_static("authorization, content-type");
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         (StatusCode::NO_CONTENT, headers).into_response()

@@ -81,15 +81,21 @@ async fn what_is_not_there_is_told_with_what_is() {
 async fn doors_that_are_not_there_answer_in_their_own_shapes() {
     let running = Running::plain().await;
     let json = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap();
-    let (status, _, body) = ask(&running, "PUT /v2/keys/foo", "", "value=bar").await;
-    let error = json(&body);
-    assert_eq!((status, &error["errorCode"], &error["index"]), (501, &501.into(), &0.into()));
-    assert!(error["message"].is_string() && error["cause"].as_str().unwrap().contains("etcd v2"), "{body}");
     let (status, _, body) = ask(&running, "GET /etcd/services", "", "").await;
     assert_eq!(status, 501);
     assert!(json(&body)["error"].as_str().unwrap().contains("discovery"), "{body}");
-    let (status, head, body) = ask(&running, "POST /mod/v2/lock/foo?ttl=5", "", "").await;
-    assert!(status == 501 && head.contains("text/plain") && body.contains("etcd v2"), "{head}{body}");
+}
+
+#[tokio::test]
+async fn etcds_second_api_has_its_paths() {
+    let running = Running::plain().await;
+    for path in ["/v2/keys/foo", "/v2/machines", "/mod/v2/lock/foo"] {
+        let (status, _, body) = ask(&running, &format!("PUT {path}"), "", "").await;
+        assert!(status == 200 && body.starts_with(&format!("etcd2 {path} None")), "{body}");
+    }
+    // Who shows what can not be understood shows nothing good.
+    let (_, _, body) = ask(&running, "GET /v2/keys/foo", "authorization: Basic ?\r\n", "").await;
+    assert!(body.contains("Some(Bearer(..))"), "{body}");
 }
 
 #[tokio::test]

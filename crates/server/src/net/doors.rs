@@ -90,6 +90,14 @@ pub(crate) trait Doors: Send + Sync + 'static {
         authorization: Option<Authorization>,
     ) -> impl Future<Output = Response<Body>> + Send;
 
+    /// Answers a request of etcd's v2 API.
+    fn etcd2(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;
 

@@ -7,19 +7,19 @@ use sha2::{Digest, Sha256};
 use super::wire;
 
 /// etcd counts elections; here nobody is ever elected, so this is the first term for ever.
-pub(super) const TERM: u64 = 1;
+pub(crate) const TERM: u64 = 1;
 
 /// Which cluster and which member of it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ids {
-    pub(super) cluster: u64,
-    pub(super) member: u64,
+pub(crate) struct Ids {
+    pub(crate) cluster: u64,
+    pub(crate) member: u64,
 }
 
 impl Ids {
     /// The numbers of a node. Each is a cluster by itself, as far as this door can tell: its data's number where
     /// the data has one, so that a restored copy is another cluster; else one of the node's name.
-    pub(super) fn of(data: Option<u64>, node_name: &str) -> Ids {
+    pub(crate) fn of(data: Option<u64>, node_name: &str) -> Ids {
         match data {
             Some(data) => Ids { cluster: data.max(1), member: number_of("member", &data.to_be_bytes()) },
             None => Ids {

@@ -33,7 +33,7 @@ use tonic::service::Routes;
 
 pub use self::caller::Caller;
 pub use self::error::Refusal;
-use self::ids::Ids;
+pub(crate) use self::ids::{Ids, TERM};
 pub(crate) use self::maintenance::{ETCD_CLUSTER_VERSION, ETCD_VERSION};
 use self::methods::Method;
 use self::watch::Feeds;

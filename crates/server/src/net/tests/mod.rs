@@ -110,6 +110,16 @@ impl Doors for StandIn {
         )
     }
 
+    async fn etcd2(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        Response::new(format!("etcd2 {path} {authorization:?} {}", describe(&peer)).into())
+    }
+
     fn limits(&self) -> Limits {
         self.limits.clone()
     }

@@ -1,0 +1,96 @@
+//! Parameters, from the query and from a form, as Go's library reads them for etcd.
+
+/// Parameters by name; a form's come before the query's, and the first of a name counts.
+#[derive(Debug, Default)]
+pub(super) struct Form(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Form {
+    /// Those of a request; or what Go says of them.
+    pub(super) fn parse(query: &str, body: &[u8]) -> Result<Form, String> {
+        let mut form = Form::default();
+        let of_body = form.extend(body);
+        let of_query = form.extend(query.as_bytes());
+        of_body.and(of_query).map(|()| form)
+    }
+
+    /// The first value of that name.
+    pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(found, _)| found == name.as_bytes()).map(|(_, value)| &value[..])
+    }
+
+    /// The same, or nothing.
+    pub(super) fn text(&self, name: &str) -> &[u8] {
+        self.first(name).unwrap_or_default()
+    }
+
+    /// Adds what is well formed. Of what is not, a semicolon is told before the first of all else.
+    fn extend(&mut self, text: &[u8]) -> Result<(), String> {
+        let mut error = None;
+        for pair in text.split(|&byte| byte == b'&') {
+            if pair.contains(&b';') {
+                error = Some("invalid semicolon separator in query".to_owned());
+                continue;
+            }
+            if pair.is_empty() {
+                continue;
+            }
+            let equals = pair.iter().position(|&byte| byte == b'=');
+            let (name, value) = equals.map_or((pair, &[][..]), |at| (&pair[..at], &pair[at + 1..]));
+            match unescape(name, true).and_then(|name| Ok((name, unescape(value, true)?))) {
+                Ok(pair) => self.0.push(pair),
+                Err(wrong) => error = error.or(Some(wrong)),
+            }
+        }
+        error.map_or(Ok(()), Err)
+    }
+}
+
+/// Undoes percent-encoding, and in a query that of spaces; or what Go says of it.
+pub(super) fn unescape(text: &[u8], in_query: bool) -> Result<Vec<u8>, String> {
+    let digit = |at: usize| text.get(at).and_then(|&byte| (byte as char).to_digit(16));
+    let mut plain = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        plain.push(match byte {
+            b'+' if in_query => b' ',
+            b'%' => {
+                let (Some(high), Some(low)) = (digit(at), digit(at + 1)) else {
+                    let wrong = &text[at - 1..text.len().min(at + 2)];
+                    return Err(format!("invalid URL escape \"{}\"", wrong.escape_ascii()));
+                };
+                at += 2;
+                // Two digits are a byte.
+                (high * 16 + low) as u8
+            }
+            byte => byte,
+        });
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_comes_before_the_query() {
+        let form = Form::parse("a=1&b=x+y%21&c", b"a=2&&d=%00").unwrap();
+        assert_eq!(form.text("a"), b"2");
+        assert_eq!(form.text("b"), b"x y!");
+        assert_eq!(form.first("c"), Some(&b""[..]));
+        assert_eq!(form.text("d"), b"\0");
+        assert_eq!(form.first("e"), None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_as_go_says_it() {
+        let check =
+            |query, expected: &str| assert_eq!(Form::parse(query, b"").unwrap_err(), expected, "{query}");
+        check("a=%zz", "invalid URL escape \"%zz\"");
+        check("a=%z", "invalid URL escape \"%z\"");
+        check("a=%", "invalid URL escape \"%\"");
+        check("a=%1&b=;", "invalid semicolon separator in query");
+        assert_eq!(unescape(b"a+b%2f", false), Ok(b"a+b/".to_vec()));
+    }
+}

@@ -1,0 +1,174 @@
+//! The etcd v2 door: etcd's keys, members and statistics over HTTP, and the modules that etcd had once.
+//!
+//! Paths, parameters, headers and bodies are those of etcd 3.4 with its v2 API enabled, down to what Go's library
+//! adds to them. What the tree does is not known here, but in the recipe.
+
+mod error;
+mod form;
+mod json;
+mod keys;
+mod members;
+mod modules;
+mod parameters;
+mod plain;
+mod stats;
+mod waiting;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, Request, Response, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyrax_recipes::tree::Tree;
+use hyrax_types::limits::{ETCD2_BODY_BYTES_MAX, HTTP_BODY_WAIT_MAX};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use self::error::{Code, Refusal};
+use self::form::Form;
+use super::etcd3::Ids;
+use crate::auth::Identity;
+use crate::core::Core;
+use crate::net::{Authorization, Peer};
+
+/// What a form says that it is.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// etcd's v2 API, as this node serves it.
+pub struct Etcd2 {
+    core: Arc<Core>,
+    tree: Arc<Tree>,
+    ids: Ids,
+    /// Cancelled when the server stops: what waits for ever ends then.
+    closing: CancellationToken,
+    started_ns: i64,
+}
+
+/// Who makes a request, and where it came in.
+struct Caller {
+    peer: Peer,
+    identity: Option<Identity>,
+}
+
+impl Etcd2 {
+    /// The API over a tree, whose data has that number if it has any. What waits ends when `closing` is cancelled.
+    pub fn new(core: Arc<Core>, tree: Tree, data: Option<u64>, closing: CancellationToken) -> Arc<Etcd2> {
+        let ids = Ids::of(data, &core.node_name);
+        let started_ns = tree.now_ns();
+        Arc::new(Etcd2 { core, tree: Arc::new(tree), ids, closing, started_ns })
+    }
+
+    /// Answers a request below `/v2` or `/mod/v2`.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+    ) -> Response<Body> {
+        if request.method() == Method::OPTIONS {
+            // Whoever asks is told so by etcd, too, wherever it is.
+            return Response::new(Body::empty());
+        }
+        let Ok(path) = form::unescape(request.uri().path().as_bytes(), false) else {
+            return plain::bad_request();
+        };
+        let clean = plain::clean(&path);
+        if clean != path {
+            return plain::moved(request.method(), &clean, request.uri().query());
+        }
+        let caller = Caller { peer, identity: self.identity(authorization) };
+        let below = |prefix: &[u8]| {
+            let rest = path.strip_prefix(prefix)?;
+            (rest.is_empty() || rest.starts_with(b"/")).then_some(rest)
+        };
+        if let Some(key) = below(b"/v2/keys") {
+            return self.keys(key, request, &caller).await;
+        }
+        if let Some(name) = below(b"/mod/v2/lock") {
+            return self.lock(name, request, &caller).await;
+        }
+        if let Some(name) = below(b"/mod/v2/leader") {
+            return self.leader(name, request, &caller).await;
+        }
+        if let Some(id) = below(b"/v2/members") {
+            return self.members(id, &request, &caller);
+        }
+        match &path[..] {
+            b"/v2/machines" => self.machines(request.method(), &caller),
+            b"/v2/stats/store" => self.stats(request.method(), |door| door.store_stats()),
+            b"/v2/stats/self" => self.stats(request.method(), |door| door.self_stats()),
+            b"/v2/stats/leader" => self.stats(request.method(), |door| door.leader_stats()),
+            b"/v2/auth/enable" if request.method() == Method::GET => self.auth_enabled(),
+            path if path.starts_with(b"/v2/auth/") => members::configured(),
+            _ => plain::not_found(),
+        }
+    }
+
+    /// Who somebody has shown to be; none for who showed something that proves nothing.
+    fn identity(&self, authorization: Option<Authorization>) -> Option<Identity> {
+        let authorizer = &self.core.authorizer;
+        match authorization {
+            _ if !authorizer.is_on() => Some(Identity::Anonymous),
+            None => Some(Identity::Anonymous),
+            Some(Authorization::Basic { name, password }) => {
+                authorizer.operator(name.as_bytes(), password.as_bytes())
+            }
+            Some(Authorization::Bearer(token)) => {
+                let token = token.as_bytes();
+                let writer = || authorizer.is_global_secret(token).then_some(Identity::Writer);
+                authorizer.operator_by_token(token, self.core.now_s()).or_else(writer)
+            }
+        }
+    }
+
+    fn may_read(&self, caller: &Caller) -> bool {
+        let authorizer = &self.core.authorizer;
+        let may = |identity: &Identity| identity.may_write() || authorizer.anyone_may_read();
+        !authorizer.is_on() || caller.identity.as_ref().is_some_and(may)
+    }
+
+    fn may_write(&self, caller: &Caller) -> bool {
+        !self.core.authorizer.is_on() || caller.identity.as_ref().is_some_and(Identity::may_write)
+    }
+
+    fn may_administer(&self, caller: &Caller) -> bool {
+        !self.core.authorizer.is_on() || caller.identity.as_ref().is_some_and(Identity::is_operator)
+    }
+
+    /// Which cluster answers, as a header says it.
+    fn cluster_id(&self) -> HeaderValue {
+        // Hexadecimal digits are good in a header.
+        HeaderValue::try_from(format!("{:x}", self.ids.cluster)).unwrap_or(HeaderValue::from_static("0"))
+    }
+}
+
+/// Reads the parameters of a request whose body may hold some.
+async fn read_form(request: Request<Body>, takes_body: bool) -> Result<Form, Refusal> {
+    let (head, body) = request.into_parts();
+    let kind = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = kind.split(|&byte| byte == b';').next().unwrap_or_default();
+    let mut form = Vec::new();
+    if takes_body {
+        // What is no form is read, too, so that its end is found.
+        let body = read_body(body).await?;
+        if kind.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()) {
+            form = body;
+        }
+    }
+    let query = head.uri.query().unwrap_or_default();
+    Form::parse(query, &form).map_err(|wrong| Refusal::new(Code::INVALID_FORM, wrong))
+}
+
+async fn read_body(body: Body) -> Result<Vec<u8>, Refusal> {
+    match timeout(HTTP_BODY_WAIT_MAX, Limited::new(body, ETCD2_BODY_BYTES_MAX).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Refusal::too_large(format!("the body is longer than {ETCD2_BODY_BYTES_MAX} bytes")))
+        }
+        Ok(Err(error)) => Err(Refusal::new(Code::INVALID_FORM, error.to_string())),
+        Err(_) => {
+            let seconds = HTTP_BODY_WAIT_MAX.as_secs();
+            Err(Refusal::new(Code::INVALID_FORM, format!("the body took longer than {seconds} seconds")))
+        }
+    }
+}
