@@ -247,7 +247,7 @@ impl Generator {
         let key = self.key();
         // A range with Hyrax' own keys in its middle cannot be compared.
         let range_end = if key == NUL { Bytes::new() } else { self.range_end(15) };
-        Compare { result: self.variant(4), target, key, range_end, target_union }
+        Compare { result: self.random.between(0, 3) as i32, target, key, range_end, target_union }
     }
 
     fn compact(&mut self, hints: Hints) -> CompactionRequest {
