@@ -19,6 +19,12 @@ pub enum StorageError {
     /// The data directory can not be used.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The data directory is another server's.
+    #[error(
+        "{0} is a data directory of etcd, which is of no use here: give --data-dir another one, and copy the keys over \
+         the network"
+    )]
+    OfEtcd(String),
     /// A new data directory needs a random name.
     #[error("the system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
@@ -39,6 +45,9 @@ pub(crate) async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<
         let store = StoreSettings { first_revision: Revision(clock.now_us()), ..settings.store };
         return Ok(Arc::new(Embedded::start(clock, EmbeddedSettings { store, ..settings })));
     };
+    if directory.join("member").is_dir() {
+        return Err(StorageError::OfEtcd(directory.display().to_string()));
+    }
     let mut seed = [0; 16];
     getrandom::fill(&mut seed)?;
     let journal = JournalSettings::new(u128::from_ne_bytes(seed));
@@ -93,6 +102,16 @@ mod tests {
         let engine = started(&directory).await;
         let secrets = Secrets::start(engine as Arc<dyn Coordination>).await.unwrap();
         assert_eq!(secrets.global().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_directory_of_an_etcd_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("member")).unwrap();
+        let config = Config { data_dir: Some(directory.path().to_owned()), ..Config::default() };
+        let refused = start(&config, Arc::new(SystemClock)).await.err().unwrap().to_string();
+        assert!(refused.contains("of etcd"), "{refused}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing was written to it");
     }
 
     #[tokio::test(flavor = "multi_thread")]

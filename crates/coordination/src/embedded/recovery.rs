@@ -47,11 +47,26 @@ pub enum OpenError {
         what: Malformed,
     },
     /// There is no room for what a start has to write.
+    #[error(
+        "the disk of the data directory is too full to start: a start writes to a segment of its own, which takes \
+         some {} MiB; make room", hyrax_types::limits::JOURNAL_SEGMENT_BYTES.div_ceil(1024 * 1024)
+    )]
+    NoRoom,
+    /// What a start has to write was refused.
     #[error(transparent)]
-    Append(#[from] AppendError),
+    Append(AppendError),
     /// What a start has to write was not written.
     #[error(transparent)]
     Failed(#[from] Failure),
+}
+
+impl From<AppendError> for OpenError {
+    fn from(error: AppendError) -> OpenError {
+        match error {
+            AppendError::NoSpace => OpenError::NoRoom,
+            other => OpenError::Append(other),
+        }
+    }
 }
 
 /// What was found on the disk, and what became of it.

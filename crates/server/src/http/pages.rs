@@ -23,8 +23,10 @@ pub(super) async fn index() -> String {
          GET  /hyrax    the same in a WebSocket's text frames, with pushes\n\
          GET  /health   whether the server is well\n\
          GET  /version  which version it is\n\
-         GET  /metrics  counters and gauges for Prometheus\n\n\
-         The same port takes JSON commands line by line over plain TCP.\n"
+         GET  /metrics  counters and gauges for Prometheus\n\
+         POST /v3/…     etcd's API as JSON; its gRPC is on this port too\n\
+         GET  /v2/keys  etcd's API before that\n\n\
+         The same port takes JSON commands line by line over plain TCP, and Redis' protocol.\n"
     )
 }
 
