@@ -8,12 +8,12 @@ use hyrax_types::{RESERVED_END, RESERVED_PREFIX, Revision, is_reserved};
 
 use crate::{
     CompactError, CompactRequest, CompactResponse, Compare, Coordination, DeleteRangeError,
-    DeleteRangeRequest, DeleteRangeResponse, KeyRange, LeaseGrantError, LeaseGrantRequest,
+    DeleteRangeRequest, DeleteRangeResponse, KeyRange, KeyValue, LeaseGrantError, LeaseGrantRequest,
     LeaseGrantResponse, LeaseId, LeaseKeepAliveError, LeaseKeepAliveResponse, LeaseListError,
     LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse, LeaseTimeToLiveError, LeaseTimeToLiveResponse,
     Maintenance, Op, OpResponse, PutError, PutRequest, PutResponse, RangeError, RangeRequest, RangeResponse,
-    Status, StatusError, TxnError, TxnRequest, TxnResponse, Unavailable, WatchBatch, WatchError,
-    WatchRequest, WatchStream,
+    SortTarget, Status, StatusError, TxnError, TxnRequest, TxnResponse, Unavailable, Value, WatchBatch,
+    WatchError, WatchRequest, WatchStream,
 };
 
 /// Tells a lease that nobody may know of.
@@ -146,7 +146,9 @@ fn cut_comparison(compare: &mut Compare) -> Result<(), TxnError> {
 }
 
 fn read_part(request: &RangeRequest, part: KeyRange) -> Op {
-    Op::Range(RangeRequest { range: part, ..request.clone() })
+    // To put both parts together in the order of values takes the values.
+    let keys_only = request.keys_only && request.sort_target != SortTarget::Value;
+    Op::Range(RangeRequest { range: part, keys_only, ..request.clone() })
 }
 
 fn delete_part(request: &DeleteRangeRequest, part: KeyRange) -> Op {
@@ -176,6 +178,11 @@ fn merge_ranges(request: &RangeRequest, parts: TxnResponse) -> RangeResponse {
     if request.limit != 0 && merged.kvs.len() > request.limit {
         merged.kvs.truncate(request.limit);
         merged.more = true;
+    }
+    if request.keys_only {
+        for kv in merged.kvs.iter_mut().filter(|kv| !kv.value.is_empty()) {
+            *kv = Arc::new(KeyValue { value: Value::new(), ..KeyValue::clone(kv) });
+        }
     }
     merged
 }
