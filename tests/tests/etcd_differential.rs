@@ -6,7 +6,7 @@ use hyrax_tests::hyrax::Hyrax;
 use hyrax_tests::peers::Etcd;
 
 /// Requests of each test.
-const CALLS: usize = 6_000;
+const CALLS: usize = 4_000;
 
 fn agrees(seed: u64, mix: Mix) -> Tally {
     let (etcd, hyrax) = (Etcd::start(), Hyrax::start(&[]));

@@ -188,6 +188,10 @@ impl Server {
                     continue;
                 }
                 clean_event(&mut event, self.base);
+                if events.iter().any(|earlier: &Event| is_of_one_change(earlier, &event)) {
+                    // What was before the second change of a revision, etcd tells as of before the first.
+                    event.prev_kv = None;
+                }
                 events.push(event);
                 if ends {
                     return Watched { events, end: None };
@@ -201,6 +205,11 @@ impl Server {
             }
         }
     }
+}
+
+fn is_of_one_change(one: &Event, other: &Event) -> bool {
+    let what = |event: &Event| event.kv.as_ref().map(|kv| (kv.key.clone(), kv.mod_revision));
+    what(one) == what(other)
 }
 
 /// Whether a watch that begins with `revision` need not see the event: where that revision is the first that was not
