@@ -35,7 +35,7 @@ fn random_leases_are_answered_as_by_etcd() {
 #[test]
 fn random_watches_see_what_those_of_etcd_see() {
     let tally = agrees(4, Mix::WATCHES);
-    assert!(tally.events > CALLS, "{tally:?}");
+    assert!(tally.events > CALLS / 4, "{tally:?}");
 }
 
 #[test]
