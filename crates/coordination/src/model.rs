@@ -392,6 +392,16 @@ impl Draft<'_> {
                 && !above(request.max_mod_revision, kv.mod_revision)
                 && !above(request.max_create_revision, kv.create_revision)
         });
+        let bounds = [
+            request.min_mod_revision,
+            request.max_mod_revision,
+            request.min_create_revision,
+            request.max_create_revision,
+        ];
+        if request.sort_order == SortOrder::None && request.limit > 0 && bounds == [Revision::ZERO; 4] {
+            // Before they are put in order, and one more than will be left.
+            kvs.truncate(request.limit + 1);
+        }
         match request.sort_target {
             SortTarget::Key => {}
             SortTarget::Version => kvs.sort_by_key(|kv| kv.version),

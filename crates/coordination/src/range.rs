@@ -47,7 +47,7 @@ pub struct RangeRequest {
     pub limit: usize,
     /// What to order by, before the limit cuts.
     pub sort_target: SortTarget,
-    /// Which way.
+    /// Which way. With a target other than the key and no order, the limit cuts first.
     pub sort_order: SortOrder,
     /// Leave the values out.
     pub keys_only: bool,
@@ -74,8 +74,21 @@ impl RangeRequest {
         self.sort_target == SortTarget::Key && self.sort_order != SortOrder::Descending
     }
 
+    /// How many keys are read, from the least on; `None` for all. A limit can cut there where nothing is left out
+    /// and the order is that of the keys. As in etcd, it also does where there is a target but no order: what is
+    /// then put in order is one key more than asked for.
+    pub(crate) fn keys_read_max(&self) -> Option<usize> {
+        if self.limit == 0 || self.filters() {
+            return None;
+        }
+        if self.is_ordered_by_key() {
+            return Some(self.limit);
+        }
+        (self.sort_order == SortOrder::None).then(|| self.limit.saturating_add(1))
+    }
+
     /// Whether some of the range may be left out, whatever the limit.
-    pub(crate) fn filters(&self) -> bool {
+    fn filters(&self) -> bool {
         [self.min_mod_revision, self.max_mod_revision, self.min_create_revision, self.max_create_revision]
             .iter()
             .any(|bound| *bound != Revision::ZERO)

@@ -12,8 +12,8 @@ use crate::{
     LeaseGrantResponse, LeaseId, LeaseKeepAliveError, LeaseKeepAliveResponse, LeaseListError,
     LeaseListResponse, LeaseRevokeError, LeaseRevokeResponse, LeaseTimeToLiveError, LeaseTimeToLiveResponse,
     Maintenance, Op, OpResponse, PutError, PutRequest, PutResponse, RangeError, RangeRequest, RangeResponse,
-    SortTarget, Status, StatusError, TxnError, TxnRequest, TxnResponse, Unavailable, Value, WatchBatch,
-    WatchError, WatchRequest, WatchStream,
+    SortOrder, SortTarget, Status, StatusError, TxnError, TxnRequest, TxnResponse, Unavailable, Value,
+    WatchBatch, WatchError, WatchRequest, WatchStream,
 };
 
 /// Tells a lease that nobody may know of.
@@ -145,10 +145,17 @@ fn cut_comparison(compare: &mut Compare) -> Result<(), TxnError> {
     }
 }
 
+/// A part as its keys are kept: both are put in order and cut together.
 fn read_part(request: &RangeRequest, part: KeyRange) -> Op {
-    // To put both parts together in the order of values takes the values.
-    let keys_only = request.keys_only && request.sort_target != SortTarget::Value;
-    Op::Range(RangeRequest { range: part, keys_only, ..request.clone() })
+    Op::Range(RangeRequest {
+        range: part,
+        limit: request.keys_read_max().unwrap_or(0),
+        sort_target: SortTarget::Key,
+        sort_order: SortOrder::None,
+        // Their values may say their order.
+        keys_only: request.keys_only && request.sort_target != SortTarget::Value,
+        ..request.clone()
+    })
 }
 
 fn delete_part(request: &DeleteRangeRequest, part: KeyRange) -> Op {
@@ -170,11 +177,11 @@ fn merge_ranges(request: &RangeRequest, parts: TxnResponse) -> RangeResponse {
         merged.count += part.count;
         merged.more |= part.more;
     }
-    if !request.is_ordered_by_key() {
-        // Sorting begins with the order of the keys.
-        merged.kvs.sort_by(|a, b| a.key.cmp(&b.key));
-        request.sort(&mut merged.kvs);
+    if let Some(read_max) = request.keys_read_max() {
+        merged.more |= merged.kvs.len() > read_max;
+        merged.kvs.truncate(read_max);
     }
+    request.sort(&mut merged.kvs);
     if request.limit != 0 && merged.kvs.len() > request.limit {
         merged.kvs.truncate(request.limit);
         merged.more = true;

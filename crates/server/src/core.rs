@@ -8,13 +8,13 @@ use crate::config::{Cidr, Config, Limits};
 use crate::errors::ErrorCounts;
 use crate::hub::Hub;
 use crate::kept_settings::KeptSettings;
-use crate::metrics::{CommandTotal, Gauges, Metrics, Totals};
+use crate::metrics::{CommandTotal, Gauges, Metrics, StorageGauges, Totals};
 use crate::net::{Peer, PeerAddress};
 use crate::onlookers::Onlookers;
 use crate::pause::Pause;
 use crate::slow_log::SlowLog;
 use arc_swap::ArcSwap;
-use hyrax_coordination::Coordination;
+use hyrax_coordination::{Alarm, Coordination};
 use hyrax_recipes::{Locks, Presence};
 use hyrax_types::{Clock, SessionId};
 use hyrax_values::{StreamNodes, Values};
@@ -242,6 +242,14 @@ impl Core {
     /// What is asked for when the metrics are read.
     pub fn gauges(&self) -> Gauges {
         let values = self.values.statistics();
+        let storage = self.coordination.maintenance().map(|engine| {
+            let alarms = engine.alarms();
+            StorageGauges {
+                bytes: engine.size().total,
+                is_full: alarms.contains(&Alarm::NoSpace),
+                is_broken: alarms.contains(&Alarm::Corrupt),
+            }
+        });
         Gauges {
             monitors: self.hub.monitors() as u64,
             ekg_entries: self.presence.entries() as u64,
@@ -249,6 +257,7 @@ impl Core {
             keys: self.values.len_hint().unwrap_or(0) as u64,
             used_bytes: values.used_bytes,
             evicted: values.evicted,
+            storage,
         }
     }
 }

@@ -184,14 +184,19 @@ impl Load<'_> {
 
     /// What so many keys take, and what it took to write them.
     fn memory(&self, holding: Holding, keys: u64) -> Result<Measurement> {
-        let pid = self.known_process()?;
         let filling = match holding {
             Holding::String => Filling::string(self.sizes.value_bytes()),
             Holding::Hash => Filling::hash(HASH_FIELDS, self.sizes.value_bytes()),
             Holding::SortedSet => Filling::sorted_set(SORTED_SET_MEMBERS),
         };
+        self.held(keys, || self.fill(keys, 1, &filling))
+    }
+
+    /// What so many keys take, and what it took to write them by `fill`.
+    pub(super) fn held(&self, keys: u64, fill: impl FnOnce() -> Result<()>) -> Result<Measurement> {
+        let pid = self.known_process()?;
         let (start, cpu_before) = (Instant::now(), cpu_time(pid));
-        self.fill(keys, 1, &filling)?;
+        fill()?;
         let elapsed = start.elapsed();
         thread::sleep(SETTLE);
         Ok(Measurement {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -114,7 +114,8 @@ impl Bench {
         for run in 0..self.runs {
             for (target, runs) in targets.iter().zip(&mut runs) {
                 progress.set_message(format!("{case}: {target}, run {} of {}", run + 1, self.runs));
-                runs.extend(measure(case, sizes, target.start(case.is_etcds())?)?);
+                let started = target.start(case.is_etcds())?;
+                runs.extend(measure(case, sizes, started).with_context(|| format!("{target}: {case}"))?);
                 progress.inc(1);
             }
         }

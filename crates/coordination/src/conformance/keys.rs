@@ -94,6 +94,10 @@ pub(super) async fn a_range_is_cut_and_ordered_as_asked(engine: &dyn Coordinatio
     let top = RangeRequest { limit: 1, ..sorted(SortTarget::Version, Descending) };
     let top = range(engine, top).await;
     assert_eq!((names(&top), top.more, top.count), (vec!["d"], true, 4), "ordered before it is cut");
+    // With a target and no order one key more than asked for is read, put in order, and cut.
+    let cut = RangeRequest { limit: 1, ..sorted(SortTarget::ModRevision, None) };
+    let cut = range(engine, cut).await;
+    assert_eq!((names(&cut), cut.more, cut.count), (vec!["b"], true, 4), "of a and b, b is older");
 
     let recent = RangeRequest { min_mod_revision: revisions[4], ..all.clone() };
     assert_eq!(names(&range(engine, recent).await), ["c", "d"]);

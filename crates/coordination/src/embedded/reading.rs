@@ -13,7 +13,7 @@ use crate::{Key, KeyValue, RangeRequest, RangeResponse, Value};
 pub(super) struct Reading<'a> {
     request: &'a RangeRequest,
     at: Revision,
-    /// How many keys are kept while reading. Without a filter or an order of its own the limit can cut then.
+    /// How many keys are kept while reading.
     keep: usize,
     after: Option<Key>,
     response: RangeResponse,
@@ -22,11 +22,10 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Of things as of `now`, where the request names no revision.
     pub(super) fn new(request: &'a RangeRequest, now: Revision) -> Reading<'a> {
-        let cuts = request.limit != 0 && !request.filters() && request.is_ordered_by_key();
         Reading {
             request,
             at: if request.revision == Revision::ZERO { now } else { request.revision },
-            keep: if cuts { request.limit } else { usize::MAX },
+            keep: request.keys_read_max().unwrap_or(usize::MAX),
             after: None,
             response: RangeResponse { revision: now, ..RangeResponse::default() },
         }

@@ -50,7 +50,7 @@ impl<D: Doors> Http<D> {
     pub(crate) fn new(doors: Arc<D>, shutdown: CancellationToken) -> Http<D> {
         let router = Router::new()
             .route("/", get(pages::index))
-            .route("/health", get(pages::health))
+            .route("/health", get(pages::health::<D>))
             .route("/version", get(pages::version))
             .route("/metrics", get(pages::metrics::<D>))
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));

@@ -30,9 +30,17 @@ pub(super) async fn index() -> String {
     )
 }
 
-/// etcd's answer, so that its probes work.
-pub(super) async fn health() -> Response {
-    json::answer(StatusCode::OK, &json!({ "health": "true" }))
+/// etcd's answer, so that its probes work: not well is who refuses writes.
+pub(super) async fn health<D: Doors>(State(doors): State<Arc<D>>) -> Response {
+    match doors.gauges().storage {
+        Some(storage) if storage.is_full => unwell("ALARM NOSPACE"),
+        Some(storage) if storage.is_broken => unwell("ALARM CORRUPT"),
+        _ => json::answer(StatusCode::OK, &json!({ "health": "true" })),
+    }
+}
+
+fn unwell(reason: &str) -> Response {
+    json::answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "health": "false", "reason": reason }))
 }
 
 /// Hyrax' version, and that of the etcd whose API it speaks: clients of that API choose their paths by it.

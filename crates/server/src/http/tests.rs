@@ -55,6 +55,14 @@ async fn pages_are_read() {
 }
 
 #[tokio::test]
+async fn who_refuses_writes_is_not_well() {
+    let full = StandIn { disk_is_full: true, ..StandIn::default() };
+    let running = Running::start(full, &["127.0.0.1:0"], None).await;
+    let (status, _, body) = ask(&running, "GET /health", "", "").await;
+    assert_eq!((status, body.as_str()), (503, "{\"health\":\"false\",\"reason\":\"ALARM NOSPACE\"}\n"));
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_told_with_what_is() {
     let running = Running::plain().await;
     for (request, status) in [

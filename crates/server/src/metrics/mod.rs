@@ -67,6 +67,19 @@ pub struct Gauges {
     pub used_bytes: u64,
     /// Keys that went because memory was full, since the start.
     pub evicted: u64,
+    /// What the coordination engine keeps; none where it looks after itself elsewhere.
+    pub storage: Option<StorageGauges>,
+}
+
+/// What is read off a coordination engine that keeps its own state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageGauges {
+    /// Bytes taken: on disk, or in memory where there is no disk.
+    pub bytes: u64,
+    /// Whether the disk is full, so that writes are refused.
+    pub is_full: bool,
+    /// Whether the disk cannot be written or trusted, so that writes are refused until a restart.
+    pub is_broken: bool,
 }
 
 /// The counters of one server.

@@ -188,6 +188,16 @@ fn render_gauges(out: &mut Exposition, gauges: &Gauges) {
     out.single(name, "gauge", help, gauges.used_bytes);
     let (name, help) = ("hyrax_evicted_keys_total", "Keys evicted because memory was full.");
     out.single(name, "counter", help, gauges.evicted);
+    if let Some(storage) = &gauges.storage {
+        let (name, help) =
+            ("hyrax_storage_bytes", "Bytes that coordination takes, on disk where there is one.");
+        out.single(name, "gauge", help, storage.bytes);
+        let (name, help) = ("hyrax_storage_full", "Whether the disk is full, so that writes are refused.");
+        out.single(name, "gauge", help, u64::from(storage.is_full));
+        let (name, help) =
+            ("hyrax_storage_broken", "Whether the disk failed, so that writes are refused for good.");
+        out.single(name, "gauge", help, u64::from(storage.is_broken));
+    }
     if let Some(usage) = process::usage() {
         let (name, help) = ("process_resident_memory_bytes", "Resident memory.");
         out.single(name, "gauge", help, usage.resident_bytes);

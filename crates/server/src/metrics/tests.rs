@@ -63,9 +63,13 @@ fn what_is_counted_is_shown() {
         keys: 10,
         used_bytes: 11,
         evicted: 12,
+        storage: Some(StorageGauges { bytes: 13, is_full: true, is_broken: false }),
     });
     let samples = parse(&text);
     for (series, value) in [
+        ("hyrax_storage_bytes", 13.0),
+        ("hyrax_storage_full", 1.0),
+        ("hyrax_storage_broken", 0.0),
         ("hyrax_commands_total{command=\"get\",result=\"ok\"}", 2.0),
         ("hyrax_commands_total{command=\"get\",result=\"error\"}", 1.0),
         ("hyrax_commands_total{command=\"set\",result=\"ok\"}", 0.0),

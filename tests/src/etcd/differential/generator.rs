@@ -152,12 +152,10 @@ impl Generator {
             true => (self.random.between(0, 2) as i32, self.random.between(0, 4) as i32),
             false => (0, 0),
         };
-        // Where a target has no order, etcd cuts first and sorts what is left.
-        let may_cut = sort_order != 0 || sort_target == 0;
         RangeRequest {
             key: self.key(),
             range_end: self.range_end(65),
-            limit: if may_cut && self.random.chance(30) { self.random.between(-1, 5) } else { 0 },
+            limit: if self.random.chance(30) { self.random.between(-1, 5) } else { 0 },
             revision: self.revision_sometimes(35, hints),
             sort_order,
             sort_target,

@@ -10,7 +10,7 @@ use hyrax_etcd::etcdserverpb::kv_client::KvClient;
 
 use super::super::generator::{Deliveries, Generator, Limits, Outcome};
 use super::super::latency::Latencies;
-use super::super::measure::{Load, Measurement, SETTLE, resident};
+use super::super::measure::{Load, Measurement, resident};
 use super::super::process::{cpu_since, cpu_time};
 use super::super::requests::{Batch, Keys, Template};
 use super::super::wire::Protocol;
@@ -33,10 +33,12 @@ const FIRST_LEASE_MAX: u64 = 1 << 34;
 const KEEPERS: usize = 16;
 /// Long enough that none ends while they are measured.
 const TTL_SECONDS: u64 = 3_600;
-/// Of leases that are to end together: long enough to make them all and to renew them all at the end, at so many
-/// a second.
-const SHORT_TTL_SECONDS: u64 = 5;
-const LEASES_A_SECOND: u64 = 4_000;
+/// Of leases that are to end together, beside the time that it takes to make them all and to renew them all.
+const SHORT_TTL: Duration = Duration::from_secs(5);
+/// Leases made to find out how long others will take, and how many times as long those may take, with their keys
+/// and their renewal.
+const LEASES_TRIED: u64 = 1_000;
+const TIMES_AS_LONG: u32 = 4;
 /// Connections that put while leases end.
 const PROBES: usize = 16;
 /// How long to wait for leases that ought to have ended.
@@ -120,7 +122,11 @@ impl Load<'_> {
     /// Leases with a key each that are renewed at one time, and so end at one time, while others put. The p99 is
     /// that of the worst second.
     fn expiry(&self, leases: u64, value: &[u8]) -> Result<Measurement> {
-        let ttl = Duration::from_secs(SHORT_TTL_SECONDS + leases / LEASES_A_SECOND);
+        let tried = Instant::now();
+        self.grant(LEASES_TRIED, TTL_SECONDS)?;
+        let each = tried.elapsed() / LEASES_TRIED as u32;
+        let many = u32::try_from(leases).context("so many leases are not measured")?;
+        let ttl = Duration::from_secs((SHORT_TTL + each * TIMES_AS_LONG * many).as_secs());
         let first = self.grant(leases, ttl.as_secs())?;
         self.fill_keys(leases, b"", Some(first))?;
         let keep_alive = http2::next_message(&messages::keep_alive(first).0);
@@ -162,18 +168,7 @@ impl Load<'_> {
 
     /// What so many keys take, and what it took to write them.
     fn keys_held(&self, keys: u64, value: &[u8]) -> Result<Measurement> {
-        let pid = self.known_process()?;
-        let (start, cpu_before) = (Instant::now(), cpu_time(pid));
-        self.fill_keys(keys, value, None)?;
-        let elapsed = start.elapsed();
-        thread::sleep(SETTLE);
-        Ok(Measurement {
-            operations: keys,
-            elapsed,
-            cpu: cpu_since(cpu_before, cpu_time(pid)),
-            resident_bytes: Some(resident(pid)?),
-            ..Measurement::default()
-        })
+        self.held(keys, || self.fill_keys(keys, value, None))
     }
 
     /// Grants so many leases, and answers where they begin. A server that runs for longer may have others.

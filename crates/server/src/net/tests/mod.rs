@@ -26,7 +26,7 @@ use tonic::Code;
 use super::*;
 use crate::config::{Limits, ListenAddress, Listener};
 use crate::grpc::{self, Connection, ReplyBody, Status};
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Gauges, Metrics, StorageGauges};
 
 /// Long enough for anything that must happen in a test, be the machine ever so busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
@@ -37,13 +37,15 @@ pub(crate) struct StandIn {
     pub(crate) auth: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) disk_is_full: bool,
 }
 
 impl Default for StandIn {
     fn default() -> Self {
         let limits = Limits { drain: Duration::from_millis(200), ..Limits::default() };
         let metrics = Metrics::new(&["get"]);
-        StandIn { limits, auth: false, metrics, shutdown: CancellationToken::new() }
+        let shutdown = CancellationToken::new();
+        StandIn { limits, auth: false, metrics, shutdown, disk_is_full: false }
     }
 }
 
@@ -137,7 +139,8 @@ impl Doors for StandIn {
     }
 
     fn gauges(&self) -> Gauges {
-        Gauges { keys: 42, ..Gauges::default() }
+        let storage = StorageGauges { is_full: self.disk_is_full, ..Default::default() };
+        Gauges { keys: 42, storage: Some(storage), ..Gauges::default() }
     }
 }
 
