@@ -1,0 +1,1 @@
+//! Coordination over a real etcd, or over anything that speaks its v3 API.

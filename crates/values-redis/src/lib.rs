@@ -1,0 +1,1 @@
+//! Live values over Redis, one server or a cluster.
