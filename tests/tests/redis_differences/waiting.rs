@@ -1,6 +1,6 @@
 //! Who waits, and who is told what when.
 
-use crate::both::{Both, error};
+use crate::both::Both;
 use hyrax_tests::resp::{Resp, RespClient, words};
 use std::time::Duration;
 

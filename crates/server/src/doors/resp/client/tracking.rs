@@ -299,7 +299,8 @@ impl ClientTracking {
     /// Whether what a command reads is to be remembered.
     fn remembers(&self, command: &Command) -> bool {
         let Options { broadcast, opts_in, opts_out, .. } = self.options;
-        !broadcast && !command.writes && (!opts_in || self.caching) && !(opts_out && self.caching)
+        let is_chosen = if opts_in { self.caching } else { !(opts_out && self.caching) };
+        !broadcast && !command.writes && is_chosen
     }
 
     /// Ends what `CLIENT CACHING` asked for: it holds for one command.
