@@ -126,6 +126,18 @@ pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 /// locks too fine.
 pub const LOCKS_PER_SESSION_MAX: usize = 1_000;
 
+/// Commands of one client of the line door that are not answered yet. Beyond it commands wait for their turn, so that a
+/// server which does not answer costs a client no more than these.
+pub const CLIENT_COMMANDS_IN_FLIGHT_MAX: usize = 4_096;
+
+/// Bytes that a client has written, and its socket not taken yet, beyond which it takes no further command: a few
+/// of the largest lines.
+pub const CLIENT_OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A line that a client takes from a server: the longest reply there is, each of its bytes escaped, is shorter. A peer
+/// that is no Hyrax must not fill the memory.
+pub const CLIENT_LINE_BYTES_MAX: usize = 4 * COMMAND_REPLY_BYTES_MAX;
+
 /// Locks under whose tokens values were written, remembered for those that come late with a token that was
 /// overtaken. Beyond it the locks with the oldest tokens are forgotten, and who holds one of these for so long
 /// has to take it anew.
