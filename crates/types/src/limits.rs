@@ -138,6 +138,32 @@ pub const CLIENT_OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// that is no Hyrax must not fill the memory.
 pub const CLIENT_LINE_BYTES_MAX: usize = 4 * COMMAND_REPLY_BYTES_MAX;
 
+/// Bytes of the name of a group, a member, a subgroup, an assigned topic or id, or a member's ephemeral key. They are
+/// what people and configurations name, parts of one path, and repeated in what is told of every join.
+pub const NAME_BYTES_MAX: usize = 1024;
+
+/// Subgroups of one member. All of them are told to everybody who follows the group.
+pub const SUBGROUPS_MAX: usize = 100;
+
+/// The shortest heartbeat: below it, the pauses of a busy machine look like deaths.
+pub const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
+
+/// The longest heartbeat: who is found missing after hours was not looked for.
+pub const HEARTBEAT_MAX: Duration = Duration::from_secs(3600);
+
+/// Seats in groups of one session. Each is a key that everybody who follows its group keeps; a connection speaks
+/// for few.
+pub const SEATS_PER_SESSION_MAX: usize = 1_000;
+
+/// Ephemeral keys of one member. They are deleted one by one when it leaves.
+pub const EPHEMERALS_PER_MEMBER_MAX: usize = 1_000;
+
+/// Groups and elections that one session follows. Each may be a watch in the engine.
+pub const FOLLOWED_PER_SESSION_MAX: usize = 1_000;
+
+/// Ids of one topic that are assigned to members. Everybody who takes some keeps in mind who has which.
+pub const ASSIGNED_IDS_MAX: usize = 10_000;
+
 /// Locks under whose tokens values were written, remembered for those that come late with a token that was
 /// overtaken. Beyond it the locks with the oldest tokens are forgotten, and who holds one of these for so long
 /// has to take it anew.
