@@ -1,22 +1,27 @@
-//! What is built from coordination alone: the node's lease, presence, locks, elections, stored secrets, the tree.
+//! What is built from coordination alone: the node's lease, presence, locks, elections, services and their events,
+//! stored secrets, the tree.
 //!
 //! Every recipe stands on `Arc<dyn Coordination>` and nothing else, so it runs over any engine, in a
 //! server or in a client process. A recipe's key layout is documented in its module, and is stable.
 //! Nothing here knows a wire format or a connection.
 
 pub mod election;
+pub mod events;
 mod layout;
 pub mod lock;
 mod mirror;
 mod node_lease;
 pub mod presence;
 mod queue;
+pub mod rendezvous;
 mod retry;
 mod secrets;
+pub mod services;
 mod task;
 pub mod tree;
 
 pub use election::Election;
+pub use events::Events;
 pub use lock::{Fence, FenceError, Lock, LockListener, Locks, LocksError};
 pub use node_lease::NodeLease;
 pub use presence::{
@@ -25,3 +30,4 @@ pub use presence::{
 };
 pub use queue::{Owner, QueueError};
 pub use secrets::{Secrets, SecretsError};
+pub use services::{ServiceName, ServiceNode, Services};
