@@ -79,6 +79,12 @@ impl EventFeed {
         }
     }
 
+    /// Breaks the watch, as an engine that goes away does.
+    #[cfg(test)]
+    pub(super) fn interrupt(&mut self) {
+        self.watch = None;
+    }
+
     fn take_in(&mut self, batch: &WatchBatch) {
         self.reached = self.reached.max(batch.revision);
         let written = batch.events.iter().filter(|event| event.kind == EventKind::Put);
