@@ -327,3 +327,16 @@ pub const ETCD2_BODY_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
 /// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
 /// other calls of the connection in between.
 pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// The name of a service: as long as a host's name, which it often is.
+pub const SERVICE_NAME_BYTES_MAX: usize = 255;
+
+/// A custom event to services: its type, its body and the services' names together. Who listens may have thousands of
+/// sockets, and each is sent it.
+pub const SERVICE_EVENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The same as it is kept, in JSON: what a real etcd takes in one request, less the rest of that request.
+pub const SERVICE_EVENT_RECORD_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX - 1024;
+
+/// Services that one event is sent to by name, or that one socket monitors. Who means more of them means all.
+pub const SERVICES_NAMED_MAX: usize = 1_000;
