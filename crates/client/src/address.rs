@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use hyrax_coordination_etcd::{BadUrl, EtcdSettings};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
@@ -18,7 +19,7 @@ pub enum Address {
     /// A Hyrax server.
     Hyrax(HyraxAddress),
     /// An etcd cluster.
-    Etcd(EtcdAddress),
+    Etcd(EtcdSettings),
     /// A Redis, as its own URL.
     Redis(String),
     /// In this process alone.
@@ -43,17 +44,6 @@ pub enum Socket {
     Tls(String),
     /// A Unix socket.
     Unix(PathBuf),
-}
-
-/// Where the members of an etcd cluster are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EtcdAddress {
-    /// `HOST:PORT` of each.
-    pub hosts: Vec<String>,
-    /// Whether they are reached over TLS.
-    pub tls: bool,
-    /// Who logs in: an etcd user's name and password.
-    pub login: Option<Login>,
 }
 
 /// A name and its password.
@@ -89,6 +79,9 @@ pub enum AddressError {
     /// `embedded:` takes nothing more.
     #[error("embedded: is all; nothing follows it")]
     Embedded,
+    /// It names no etcd.
+    #[error(transparent)]
+    Etcd(#[from] BadUrl),
 }
 
 impl FromStr for Address {
@@ -101,11 +94,8 @@ impl FromStr for Address {
         if ["redis://", "rediss://", "redis+unix:"].iter().any(|scheme| text.starts_with(scheme)) {
             return Ok(Address::Redis(text.to_owned()));
         }
-        if let Some(rest) = text.strip_prefix("etcd://") {
-            return etcd(rest, false).map(Address::Etcd);
-        }
-        if let Some(rest) = text.strip_prefix("etcds://") {
-            return etcd(rest, true).map(Address::Etcd);
+        if text.starts_with("etcd://") || text.starts_with("etcds://") {
+            return Ok(Address::Etcd(text.parse()?));
         }
         text.parse().map(Address::Hyrax)
     }
@@ -131,21 +121,15 @@ impl FromStr for HyraxAddress {
             None => (text, false),
         };
         let parts = Parts::read(rest)?;
-        let host = with_port(parts.hosts)?;
+        let host = with_port(parts.host)?;
         let socket = if tls || parts.tls { Socket::Tls(host) } else { Socket::Tcp(host) };
         Ok(HyraxAddress { socket, login: parts.login })
     }
 }
 
-fn etcd(rest: &str, tls: bool) -> Result<EtcdAddress, AddressError> {
-    let parts = Parts::read(rest)?;
-    let hosts = parts.hosts.split(',').map(with_port).collect::<Result<_, _>>()?;
-    Ok(EtcdAddress { hosts, tls: tls || parts.tls, login: parts.login })
-}
-
-/// `NAME:PASSWORD@HOSTS/?tls`, taken apart.
+/// `NAME:PASSWORD@HOST:PORT/?tls`, taken apart.
 struct Parts<'a> {
-    hosts: &'a str,
+    host: &'a str,
     tls: bool,
     login: Option<Login>,
 }
@@ -159,8 +143,8 @@ impl Parts<'_> {
             Some(other) => return Err(AddressError::Option(other.to_owned())),
         };
         let text = text.strip_suffix('/').unwrap_or(text);
-        let Some((login, hosts)) = text.rsplit_once('@') else {
-            return Ok(Parts { hosts: text, tls, login: None });
+        let Some((login, host)) = text.rsplit_once('@') else {
+            return Ok(Parts { host: text, tls, login: None });
         };
         let (name, password) = login.split_once(':').ok_or(AddressError::Login)?;
         let decoded = |part| percent_decode_str(part).decode_utf8().map_err(|_| AddressError::Login);
@@ -169,7 +153,7 @@ impl Parts<'_> {
             return Err(AddressError::Login);
         }
         let login = Login { name: name.into_owned(), password: Secret::new(password) };
-        Ok(Parts { hosts, tls, login: Some(login) })
+        Ok(Parts { host, tls, login: Some(login) })
     }
 }
 
@@ -204,11 +188,19 @@ impl fmt::Display for HyraxAddress {
     }
 }
 
-impl fmt::Display for EtcdAddress {
-    /// Without who logs in.
+impl fmt::Display for Address {
+    /// Without passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "etcds" } else { "etcd" };
-        write!(f, "{scheme}://{}", self.hosts.join(","))
+        match self {
+            Address::Hyrax(address) => address.fmt(f),
+            Address::Etcd(settings) => settings.fmt(f),
+            // Whoever logs in stands before the host.
+            Address::Redis(url) => match (url.split_once("://"), url.rsplit_once('@')) {
+                (Some((scheme, _)), Some((_, host))) => write!(f, "{scheme}://{host}"),
+                _ => f.write_str(url),
+            },
+            Address::Embedded => f.write_str("embedded:"),
+        }
     }
 }
 
@@ -217,13 +209,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        match text.parse::<Address>() {
-            Ok(Address::Hyrax(address)) => address.to_string(),
-            Ok(Address::Etcd(address)) => address.to_string(),
-            Ok(Address::Redis(url)) => url,
-            Ok(Address::Embedded) => "embedded:".to_owned(),
-            Err(error) => panic!("{text}: {error}"),
-        }
+        text.parse::<Address>().unwrap_or_else(|error| panic!("{text}: {error}")).to_string()
     }
 
     #[test]
@@ -240,8 +226,8 @@ mod tests {
         check("unix:///run/h.sock", "unix:/run/h.sock");
         check("etcd://a,b:1", "etcd://a:2379,b:1");
         check("etcds://a", "etcds://a:2379");
-        check("etcd://a?tls", "etcds://a:2379");
         check("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0");
+        check("redis://:hush@h:1/0", "redis://h:1/0");
         check("embedded:", "embedded:");
     }
 

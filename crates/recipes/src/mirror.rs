@@ -59,7 +59,7 @@ impl<M: Materialized> Mirror<M> {
         range: KeyRange,
         mut value: M,
     ) -> Result<Mirror<M>, Unavailable> {
-        let (revision, kvs) = load(&*engine, &range).await?;
+        let (revision, kvs) = load_once(&*engine, &range).await?;
         value.reset(revision, &kvs);
         let copy = RwLock::new(Copy { value, revision });
         let shared = Arc::new(Shared { copy, applied: watch::Sender::new(revision) });
@@ -135,7 +135,7 @@ async fn follow<M: Materialized>(engine: Arc<dyn Coordination>, range: KeyRange,
             Err(error) => error,
         };
         if let WatchError::Compacted { .. } = error
-            && let Ok((revision, kvs)) = load(&*engine, &range).await
+            && let Ok((revision, kvs)) = load_once(&*engine, &range).await
         {
             shared.reset(revision, &kvs);
             continue;
