@@ -102,6 +102,16 @@ pub const MONITORS_PER_SESSION_MAX: usize = 10_000;
 /// before their number does; ten thousand of the longest would be gigabytes for some sessions.
 pub const MONITORED_KEY_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
 
+/// Keys that clients may have copies of (`CLIENT TRACKING`), by default; Redis has the same.
+pub const TRACKED_KEYS_MAX: usize = 1_000_000;
+
+/// Bytes of those keys together: a million of usual length, and far from a million of the longest.
+pub const TRACKED_KEY_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Prefixes whose keys one client is told of (`CLIENT TRACKING … BCAST PREFIX`). Every change is looked up once
+/// for each length that there is.
+pub const TRACKED_PREFIXES_MAX: usize = 1_000;
+
 /// A monitored prefix. A change is looked up once for each length of a prefix that is monitored.
 pub const PREFIX_BYTES_MAX: usize = 1024;
 
