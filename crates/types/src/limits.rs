@@ -396,3 +396,10 @@ pub const ETCD_PROGRESS_ASK_EVERY: Duration = Duration::from_millis(100);
 /// How long an etcd whose notices of progress may overtake events must have sent none before a notice is believed:
 /// twice as long as events that found no room wait for the next try.
 pub const ETCD_PROGRESS_SETTLED: Duration = Duration::from_millis(250);
+
+/// How long a server that starts waits for an external engine that is not there: machines that boot together differ by
+/// less. Whoever supervises the server starts it anew after that.
+pub const ENGINE_START_MAX: Duration = Duration::from_secs(60);
+
+/// How long it waits between two tries.
+pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);

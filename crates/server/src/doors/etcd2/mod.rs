@@ -51,9 +51,8 @@ struct Caller {
 }
 
 impl Etcd2 {
-    /// The API over a tree, whose data has that number if it has any. What waits ends when `closing` is cancelled.
-    pub fn new(core: Arc<Core>, tree: Tree, data: Option<u64>, closing: CancellationToken) -> Arc<Etcd2> {
-        let ids = Ids::of(data, &core.node_name);
+    /// The API over a tree, as the member `ids`. What waits ends when `closing` is cancelled.
+    pub(crate) fn new(core: Arc<Core>, tree: Tree, ids: Ids, closing: CancellationToken) -> Arc<Etcd2> {
         let started_ns = tree.now_ns();
         Arc::new(Etcd2 { core, tree: Arc::new(tree), ids, closing, started_ns })
     }
