@@ -3,7 +3,7 @@
 use crate::auth::Authorizer;
 use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
-use crate::doors::etcd2::Etcd2;
+use crate::doors::etcd2::{self, Etcd2};
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
 use crate::entrance::Entrance;
@@ -91,6 +91,8 @@ impl Server {
         let mut names = resp::metrics_names().to_vec();
         let first_method = names.len();
         names.extend(etcd3::metrics_names());
+        let first_call = names.len();
+        names.extend(etcd2::metrics_names());
         let metrics = Metrics::new(&names);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
@@ -131,7 +133,7 @@ impl Server {
         let stop = CancellationToken::new();
         let ids = storage.ids(&core.node_name);
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
-        let etcd2 = Etcd2::new(core.clone(), tree, ids, stop.clone());
+        let etcd2 = Etcd2::new(core.clone(), tree, ids, first_call, stop.clone());
         let doors = Entrance::new(core.clone(), etcd, etcd2);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
