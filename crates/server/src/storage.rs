@@ -39,6 +39,8 @@ pub(crate) async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<
     let settings = EmbeddedSettings {
         pause_min: Some(PAUSE_MIN),
         auto_compaction: config.auto_compaction(),
+        // The server watches over its poller.
+        syncs_in_runtime: true,
         ..EmbeddedSettings::default()
     };
     let Some(directory) = config.data_dir.clone() else {
