@@ -124,6 +124,8 @@ async fn embedded(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Embedded
     let settings = EmbeddedSettings {
         pause_min: Some(PAUSE_MIN),
         auto_compaction: config.auto_compaction(),
+        // The server watches over its poller.
+        syncs_in_runtime: true,
         ..EmbeddedSettings::default()
     };
     let Some(directory) = config.data_dir.clone() else {
