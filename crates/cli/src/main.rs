@@ -29,7 +29,7 @@ use arguments::Command;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| arguments::refuse(&error));
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Cmd(cmd) => cmd.run(),
@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Command::Ekg(ekg) => ekg.run(),
         Command::Sign(sign) => sign.run(),
         Command::Snapshot(snapshot) => snapshot.run(),
+        Command::Etcd2(etcd2) => return etcd2.run(),
+        Command::Import(import) => import.run(),
         Command::Demo(demo) => demo.run(),
         Command::Bench(bench) => bench.run(),
         Command::Completions(completions) => completions.run(),

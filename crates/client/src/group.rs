@@ -8,8 +8,8 @@ use std::time::Duration;
 use hyrax_coordination::{Coordination, Key, Value};
 use hyrax_recipes::group::{BadHeartbeat, DEFAULT_GROUP, DEFAULT_HEARTBEAT, lease_ttl};
 use hyrax_recipes::{
-    Assignments, AssignmentError, BadName, Ephemeral, LeaveCause, LockListener, Locks, LocksError, MemberFeed,
-    NodeLease, Persistent, Seat, group,
+    AssignmentError, Assignments, BadName, Ephemeral, LeaveCause, LockListener, Locks, LocksError,
+    MemberFeed, NodeLease, Persistent, Seat, group,
 };
 use hyrax_types::{Revision, SessionId, SystemClock};
 use parking_lot::Mutex;
@@ -37,7 +37,11 @@ pub struct GroupOptions {
 
 impl Default for GroupOptions {
     fn default() -> GroupOptions {
-        GroupOptions { group_name: DEFAULT_GROUP.to_owned(), heartbeat: DEFAULT_HEARTBEAT, subgroups: Vec::new() }
+        GroupOptions {
+            group_name: DEFAULT_GROUP.to_owned(),
+            heartbeat: DEFAULT_HEARTBEAT,
+            subgroups: Vec::new(),
+        }
     }
 }
 
@@ -151,7 +155,10 @@ impl Desk {
 }
 
 impl Group {
-    pub(crate) async fn new(engine: Arc<dyn Coordination>, options: GroupOptions) -> Result<Group, GroupError> {
+    pub(crate) async fn new(
+        engine: Arc<dyn Coordination>,
+        options: GroupOptions,
+    ) -> Result<Group, GroupError> {
         let GroupOptions { group_name, heartbeat, subgroups } = options;
         let ttl = lease_ttl(heartbeat)?;
         let group = group::Group::new(Arc::clone(&engine), Arc::new(SystemClock), &group_name)?;
