@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyrax_coordination::{Coordination, Embedded, EmbeddedSettings, LeaseGrantError, StatusError, StoreSettings};
+use hyrax_coordination::{
+    Coordination, Embedded, EmbeddedSettings, LeaseGrantError, StatusError, StoreSettings,
+};
 use hyrax_coordination_etcd::{Credentials, EtcdCoordination, EtcdSettings, TlsSettings};
 use hyrax_recipes::NodeLease;
-use hyrax_recipes::services::Registrar;
 use hyrax_recipes::group::{BadHeartbeat, DEFAULT_HEARTBEAT, lease_ttl};
+use hyrax_recipes::services::Registrar;
 use hyrax_types::{Clock, Revision, SessionId, SystemClock};
 use thiserror::Error;
 use tokio::sync::OnceCell;
@@ -92,7 +94,8 @@ pub async fn connect_with(address: &str, options: Options) -> Result<Connection,
     let address: Address = address.parse()?;
     let engine = open(&address, &options.live).await?;
     let lease = OnceCell::new();
-    let shared = Shared { address, options, engine, ttl, lease, locks: OnceCell::new(), registrar: OnceCell::new() };
+    let shared =
+        Shared { address, options, engine, ttl, lease, locks: OnceCell::new(), registrar: OnceCell::new() };
     Ok(Connection { shared: Arc::new(shared) })
 }
 
@@ -240,7 +243,10 @@ fn embedded() -> Embedded {
     let clock = Arc::new(SystemClock);
     // Whoever starts again is not given a token that it had before.
     let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
-    Embedded::start(clock, EmbeddedSettings { store, pause_min: Some(PAUSE_MIN), ..EmbeddedSettings::default() })
+    Embedded::start(
+        clock,
+        EmbeddedSettings { store, pause_min: Some(PAUSE_MIN), ..EmbeddedSettings::default() },
+    )
 }
 
 async fn etcd(address: &Address, settings: EtcdSettings) -> Result<Arc<dyn Coordination>, ConnectError> {
@@ -259,9 +265,7 @@ fn over_etcd(address: &HyraxAddress, settings: &live::Settings) -> Result<EtcdSe
     };
     let endpoint = host.parse().map_err(|_| AddressError::Host(host.clone()))?;
     let login = settings.login.as_ref().or(address.login.as_ref());
-    let credentials = login.map(|login| Credentials {
-        name: login.name.clone(),
-        password: login.password.expose().to_owned(),
-    });
+    let credentials = login
+        .map(|login| Credentials { name: login.name.clone(), password: login.password.expose().to_owned() });
     Ok(EtcdSettings { tls, credentials, ..EtcdSettings::new([endpoint]) })
 }
