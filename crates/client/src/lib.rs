@@ -3,6 +3,7 @@
 mod address;
 mod connection;
 mod election;
+pub mod etcd_v2;
 mod events;
 mod group;
 pub mod live;

@@ -44,6 +44,7 @@ pub struct EtcdCoordination {
     keep_alives: KeepAlives,
     watches: Watches,
     standing: Standing,
+    cluster_id: u64,
     /// They keep the connection and the streams.
     _tasks: JoinSet<()>,
 }
@@ -80,14 +81,19 @@ impl EtcdCoordination {
         tasks.spawn(caller.link.clone().keep(settings, tls));
         tasks.spawn(renewing);
         tasks.spawn(watching);
-        match timeout(caller.request_max, caller.link.decided()).await {
-            Ok(Ok(())) => {}
+        let cluster_id = match timeout(caller.request_max, caller.link.decided()).await {
+            Ok(Ok(connection)) => connection.cluster,
             Ok(Err(reason)) => return Err(ConnectError::Refused(reason.to_string())),
             Err(_) => return Err(caller.unreachable().into()),
-        }
+        };
         let standing = Standing::default();
         standing.status(&caller).await?;
-        Ok(EtcdCoordination { caller, keep_alives, watches, standing, _tasks: tasks })
+        Ok(EtcdCoordination { caller, keep_alives, watches, standing, cluster_id, _tasks: tasks })
+    }
+
+    /// The number that the cluster had when it was connected to, by which all its clients know it.
+    pub fn cluster_id(&self) -> u64 {
+        self.cluster_id
     }
 
     /// Asks something that changes nothing.

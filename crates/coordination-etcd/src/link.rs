@@ -36,6 +36,9 @@ use crate::tls::Tls;
 /// The first releases of 3.4 and 3.5 whose notices of progress never overtake events.
 const ORDERED_PROGRESS: [(u64, u64); 2] = [(4, 25), (5, 8)];
 
+/// etcd's words to who gives no name where one is needed.
+const USER_EMPTY: &str = "etcdserver: user name is empty";
+
 /// How the connection stands.
 #[derive(Clone)]
 pub(crate) enum State {
@@ -69,11 +72,11 @@ impl Link {
     }
 
     /// Waits until there is a connection, or one is refused for good: the password is wrong, for one.
-    pub(crate) async fn decided(&self) -> Result<(), Arc<str>> {
+    pub(crate) async fn decided(&self) -> Result<Connection, Arc<str>> {
         let mut states = self.state.subscribe();
         loop {
             match &*states.borrow_and_update() {
-                State::Up(_) => return Ok(()),
+                State::Up(connection) => return Ok(connection.clone()),
                 State::Down { reason, refused: true } => return Err(reason.clone()),
                 State::Down { .. } => {}
             }
@@ -134,7 +137,7 @@ impl Link {
                         continue;
                     }
                 }
-                Err(Refused { reason, for_good }) => {
+                Err(Refused { reason, for_good, .. }) => {
                     let reason = format!("{endpoint}: {reason}").into();
                     self.state.send_replace(State::Down { reason, refused: for_good });
                 }
@@ -159,11 +162,13 @@ struct Refused {
     reason: String,
     /// Trying again makes no difference.
     for_good: bool,
+    /// It wants to know who asks.
+    asks_for_a_name: bool,
 }
 
 impl Refused {
     fn because(reason: impl Into<String>) -> Refused {
-        Refused { reason: reason.into(), for_good: false }
+        Refused { reason: reason.into(), for_good: false, asks_for_a_name: false }
     }
 }
 
@@ -194,11 +199,25 @@ async fn open(
     let authority: http::uri::Authority =
         endpoint.to_string().parse().map_err(|_| Refused::because("its name can not be sent"))?;
     let peer = authority.as_str().into();
-    let mut connection =
-        Connection { number, peer, sender, scheme, authority, token: None, orders_progress: false };
-    connection.examine().await?;
-    if let Some(credentials) = &settings.credentials {
-        connection.log_in(credentials).await?;
+    let mut connection = Connection {
+        number,
+        peer,
+        sender,
+        scheme,
+        authority,
+        token: None,
+        cluster: 0,
+        orders_progress: false,
+    };
+    match (connection.examine().await, &settings.credentials) {
+        (examined, None) => examined?,
+        (Ok(()), Some(credentials)) => connection.log_in(credentials).await?,
+        // Some servers tell nothing to whom they do not know; but who has no leader can not let anybody in.
+        (Err(refused), Some(_)) if !refused.asks_for_a_name => return Err(refused),
+        (Err(_), Some(credentials)) => {
+            connection.log_in(credentials).await?;
+            connection.examine().await?;
+        }
     }
     Ok((connection, closed))
 }
@@ -237,6 +256,8 @@ pub(crate) struct Connection {
     scheme: http::uri::Scheme,
     authority: http::uri::Authority,
     token: Option<MetadataValue<Ascii>>,
+    /// The number of the cluster.
+    pub(crate) cluster: u64,
     /// Whether a notice of progress comes after the events that it speaks of.
     pub(crate) orders_progress: bool,
 }
@@ -261,12 +282,20 @@ impl Connection {
     async fn examine(&mut self) -> Result<(), Refused> {
         let asked = call::unary(self, call::STATUS, pb::StatusRequest {}).await;
         let status: pb::StatusResponse = asked.map_err(|status| {
-            Refused::because(format!("it does not answer as etcd does: {}", status.message()))
+            let asks_for_a_name = status.message() == USER_EMPTY;
+            let reason = match status.message() {
+                USER_EMPTY => {
+                    "it wants to know who asks: NAME:PASSWORD@ is missing before the hosts".to_owned()
+                }
+                words => format!("it does not answer as etcd does: {words}"),
+            };
+            Refused { reason, for_good: asks_for_a_name, asks_for_a_name }
         })?;
         if status.leader == 0 {
             return Err(Refused::because("it has no leader"));
         }
         self.orders_progress = orders_progress(&status.version);
+        self.cluster = status.header.map_or(0, |header| header.cluster_id);
         Ok(())
     }
 
@@ -284,7 +313,7 @@ impl Connection {
             Err(status) if status.message() == "etcdserver: authentication is not enabled" => Ok(()),
             Err(status) => {
                 let for_good = status.message().contains("authentication failed");
-                Err(Refused { reason: status.message().to_owned(), for_good })
+                Err(Refused { for_good, ..Refused::because(status.message()) })
             }
         }
     }

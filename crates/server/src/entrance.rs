@@ -6,6 +6,7 @@ use crate::doors::etcd2::Etcd2;
 use crate::doors::etcd3::Etcd;
 use crate::doors::{line, resp};
 use crate::grpc::{Connection, ReplyBody};
+use crate::http::{PlainRequest, Reply};
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, Doors, Peer, Stream};
 use axum::body::Body;
@@ -70,6 +71,10 @@ impl Doors for Entrance {
         authorization: Option<Authorization>,
     ) -> Response<Body> {
         self.etcd2.clone().answer(request, peer, authorization).await
+    }
+
+    async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
+        self.etcd2.answer_directly(request, peer, reply).await
     }
 
     fn limits(&self) -> Limits {

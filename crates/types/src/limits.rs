@@ -334,6 +334,18 @@ pub const TREE_WATCH_QUEUE_EVENTS: usize = 100;
 /// not be percent-encoded.
 pub const ETCD2_BODY_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
 
+/// Bytes of an answer that a client of etcd v2 takes, by default: a listing of some hundred thousand keys. A server
+/// must not fill its clients' memory.
+pub const ETCD2_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of one directory's listing in an import from etcd v2. A store of v2 is held in memory, most of a few hundred
+/// mebibytes; a larger directory than that is none.
+pub const ETCD2_IMPORT_ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Writes under way at one time in an import to etcd v2. A durable store syncs those that come together at once; more
+/// would only queue there.
+pub const ETCD2_IMPORT_WRITES_MAX: usize = 32;
+
 /// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
 /// other calls of the connection in between.
 pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -396,3 +408,10 @@ pub const ETCD_PROGRESS_ASK_EVERY: Duration = Duration::from_millis(100);
 /// How long an etcd whose notices of progress may overtake events must have sent none before a notice is believed:
 /// twice as long as events that found no room wait for the next try.
 pub const ETCD_PROGRESS_SETTLED: Duration = Duration::from_millis(250);
+
+/// How long a server that starts waits for an external engine that is not there: machines that boot together differ by
+/// less. Whoever supervises the server starts it anew after that.
+pub const ENGINE_START_MAX: Duration = Duration::from_secs(60);
+
+/// How long it waits between two tries.
+pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);

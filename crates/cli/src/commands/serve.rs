@@ -56,7 +56,11 @@ async fn serve(sources: Sources, config: Config, log: LogControl) -> Result<()> 
     if !config.secrets.is_empty() && config.allow_legacy_secrets {
         tracing::warn!("secrets that never expire are accepted; allow_legacy_secrets = false ends that");
     }
-    let server = server::bind(config.clone()).await?;
+    let server = tokio::select! {
+        bound = server::bind(config.clone()) => bound?,
+        // An engine elsewhere may let it wait.
+        () = signals.stopped() => return Ok(()),
+    };
     let ready = ready::text(&config, &server.addresses());
     // Nobody may be reading, which is no reason not to serve.
     let _ = io::stdout().lock().write_all(ready.as_bytes());
@@ -111,6 +115,14 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
         })
+    }
+
+    /// Returns when asked to stop.
+    async fn stopped(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 
     /// Reloads as often as asked, and returns when asked to stop. Asked once more, the process ends

@@ -7,6 +7,7 @@ mod absent;
 mod authorization;
 mod calls;
 mod connection;
+mod direct;
 mod etcd2;
 mod gate;
 mod gateway;
@@ -27,6 +28,7 @@ use crate::config::DoorSet;
 use crate::net::{Doors, Peer, Seat};
 
 pub(crate) use connection::Version;
+pub(crate) use direct::{PlainRequest, Reply};
 
 /// How a request arrived. Every request carries it.
 #[derive(Clone)]
