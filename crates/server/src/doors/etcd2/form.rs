@@ -2,11 +2,11 @@
 
 /// Parameters by name; a form's come before the query's, and the first of a name counts.
 #[derive(Debug, Default)]
-pub(super) struct Form(Vec<(Vec<u8>, Vec<u8>)>);
+pub(crate) struct Form(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Form {
     /// Those of a request; or what Go says of them.
-    pub(super) fn parse(query: &str, body: &[u8]) -> Result<Form, String> {
+    pub(crate) fn parse(query: &str, body: &[u8]) -> Result<Form, String> {
         let mut form = Form::default();
         let of_body = form.extend(body);
         let of_query = form.extend(query.as_bytes());
@@ -14,12 +14,18 @@ impl Form {
     }
 
     /// The first value of that name.
-    pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(found, _)| found == name.as_bytes()).map(|(_, value)| &value[..])
     }
 
-    /// The same, or nothing.
-    pub(super) fn text(&self, name: &str) -> &[u8] {
+    /// Every value of that name.
+    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let of_name = move |(found, _): &&(Vec<u8>, Vec<u8>)| found == name.as_bytes();
+        self.0.iter().filter(of_name).map(|(_, value)| &value[..])
+    }
+
+    /// The same as the first, or nothing.
+    pub(crate) fn text(&self, name: &str) -> &[u8] {
         self.first(name).unwrap_or_default()
     }
 
@@ -46,7 +52,7 @@ impl Form {
 }
 
 /// Undoes percent-encoding, and in a query that of spaces; or what Go says of it.
-pub(super) fn unescape(text: &[u8], in_query: bool) -> Result<Vec<u8>, String> {
+pub(crate) fn unescape(text: &[u8], in_query: bool) -> Result<Vec<u8>, String> {
     let digit = |at: usize| text.get(at).and_then(|&byte| (byte as char).to_digit(16));
     let mut plain = Vec::with_capacity(text.len());
     let mut at = 0;

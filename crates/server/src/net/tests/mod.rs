@@ -122,6 +122,17 @@ impl Doors for StandIn {
         Response::new(format!("etcd2 {path} {authorization:?} {}", describe(&peer)).into())
     }
 
+    async fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        _seat: Arc<Seat>,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        Response::new(format!("discovery {path} {authorization:?} {}", describe(&peer)).into())
+    }
+
     fn limits(&self) -> Limits {
         self.limits.clone()
     }
