@@ -12,6 +12,8 @@ mod parameters;
 mod register;
 mod route;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
