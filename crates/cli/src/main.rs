@@ -12,6 +12,7 @@ mod logging;
 mod memory;
 mod notice;
 mod open_files;
+mod ready;
 mod reply;
 mod request;
 mod server;

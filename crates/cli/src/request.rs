@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use hyrax_server::config::{Operator, Secret};
-use hyrax_server::signing;
+use hyrax_client::signing;
 use serde_json::{Value, json};
 
 use crate::address::Address;

@@ -59,7 +59,7 @@ impl<M: Materialized> Mirror<M> {
         range: KeyRange,
         mut value: M,
     ) -> Result<Mirror<M>, Unavailable> {
-        let (revision, kvs) = load(&*engine, &range).await?;
+        let (revision, kvs) = load_once(&*engine, &range).await?;
         value.reset(revision, &kvs);
         let copy = RwLock::new(Copy { value, revision });
         let shared = Arc::new(Shared { copy, applied: watch::Sender::new(revision) });
@@ -71,6 +71,11 @@ impl<M: Materialized> Mirror<M> {
     pub(crate) fn read<R>(&self, read: impl FnOnce(&M, Revision) -> R) -> R {
         let copy = self.shared.copy.read();
         read(&copy.value, copy.revision)
+    }
+
+    /// Hears of each revision that the copy takes in.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Revision> {
+        self.shared.applied.subscribe()
     }
 
     /// Waits until the copy shows `revision`, which must have written under the prefix.
@@ -130,7 +135,7 @@ async fn follow<M: Materialized>(engine: Arc<dyn Coordination>, range: KeyRange,
             Err(error) => error,
         };
         if let WatchError::Compacted { .. } = error
-            && let Ok((revision, kvs)) = load(&*engine, &range).await
+            && let Ok((revision, kvs)) = load_once(&*engine, &range).await
         {
             shared.reset(revision, &kvs);
             continue;
@@ -141,7 +146,7 @@ async fn follow<M: Materialized>(engine: Arc<dyn Coordination>, range: KeyRange,
 }
 
 /// All of `range` at one revision, and which.
-pub(crate) async fn load(
+pub(crate) async fn load_once(
     engine: &dyn Coordination,
     range: &KeyRange,
 ) -> Result<(Revision, Vec<Arc<KeyValue>>), Unavailable> {

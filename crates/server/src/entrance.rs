@@ -7,6 +7,7 @@ use crate::doors::etcd2::Etcd2;
 use crate::doors::etcd3::Etcd;
 use crate::doors::{line, resp};
 use crate::grpc::{Connection, ReplyBody};
+use crate::http::{PlainRequest, Reply};
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, Doors, Peer, Seat, Stream};
 use axum::body::Body;
@@ -79,6 +80,7 @@ impl Doors for Entrance {
         self.etcd2.clone().answer(request, peer, authorization).await
     }
 
+<<<<<<< HEAD
     async fn discovery(
         self: Arc<Self>,
         request: Request<Body>,
@@ -87,6 +89,10 @@ impl Doors for Entrance {
         seat: Arc<Seat>,
     ) -> Response<Body> {
         self.discovery.clone().answer(request, peer, authorization, seat).await
+=======
+    async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
+        self.etcd2.answer_directly(request, peer, reply).await
+>>>>>>> main
     }
 
     fn limits(&self) -> Limits {

@@ -434,6 +434,7 @@ impl Session {
             self.core.unlist_session(self.id);
         }
         self.core.onlookers.remove(self.id);
+        self.core.hub.tracking().stop(self.id);
         self.stop_all();
         self.unsubscribe_all();
         if let Some(mut apart) = self.apart.take() {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use hyrax_server::config::{Secret, Span};
-use hyrax_server::signing;
+use hyrax_client::signing;
 use serde_json::json;
 
 use crate::request::unix_seconds;

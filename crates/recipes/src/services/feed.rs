@@ -10,7 +10,7 @@ use hyrax_types::Revision;
 
 use super::view::View;
 use super::{ServiceEvent, ServiceName, ServiceNode, layout};
-use crate::mirror::load;
+use crate::mirror::load_once;
 use crate::retry::{Backoff, comes_back};
 
 /// The nodes of services, and what happens to them from here on, in order.
@@ -36,7 +36,7 @@ impl ServiceFeed {
         engine: Arc<dyn Coordination>,
         wanted: Option<BTreeSet<ServiceName>>,
     ) -> Result<ServiceFeed, Unavailable> {
-        let (reached, kvs) = load(&*engine, &layout::everything()).await?;
+        let (reached, kvs) = load_once(&*engine, &layout::everything()).await?;
         let mut view = View::of(wanted);
         view.load(&kvs);
         let (taken, gone, ready) = (VecDeque::new(), HashMap::new(), VecDeque::new());
@@ -121,7 +121,7 @@ impl ServiceFeed {
     }
 
     async fn begin_anew(&mut self) -> Result<(), Unavailable> {
-        let (revision, kvs) = load(&*self.engine, &layout::everything()).await?;
+        let (revision, kvs) = load_once(&*self.engine, &layout::everything()).await?;
         let doubtful = self.view.doubtful_in(&kvs);
         let mut gone = HashMap::new();
         ask(&*self.engine, &mut gone, doubtful).await?;

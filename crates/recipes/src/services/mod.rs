@@ -25,7 +25,7 @@ use hyrax_types::Revision;
 pub use self::feed::ServiceFeed;
 pub use self::name::{ServiceName, ServiceNameError, ServiceNode, ServiceNodeError};
 pub use self::registrar::{RegisterError, Registrar, Registration};
-use crate::mirror::load;
+use crate::mirror::load_once;
 use crate::node_lease::NodeLease;
 
 /// What happened to a service's nodes.
@@ -104,7 +104,7 @@ impl Services {
 
     /// The nodes of a service, in order; none where nobody knows the service.
     pub async fn nodes(&self, service: &ServiceName) -> Result<Vec<ServiceNode>, Unavailable> {
-        let (_, kvs) = load(&*self.engine, &layout::nodes_of(service)).await?;
+        let (_, kvs) = load_once(&*self.engine, &layout::nodes_of(service)).await?;
         let nodes: BTreeSet<_> = kvs.iter().filter_map(|kv| layout::node_of(&kv.value)).collect();
         Ok(nodes.into_iter().collect())
     }

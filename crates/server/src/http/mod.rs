@@ -6,7 +6,11 @@
 mod authorization;
 mod calls;
 mod connection;
+<<<<<<< HEAD
 mod discovery;
+=======
+mod direct;
+>>>>>>> main
 mod etcd2;
 mod gate;
 mod gateway;
@@ -28,6 +32,7 @@ use crate::config::DoorSet;
 use crate::net::{Doors, Peer, Seat};
 
 pub(crate) use connection::Version;
+pub(crate) use direct::{PlainRequest, Reply};
 
 /// How a request arrived. Every request carries it.
 #[derive(Clone)]

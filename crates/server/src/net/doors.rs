@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use super::{Peer, Seat, Stream};
 use crate::config::Limits;
 use crate::grpc::{Connection, ReplyBody};
+use crate::http::{PlainRequest, Reply};
 use crate::metrics::{Gauges, Metrics};
 
 /// Who an HTTP request says it comes from.
@@ -98,6 +99,7 @@ pub(crate) trait Doors: Send + Sync + 'static {
         authorization: Option<Authorization>,
     ) -> impl Future<Output = Response<Body>> + Send;
 
+<<<<<<< HEAD
     /// Answers a request of the discovery door. A WebSocket that it becomes keeps the seat.
     fn discovery(
         self: Arc<Self>,
@@ -106,6 +108,15 @@ pub(crate) trait Doors: Send + Sync + 'static {
         authorization: Option<Authorization>,
         seat: Arc<Seat>,
     ) -> impl Future<Output = Response<Body>> + Send;
+=======
+    /// Answers a request for a key of etcd's v2 API at once. False where that cannot be, and nothing was done.
+    fn etcd2_key(
+        &self,
+        request: &PlainRequest<'_>,
+        peer: Peer,
+        reply: Reply<'_>,
+    ) -> impl Future<Output = bool> + Send;
+>>>>>>> main
 
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;

@@ -53,11 +53,8 @@ pub(crate) struct Seat {
 impl Seat {
     /// The only place of a server that has one.
     #[cfg(test)]
-    pub(crate) fn alone(metrics: Arc<Metrics>) -> Seat {
-        let connection = metrics.connection();
-        let seats = Seats::new(metrics);
-        seats.taken.store(1, Ordering::Relaxed);
-        Seat { seats, connection }
+    pub(crate) fn alone(metrics: Arc<Metrics>) -> Option<Seat> {
+        Seats::new(metrics).take(1)
     }
 
     /// The connection turned out to be one of `door`.

@@ -118,7 +118,7 @@ async fn without_its_engine_the_door_fails_as_its_document_says_and_recovers() {
     let ask = async |method: Method, target: &str| {
         let request = Request::builder().method(method).uri(target).body(Body::empty()).unwrap();
         let peer = Peer { address: PeerAddress::Unix, local: None, tls: false, may_sudo: false };
-        let seat = Arc::new(Seat::alone(Metrics::new(&[])));
+        let seat = Arc::new(Seat::alone(Metrics::new(&[])).unwrap());
         let response = Arc::clone(&door).answer(request, peer, None, seat).await;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
