@@ -80,7 +80,6 @@ impl Doors for Entrance {
         self.etcd2.clone().answer(request, peer, authorization).await
     }
 
-<<<<<<< HEAD
     async fn discovery(
         self: Arc<Self>,
         request: Request<Body>,
@@ -89,10 +88,10 @@ impl Doors for Entrance {
         seat: Arc<Seat>,
     ) -> Response<Body> {
         self.discovery.clone().answer(request, peer, authorization, seat).await
-=======
+    }
+
     async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
         self.etcd2.answer_directly(request, peer, reply).await
->>>>>>> main
     }
 
     fn limits(&self) -> Limits {

@@ -3,12 +3,8 @@
 use crate::auth::Authorizer;
 use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
-<<<<<<< HEAD
 use crate::doors::discovery::Discovery;
-use crate::doors::etcd2::Etcd2;
-=======
 use crate::doors::etcd2::{self, Etcd2};
->>>>>>> main
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
 use crate::entrance::Entrance;
@@ -138,18 +134,11 @@ impl Server {
         });
         lost_locks.tell_sessions_of(&core);
         let stop = CancellationToken::new();
-<<<<<<< HEAD
-        let etcd = Etcd::new(core.clone(), engine.identity(), first_method, stop.clone());
-        let etcd2 = Etcd2::new(core.clone(), tree, engine.identity(), stop.clone());
-        let discovery =
-            Discovery::start(core.clone(), coordination, lease, engine.identity(), &mut background).await?;
-        let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
-=======
         let ids = storage.ids(&core.node_name);
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
         let etcd2 = Etcd2::new(core.clone(), tree, ids, first_call, stop.clone());
-        let doors = Entrance::new(core.clone(), etcd, etcd2);
->>>>>>> main
+        let discovery = Discovery::start(core.clone(), coordination, lease, ids, &mut background).await?;
+        let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
             core,

@@ -6,11 +6,8 @@
 mod authorization;
 mod calls;
 mod connection;
-<<<<<<< HEAD
-mod discovery;
-=======
 mod direct;
->>>>>>> main
+mod discovery;
 mod etcd2;
 mod gate;
 mod gateway;

@@ -99,7 +99,6 @@ pub(crate) trait Doors: Send + Sync + 'static {
         authorization: Option<Authorization>,
     ) -> impl Future<Output = Response<Body>> + Send;
 
-<<<<<<< HEAD
     /// Answers a request of the discovery door. A WebSocket that it becomes keeps the seat.
     fn discovery(
         self: Arc<Self>,
@@ -108,7 +107,7 @@ pub(crate) trait Doors: Send + Sync + 'static {
         authorization: Option<Authorization>,
         seat: Arc<Seat>,
     ) -> impl Future<Output = Response<Body>> + Send;
-=======
+
     /// Answers a request for a key of etcd's v2 API at once. False where that cannot be, and nothing was done.
     fn etcd2_key(
         &self,
@@ -116,7 +115,6 @@ pub(crate) trait Doors: Send + Sync + 'static {
         peer: Peer,
         reply: Reply<'_>,
     ) -> impl Future<Output = bool> + Send;
->>>>>>> main
 
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;

@@ -62,16 +62,15 @@ struct Caller {
 }
 
 impl Discovery {
-    /// The door over an engine, whose data has that number if it has any. What is registered hangs on `lease`. What
-    /// sockets are told is made by tasks in `background`, which never end.
-    pub async fn start(
+    /// The door over an engine. What is registered hangs on `lease`. What sockets are told is made by tasks in
+    /// `background`, which never end.
+    pub(crate) async fn start(
         core: Arc<Core>,
         engine: Arc<dyn Coordination>,
         lease: Arc<NodeLease>,
-        data: Option<u64>,
+        ids: Ids,
         background: &mut JoinSet<()>,
     ) -> Result<Arc<Discovery>, Unavailable> {
-        let ids = Ids::of(data, &core.node_name);
         let services = Services::new(Arc::clone(&engine));
         let registrar = services.registrar(lease);
         let events = Events::new(engine);

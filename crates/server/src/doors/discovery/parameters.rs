@@ -23,11 +23,11 @@ pub(super) struct Register {
 }
 
 /// Parameters of a query.
-pub(super) struct Query(Form);
+pub(super) struct Query<'a>(Form<'a>);
 
-impl Query {
-    pub(super) fn parse(query: &str) -> Result<Query, Reason> {
-        Form::parse(query, b"").map(Query)
+impl<'a> Query<'a> {
+    pub(super) fn parse(query: &'a str) -> Result<Query<'a>, Reason> {
+        Form::parse(query.as_bytes(), b"").map(Query)
     }
 
     fn text(&self, name: &str) -> Result<Option<&str>, Reason> {
@@ -193,7 +193,7 @@ pub(super) fn event(query: &str, kind: Option<&HeaderValue>, body: &[u8]) -> Res
     if !body.is_empty() && !is_form {
         return Err("send the event as JSON, as a form or in the query".to_owned());
     }
-    Query(Form::parse(query, body)?).event()
+    Query(Form::parse(query.as_bytes(), body)?).event()
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Route {
                 let service = other.strip_prefix("services/").ok_or(Misrouted::Nowhere)?;
                 let service = unescape(service.as_bytes(), false).map_err(Misrouted::Malformed)?;
                 let not_utf8 = |_| Misrouted::Malformed("the service's name is not UTF-8".to_owned());
-                Route::Nodes(String::from_utf8(service).map_err(not_utf8)?)
+                Route::Nodes(String::from_utf8(service.into_owned()).map_err(not_utf8)?)
             }
         };
         match (&route, method) {

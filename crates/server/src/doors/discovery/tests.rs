@@ -112,8 +112,9 @@ async fn without_its_engine_the_door_fails_as_its_document_says_and_recovers() {
     let line = Arc::new(Line { engine, is_cut: AtomicBool::new(false) });
     let engine: Arc<dyn Coordination> = line.clone();
     let lease = NodeLease::start(engine.clone(), Duration::from_secs(5)).await.unwrap();
+    let ids = Ids::of(None, "a");
     let mut background = JoinSet::new();
-    let door = Discovery::start(server.core().clone(), engine, Arc::new(lease), None, &mut background);
+    let door = Discovery::start(server.core().clone(), engine, Arc::new(lease), ids, &mut background);
     let door = door.await.unwrap();
     let ask = async |method: Method, target: &str| {
         let request = Request::builder().method(method).uri(target).body(Body::empty()).unwrap();

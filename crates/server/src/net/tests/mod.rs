@@ -123,7 +123,6 @@ impl Doors for StandIn {
         Response::new(format!("etcd2 {path} {authorization:?} {}", describe(&peer)).into())
     }
 
-<<<<<<< HEAD
     async fn discovery(
         self: Arc<Self>,
         request: Request<Body>,
@@ -133,7 +132,8 @@ impl Doors for StandIn {
     ) -> Response<Body> {
         let path = request.uri().path();
         Response::new(format!("discovery {path} {authorization:?} {}", describe(&peer)).into())
-=======
+    }
+
     /// What waits is left to [`StandIn::etcd2`].
     async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
         let is_plain = !request.query.starts_with(b"wait");
@@ -143,7 +143,6 @@ impl Doors for StandIn {
             reply.begin(StatusCode::OK).end(text.as_bytes());
         }
         is_plain
->>>>>>> main
     }
 
     fn limits(&self) -> Limits {
