@@ -3,6 +3,7 @@
 use crate::auth::Authorizer;
 use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
+use crate::doors::discovery::Discovery;
 use crate::doors::etcd2::{self, Etcd2};
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
@@ -106,7 +107,9 @@ impl Server {
         let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
         let tree = Tree::start(coordination.clone(), clock.clone());
-        let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
+        let hidden = lease.clone();
+        let is_hidden = Box::new(move |id| id == hidden.id());
+        let visible = Arc::new(Visible::new(coordination.clone(), is_hidden));
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
             let hub = hub.clone();
@@ -134,7 +137,8 @@ impl Server {
         let ids = storage.ids(&core.node_name);
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
         let etcd2 = Etcd2::new(core.clone(), tree, ids, first_call, stop.clone());
-        let doors = Entrance::new(core.clone(), etcd, etcd2);
+        let discovery = Discovery::start(core.clone(), coordination, lease, ids, &mut background).await?;
+        let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
             core,

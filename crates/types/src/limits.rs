@@ -415,3 +415,16 @@ pub const ENGINE_START_MAX: Duration = Duration::from_secs(60);
 
 /// How long it waits between two tries.
 pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of a request's body that holds an event: one of the largest, each byte percent-encoded, and its names.
+pub const SERVICE_EVENT_BODY_BYTES_MAX: usize = 4 * SERVICE_EVENT_BYTES_MAX;
+
+/// How long a socket that registers waits for the coordination engine before it is refused. Whoever registers tries
+/// again, and by then may have been given another address.
+pub const REGISTER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes read at a time from a socket of the discovery door, which says nothing but that it is there.
+pub const DISCOVERY_SOCKET_BUFFER_BYTES: usize = 256;
+
+/// A message from such a socket. Nothing that it may say is longer; what is, ends it.
+pub const DISCOVERY_FRAME_BYTES_MAX: usize = 4 * 1024;

@@ -10,7 +10,7 @@ use axum::http::{Request, Response};
 use bytes::Bytes;
 use hyper::body::Incoming;
 
-use super::{Peer, Stream};
+use super::{Peer, Seat, Stream};
 use crate::config::Limits;
 use crate::grpc::{Connection, ReplyBody};
 use crate::http::{PlainRequest, Reply};
@@ -97,6 +97,15 @@ pub(crate) trait Doors: Send + Sync + 'static {
         request: Request<Body>,
         peer: Peer,
         authorization: Option<Authorization>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers a request of the discovery door. A WebSocket that it becomes keeps the seat.
+    fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        seat: Arc<Seat>,
     ) -> impl Future<Output = Response<Body>> + Send;
 
     /// Answers a request for a key of etcd's v2 API at once. False where that cannot be, and nothing was done.

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::call::Call;
 use self::error::{Code, Refusal};
-use self::form::Form;
+pub(crate) use self::form::{Form, unescape};
 use super::etcd3::Ids;
 use crate::auth::Identity;
 use crate::core::Core;
@@ -130,29 +130,15 @@ impl Etcd2 {
 
     /// Who somebody has shown to be; none for who showed something that proves nothing.
     fn identity(&self, authorization: Option<Authorization>) -> Option<Identity> {
-        let authorizer = &self.core.authorizer;
-        match authorization {
-            _ if !authorizer.is_on() => Some(Identity::Anonymous),
-            None => Some(Identity::Anonymous),
-            Some(Authorization::Basic { name, password }) => {
-                authorizer.operator(name.as_bytes(), password.as_bytes())
-            }
-            Some(Authorization::Bearer(token)) => {
-                let token = token.as_bytes();
-                let writer = || authorizer.is_global_secret(token).then_some(Identity::Writer);
-                authorizer.operator_by_token(token, self.core.now_s()).or_else(writer)
-            }
-        }
+        self.core.authorizer.identity_shown(authorization, self.core.now_s())
     }
 
     fn may_read(&self, caller: &Caller) -> bool {
-        let authorizer = &self.core.authorizer;
-        let may = |identity: &Identity| identity.may_write() || authorizer.anyone_may_read();
-        !authorizer.is_on() || caller.identity.as_ref().is_some_and(may)
+        self.core.authorizer.may_read(caller.identity.as_ref())
     }
 
     fn may_write(&self, caller: &Caller) -> bool {
-        !self.core.authorizer.is_on() || caller.identity.as_ref().is_some_and(Identity::may_write)
+        self.core.authorizer.may_write(caller.identity.as_ref())
     }
 
     fn may_administer(&self, caller: &Caller) -> bool {

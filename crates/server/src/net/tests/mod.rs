@@ -123,6 +123,17 @@ impl Doors for StandIn {
         Response::new(format!("etcd2 {path} {authorization:?} {}", describe(&peer)).into())
     }
 
+    async fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        _seat: Arc<Seat>,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        Response::new(format!("discovery {path} {authorization:?} {}", describe(&peer)).into())
+    }
+
     /// What waits is left to [`StandIn::etcd2`].
     async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
         let is_plain = !request.query.starts_with(b"wait");
