@@ -18,6 +18,8 @@ pub mod presence;
 mod queue;
 mod retry;
 mod secrets;
+#[cfg(test)]
+mod simulation;
 mod task;
 pub mod tree;
 

@@ -1,4 +1,5 @@
-//! A connection and what it owns: its identity, its monitors, its channels, its locks, its EKG entries.
+//! A connection and what it owns: its identity, its monitors, its channels, its seats in groups, its locks, its EKG
+//! entries.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
@@ -12,12 +13,13 @@ use crate::net::Peer;
 use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
-use hyrax_types::limits::MONITORED_KEY_BYTES_PER_SESSION_MAX;
+use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// A session was refused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,11 @@ pub enum Refusal {
     #[error("this needs a connection that stays open: use TCP or a WebSocket")]
     NoConnection,
 }
+
+/// It observes as many elections as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many elections: a connection may observe {FOLLOWED_PER_SESSION_MAX}; stop some with unobserve")]
+pub struct TooManyObserved;
 
 /// A client's session.
 pub struct Session {
@@ -58,6 +65,9 @@ pub struct Session {
     subscriber: Option<Box<Subscriber>>,
     has_presence: bool,
     has_locks: bool,
+    has_groups: bool,
+    /// The elections that it observes.
+    observed: Option<Box<HashMap<Box<[u8]>, AbortHandle>>>,
     /// What waits apart from what the client says meanwhile.
     apart: Option<Box<JoinSet<()>>>,
     /// When the command that is being run began, in nanoseconds since the epoch.
@@ -96,6 +106,8 @@ impl Session {
             subscriber: None,
             has_presence: false,
             has_locks: false,
+            has_groups: false,
+            observed: None,
             apart: None,
             begun_ns: 0,
         }
@@ -410,11 +422,41 @@ impl Session {
         self.has_locks = true;
     }
 
+    /// Notes that it may have seats in groups, or follow them.
+    pub fn owns_groups(&mut self) {
+        self.has_groups = true;
+    }
+
+    /// Has an election observed, in place of an observation of it that there was.
+    pub fn observe(
+        &mut self,
+        election: &[u8],
+        observation: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), TooManyObserved> {
+        self.stop_observing(election);
+        let observed = self.observed.get_or_insert_default();
+        observed.retain(|_, observation| !observation.is_finished());
+        if observed.len() >= FOLLOWED_PER_SESSION_MAX {
+            return Err(TooManyObserved);
+        }
+        let observation = self.wait_apart(observation);
+        self.observed.get_or_insert_default().insert(election.into(), observation);
+        Ok(())
+    }
+
+    /// Has an election observed no more.
+    pub fn stop_observing(&mut self, election: &[u8]) {
+        let observed = self.observed.as_mut().and_then(|observed| observed.remove(election));
+        if let Some(observation) = observed {
+            observation.abort();
+        }
+    }
+
     /// Has something waited for that ends with the session at the latest.
-    pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) {
+    pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let apart = self.apart.get_or_insert_default();
         while apart.try_join_next().is_some() {}
-        apart.spawn(waiting);
+        apart.spawn(waiting)
     }
 
     /// Releases everything it owns.
@@ -431,6 +473,9 @@ impl Session {
         }
         if self.has_locks {
             self.core.locks.release(self.id).await;
+        }
+        if self.has_groups {
+            self.core.groups.release(self.id, cause).await;
         }
         if self.has_presence
             && let Err(error) = self.core.presence.release(self.id, cause).await
