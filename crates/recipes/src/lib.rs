@@ -21,6 +21,8 @@ pub mod rendezvous;
 mod retry;
 mod secrets;
 pub mod services;
+#[cfg(test)]
+mod simulation;
 mod task;
 pub mod tree;
 

@@ -7,6 +7,7 @@ pub mod core;
 pub mod doors;
 mod entrance;
 mod errors;
+pub mod groups;
 mod grpc;
 mod http;
 pub mod hub;

@@ -8,6 +8,7 @@ use crate::doors::etcd2::{self, Etcd2};
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
 use crate::entrance::Entrance;
+use crate::groups::Groups;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::Metrics;
 use crate::net::{BindError, Listeners, TlsError, TlsServer};
@@ -105,6 +106,7 @@ impl Server {
         let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
         let lost_locks = Arc::new(LostLocks::default());
         let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
+        let groups = Groups::new(coordination.clone(), lease.clone(), clock.clone(), line::GROUP_PUSHES);
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
         let tree = Tree::start(coordination.clone(), clock.clone());
         let hidden = lease.clone();
@@ -124,6 +126,7 @@ impl Server {
             coordination: visible,
             presence,
             locks,
+            groups,
             authorizer: Authorizer::new(&config, secrets),
             metrics,
             hub,
@@ -133,6 +136,9 @@ impl Server {
             config,
         });
         lost_locks.tell_sessions_of(&core);
+        core.groups.tell_sessions_of(&core);
+        let watches = core.clone();
+        background.spawn(async move { watches.groups.watch_the_lease().await });
         let stop = CancellationToken::new();
         let ids = storage.ids(&core.node_name);
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
