@@ -5,12 +5,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyrax_tests::etcd::differential::{self, Mix};
 use hyrax_tests::faults::{Fault, Storm, Victim, record_locks, record_registers, survive};
 use hyrax_tests::hyrax::{Hyrax, LineClient, binary};
 use hyrax_tests::linearizability::{Verdict, check};
 use hyrax_tests::peers::Etcd;
 use hyrax_tests::proxy::Proxy;
-use hyrax_tests::{cases, http};
+use hyrax_tests::{cases, etcd2, http};
 use serde_json::{Value, json};
 
 fn node(etcd: &Etcd, flags: &[&str]) -> Hyrax {
@@ -114,6 +115,27 @@ fn the_doors_of_etcd_show_the_same_on_all_nodes() {
     assert!(status.contains("\"version\""), "{status}");
     let well = told(a.address(), "GET", "/health", "");
     assert!(well.contains("\"health\":\"true\""), "{well}");
+}
+
+#[test]
+fn random_requests_are_answered_as_by_the_etcd_behind() {
+    let reference = Etcd::start();
+    for (seed, mix) in [Mix::KEYS, Mix::TRANSACTIONS, Mix::LEASES, Mix::WATCHES].into_iter().enumerate() {
+        let etcd = Etcd::start();
+        let hyrax = node(&etcd, &[]);
+        let campaign =
+            differential::Campaign { seed: cases::seed(seed as u64), calls: cases::count(1_000), mix };
+        campaign.must_agree(("etcd", reference.address()), ("hyrax", hyrax.address()));
+    }
+}
+
+#[test]
+fn random_requests_of_the_older_api_are_answered_as_by_etcd() {
+    let (reference, etcd) = (Etcd::start(), Etcd::start());
+    let hyrax = node(&etcd, &[]);
+    let campaign = etcd2::Campaign { seed: cases::seed(5), requests: cases::count(1_500) };
+    let mut answering = etcd2::Server::connect("hyrax", hyrax.address());
+    campaign.must_agree(&mut etcd2::Server::connect("etcd", reference.address()), &mut answering);
 }
 
 #[test]
