@@ -106,7 +106,10 @@ async fn etcd(settings: &EtcdSettings) -> Result<EtcdCoordination, StorageError>
     let began = Instant::now();
     loop {
         let reason = match EtcdCoordination::connect(settings.clone()).await {
-            Ok(engine) => return Ok(engine),
+            Ok(engine) => match engine.status().await {
+                Ok(_) => return Ok(engine),
+                Err(StatusError::Unavailable(unavailable)) => unavailable.into(),
+            },
             Err(reason) => reason,
         };
         let may_change = matches!(reason, ConnectError::Unavailable(_));
