@@ -56,7 +56,10 @@ pub fn a_watched_key_that_changed_stops_all(make: Make<'_>) {
 }
 
 fn watch(driver: &Driver, keys: &str) -> Vec<Watched> {
-    keys.split(' ').map(|key| driver.0.values().watch(key.as_bytes())).collect()
+    keys.split(' ').fold(Vec::new(), |mut watched, key| {
+        watched.push(driver.watch(key.as_bytes(), &watched));
+        watched
+    })
 }
 
 /// A key that was there and is past its time has changed, whether anybody has met it or not; one that was
