@@ -107,8 +107,12 @@ impl RedisValues {
         Ok(RedisValues(inner))
     }
 
-    /// Waits until everything that has happened so far was told to the hub: for tests.
+    /// Waits until everything that has happened so far was told to the hub and met by those who wait: for tests.
     pub async fn settled(&self) {
+        // What is told may serve somebody, which is told in turn.
+        self.0.awaited.settled().await;
+        self.0.feed.settled().await;
+        self.0.awaited.settled().await;
         self.0.feed.settled().await;
     }
 }

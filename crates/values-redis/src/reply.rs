@@ -5,7 +5,7 @@
 
 use crate::names::Names;
 use hyrax_values::command::Name;
-use hyrax_values::{Command, Error, Reply};
+use hyrax_values::{Command, Error, Reply, parse_integer};
 use redis::{RedisError, ServerError, Value};
 
 /// What a function answers for a write under a token that was overtaken.
@@ -26,6 +26,7 @@ pub fn reply_of(command: &Command, words: usize, names: &Names, outcome: Result<
         }
         Name::Xread | Name::Xreadgroup => or_null_array(streams(reply, names)),
         Name::Geopos => positions(reply),
+        Name::Incr | Name::Incrby | Name::Decr | Name::Decrby | Name::Hincrby => integer(reply),
         Name::Zpopmin
         | Name::Zpopmax
         | Name::Zrange
@@ -104,6 +105,14 @@ fn server_error(error: &ServerError) -> Error {
 fn text(code: &str, detail: &str) -> Error {
     // What a function answers of itself has no line breaks; what a client sent back in it may.
     Error::Other(format!("{code} {detail}").trim_end().replace(['\r', '\n'], " ").into())
+}
+
+/// A number that was too large for the language of the functions comes as text.
+fn integer(reply: Reply) -> Reply {
+    match &reply {
+        Reply::Bulk(text) => parse_integer(text).map_or(reply, Reply::Integer),
+        _ => reply,
+    }
 }
 
 fn or_null_array(reply: Reply) -> Reply {

@@ -90,6 +90,13 @@ impl Awaited {
         }
     }
 
+    /// Waits until everybody who waits has been tried.
+    pub async fn settled(&self) {
+        let (tell, told) = oneshot::channel();
+        let _ = self.events.send(Event::Settle(tell));
+        let _ = told.await;
+    }
+
     /// Has a command wait, behind those that began before.
     pub fn begin(&self, waiter: Waiter) -> Begun {
         let id = self.last.fetch_add(1, Ordering::Relaxed);
@@ -143,6 +150,8 @@ pub enum Event {
     Changed(Box<[u8]>),
     /// Somebody's wait was ended from outside, or nobody wants its answer.
     Ended(u64),
+    /// Somebody wants to know once nobody is being tried.
+    Settle(oneshot::Sender<()>),
 }
 
 /// A waiter with its place.
@@ -165,6 +174,8 @@ pub struct Room {
     queues: HashMap<(Kind, Box<[u8]>), VecDeque<u64>>,
     deadlines: BTreeSet<(Instant, u64)>,
     attempts: FuturesUnordered<BoxFuture<'static, (u64, Reply)>>,
+    /// Who wants to know once nobody is being tried.
+    settling: Vec<oneshot::Sender<()>>,
 }
 
 impl Room {
@@ -177,6 +188,7 @@ impl Room {
             queues: HashMap::new(),
             deadlines: BTreeSet::new(),
             attempts: FuturesUnordered::new(),
+            settling: Vec::new(),
         }
     }
 
@@ -195,10 +207,16 @@ impl Room {
                     Some(Event::Begin(seated)) => self.begin(seated),
                     Some(Event::Changed(key)) => self.serve(&key),
                     Some(Event::Ended(id)) => self.end_if_ended(id),
+                    Some(Event::Settle(tell)) => self.settling.push(tell),
                     None => return,
                 },
                 Some((id, reply)) = self.attempts.next() => self.tried(id, reply),
                 () = time_is_over => self.end_overdue(),
+            }
+            if self.attempts.is_empty() {
+                for tell in self.settling.drain(..) {
+                    let _ = tell.send(());
+                }
             }
         }
     }

@@ -454,9 +454,9 @@ impl Follower {
             return;
         }
         match told {
-            Told::Message(message) => {
+            Told::Message { of_slot, message } => {
                 if let Some(announcement) = Announcement::parse(&message) {
-                    self.announced(&announcement);
+                    self.announced(of_slot, &announcement);
                 }
             }
             Told::Event(real, event) => {
@@ -486,14 +486,15 @@ impl Follower {
         (self.keys.get(key).is_some_and(Followed::is_heard), wide)
     }
 
-    fn announced(&mut self, change: &Announcement<'_>) {
+    /// Takes an announcement. One that comes on both channels is told once.
+    fn announced(&mut self, of_slot: bool, change: &Announcement<'_>) {
         if change.begins {
             self.ours.insert(change.key.into());
             return;
         }
         self.ours.remove(change.key);
         let (alone, wide) = self.hears(change.key);
-        if change.is_nothing || !(alone || wide) {
+        if change.is_nothing || !(if of_slot { wide } else { alone }) {
             return;
         }
         if let Some(followed) = self.keys.get_mut(change.key) {

@@ -37,8 +37,8 @@ impl Backlog {
 /// What a server told.
 #[derive(Debug)]
 pub enum Told {
-    /// A message on a channel.
-    Message(Vec<u8>),
+    /// A message on the channel of a slot, or of a key.
+    Message { of_slot: bool, message: Vec<u8> },
     /// Something happened to a key: the key as Redis knows it, the event.
     Event(Vec<u8>, Vec<u8>),
     /// It no longer tells of a channel: because it was asked to, or because the slot has moved.
@@ -51,7 +51,7 @@ impl Told {
     /// How much memory it takes.
     pub fn size(&self) -> usize {
         match self {
-            Told::Message(message) => message.len(),
+            Told::Message { message, .. } => message.len(),
             Told::Event(key, event) => key.len() + event.len(),
             Told::Left(channel) => channel.len(),
             Told::Lost => 0,
@@ -155,8 +155,9 @@ fn read(push: PushInfo, start_of_events: &[u8]) -> Option<Told> {
     };
     match push.kind {
         PushKind::SMessage => {
-            next()?;
-            next().map(Told::Message)
+            // Braces stand in no prefix, so these are the tag's.
+            let of_slot = next()?.split(|&byte| byte == b'}').nth(1).is_some_and(<[u8]>::is_empty);
+            next().map(|message| Told::Message { of_slot, message })
         }
         PushKind::Message => event(next()?, next()?, start_of_events),
         PushKind::PMessage => {

@@ -72,8 +72,7 @@ local function each(names, rule)
     end
 end
 
-each({ 'append', 'getset', 'incr', 'incrby', 'decr', 'decrby', 'psetex', 'setex', 'pfmerge', 'hset',
-    'hmset', 'hincrby', 'lpush', 'rpush', 'lset', 'xsetid' }, always)
+each({ 'append', 'getset', 'psetex', 'setex', 'pfmerge', 'hset', 'hmset', 'lpush', 'rpush', 'lset', 'xsetid' }, always)
 each({ 'setnx', 'persist', 'pfadd', 'hsetnx', 'hdel', 'lpushx', 'rpushx', 'linsert', 'lrem', 'sadd',
     'srem', 'zrem', 'zremrangebylex', 'zremrangebyrank', 'zremrangebyscore', 'xdel', 'xack' }, counted)
 each({ 'lpop', 'rpop', 'zpopmin', 'zpopmax' }, taken)
@@ -231,6 +230,31 @@ function rules.incrbyfloat(c)
         changed(c, c.keys[1], 'set', { reply, 'KEEPTTL' })
     end
     return reply
+end
+
+-- Lua has 53 bits for a number. One that needs more is answered as the text that is kept.
+local EXACT_MAX = 9007199254740992
+
+local function is_exact(number)
+    return number < EXACT_MAX and number > -EXACT_MAX
+end
+
+local function increment(c)
+    local reply = always(c)
+    if failed(reply) or is_exact(reply) then
+        return reply
+    end
+    return redis.call('GET', c.keys[1])
+end
+
+each({ 'incr', 'incrby', 'decr', 'decrby' }, increment)
+
+function rules.hincrby(c)
+    local reply = always(c)
+    if failed(reply) or is_exact(reply) then
+        return reply
+    end
+    return redis.call('HGET', c.keys[1], c.argv[3])
 end
 
 function rules.setrange(c)

@@ -61,7 +61,7 @@ pub trait TestEngine: Send + Sync {
     /// Lets the engine remove what is due, where it waits to be told.
     fn expire(&self) {}
 
-    /// Waits until the changes of all calls that have been answered are recorded.
+    /// Waits until the changes of all calls that have been answered are recorded, and those that wait have met them.
     fn settle(&self) {}
 
     /// Waits for a reply.
