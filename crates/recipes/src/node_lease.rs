@@ -11,7 +11,9 @@ use hyrax_coordination::{
     Coordination, LeaseGrantError, LeaseGrantRequest, LeaseId, LeaseKeepAliveError, LeaseRevokeError,
     Unavailable,
 };
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::task::Task;
 
@@ -29,6 +31,8 @@ struct Shared {
     engine: Arc<dyn Coordination>,
     ttl: Duration,
     current: watch::Sender<LeaseId>,
+    /// Until then the lease surely lives: counted from when a renewal was sent, not from when it was answered.
+    alive_until: Mutex<Instant>,
     /// Somebody found it gone before the next renewal did.
     suspected: Notify,
 }
@@ -36,11 +40,13 @@ struct Shared {
 impl NodeLease {
     /// Grants a lease and keeps it alive.
     pub async fn start(engine: Arc<dyn Coordination>, ttl: Duration) -> Result<NodeLease, LeaseGrantError> {
+        let asked = Instant::now();
         let granted = engine.lease_grant(request(ttl)).await?;
         let shared = Arc::new(Shared {
             engine,
             ttl,
             current: watch::Sender::new(granted.id),
+            alive_until: Mutex::new(asked + granted.ttl),
             suspected: Notify::new(),
         });
         let task = Task::spawn(keep_alive(Arc::clone(&shared)));
@@ -50,6 +56,13 @@ impl NodeLease {
     /// The lease as it is now.
     pub fn id(&self) -> LeaseId {
         *self.shared.current.borrow()
+    }
+
+    /// Waits until `id` is not known to live any more: it was replaced, or no renewal was answered for its whole
+    /// time to live. Whoever owns by it stops by then, even when nothing can tell it so.
+    pub fn ended(&self, id: LeaseId) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.ended(id).await }
     }
 
     /// Hears of each lease that takes the place of a lost one.
@@ -64,7 +77,7 @@ impl NodeLease {
     }
 
     /// Waits until `lost`, which the engine does not know any more, has been replaced.
-    pub(crate) async fn replaced(&self, lost: LeaseId) -> Result<(), Unavailable> {
+    pub async fn replaced(&self, lost: LeaseId) -> Result<(), Unavailable> {
         self.shared.suspected.notify_one();
         let mut current = self.shared.current.subscribe();
         let replaced = current.wait_for(|current| *current != lost);
@@ -86,10 +99,15 @@ impl NodeLease {
 impl Shared {
     async fn renew(&self) -> Result<(), Unavailable> {
         let id = *self.current.borrow();
+        let asked = Instant::now();
         match self.engine.lease_keep_alive(id).await {
-            Ok(_) => Ok(()),
+            Ok(renewed) => {
+                self.lives_until(asked + renewed.ttl);
+                Ok(())
+            }
             Err(LeaseKeepAliveError::Unavailable(unavailable)) => Err(unavailable),
             Err(LeaseKeepAliveError::NotFound) => {
+                let asked = Instant::now();
                 let granted = self.engine.lease_grant(request(self.ttl)).await;
                 let granted = granted.map_err(|error| Unavailable::because(error.to_string()))?;
                 self.current.send_if_modified(|current| {
@@ -97,12 +115,30 @@ impl Shared {
                     // with nothing on it, runs out.
                     let first = *current == id;
                     if first {
+                        self.lives_until(asked + granted.ttl);
                         *current = granted.id;
                     }
                     first
                 });
                 Ok(())
             }
+        }
+    }
+
+    fn lives_until(&self, until: Instant) {
+        let mut alive_until = self.alive_until.lock();
+        *alive_until = until.max(*alive_until);
+    }
+
+    async fn ended(&self, id: LeaseId) {
+        let mut current = self.current.subscribe();
+        loop {
+            let until = *self.alive_until.lock();
+            if *current.borrow_and_update() != id || until <= Instant::now() {
+                return;
+            }
+            // It may have been renewed by then, and is looked at again.
+            _ = tokio::time::timeout_at(until, current.changed()).await;
         }
     }
 }

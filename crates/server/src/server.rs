@@ -3,17 +3,16 @@
 use crate::auth::Authorizer;
 use crate::config::{Config, ListenAddress};
 use crate::core::{Core, Parts};
-use crate::doors::etcd2::Etcd2;
+use crate::doors::discovery::Discovery;
+use crate::doors::etcd2::{self, Etcd2};
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
 use crate::entrance::Entrance;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::Metrics;
 use crate::net::{BindError, Listeners, TlsError, TlsServer};
-use crate::storage::{self, StorageError};
-use hyrax_coordination::{
-    Coordination, Embedded as EmbeddedCoordination, Key, LeaseGrantError, Unavailable, Visible,
-};
+use crate::storage::{Storage, StorageError};
+use hyrax_coordination::{Key, LeaseGrantError, Unavailable, Visible};
 use hyrax_recipes::tree::Tree;
 use hyrax_recipes::{
     LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
@@ -64,7 +63,7 @@ pub struct Crashed;
 /// A server that listens.
 pub struct Server {
     core: Arc<Core>,
-    engine: Arc<EmbeddedCoordination>,
+    storage: Storage,
     doors: Arc<Entrance>,
     /// Cancelled when it is to take no more connections, and what waits for ever is to end.
     stop: CancellationToken,
@@ -93,12 +92,14 @@ impl Server {
         let mut names = resp::metrics_names().to_vec();
         let first_method = names.len();
         names.extend(etcd3::metrics_names());
+        let first_call = names.len();
+        names.extend(etcd2::metrics_names());
         let metrics = Metrics::new(&names);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
         let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
         values.limit_memory(config.limits.memory());
-        let engine = storage::start(&config, clock.clone()).await?;
-        let coordination: Arc<dyn Coordination> = engine.clone();
+        let storage = Storage::start(&config, clock.clone()).await?;
+        let coordination = storage.coordination();
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
         let listener = Arc::new(Told(hub.clone()));
         let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
@@ -106,7 +107,9 @@ impl Server {
         let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
         let tree = Tree::start(coordination.clone(), clock.clone());
-        let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
+        let hidden = lease.clone();
+        let is_hidden = Box::new(move |id| id == hidden.id());
+        let visible = Arc::new(Visible::new(coordination.clone(), is_hidden));
         let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
             let hub = hub.clone();
@@ -131,13 +134,15 @@ impl Server {
         });
         lost_locks.tell_sessions_of(&core);
         let stop = CancellationToken::new();
-        let etcd = Etcd::new(core.clone(), engine.identity(), first_method, stop.clone());
-        let etcd2 = Etcd2::new(core.clone(), tree, engine.identity(), stop.clone());
-        let doors = Entrance::new(core.clone(), etcd, etcd2);
+        let ids = storage.ids(&core.node_name);
+        let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
+        let etcd2 = Etcd2::new(core.clone(), tree, ids, first_call, stop.clone());
+        let discovery = Discovery::start(core.clone(), coordination, lease, ids, &mut background).await?;
+        let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
             core,
-            engine,
+            storage,
             doors,
             stop,
             listeners,
@@ -169,7 +174,7 @@ impl Server {
     pub async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<usize, Crashed> {
         let Some(listeners) = self.listeners.lock().take() else { return Ok(0) };
         let left = self.serve_until(listeners, shutdown).await;
-        storage::close(self.engine.clone()).await;
+        self.storage.close().await;
         left
     }
 

@@ -1,4 +1,5 @@
-//! A connection and what it owns: its identity, its monitors, its channels, its locks, its EKG entries.
+//! A connection and what it owns: its identity, its monitors, its channels, its locks, its EKG entries, its place
+//! among a service's nodes.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
@@ -12,6 +13,7 @@ use crate::net::Peer;
 use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
+use hyrax_recipes::services::Registration;
 use hyrax_types::limits::MONITORED_KEY_BYTES_PER_SESSION_MAX;
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
@@ -58,6 +60,8 @@ pub struct Session {
     subscriber: Option<Box<Subscriber>>,
     has_presence: bool,
     has_locks: bool,
+    /// The node of a service that it has registered.
+    registration: Option<Box<Registration>>,
     /// What waits apart from what the client says meanwhile.
     apart: Option<Box<JoinSet<()>>>,
     /// When the command that is being run began, in nanoseconds since the epoch.
@@ -96,6 +100,7 @@ impl Session {
             subscriber: None,
             has_presence: false,
             has_locks: false,
+            registration: None,
             apart: None,
             begun_ns: 0,
         }
@@ -410,6 +415,11 @@ impl Session {
         self.has_locks = true;
     }
 
+    /// Takes over the node of a service that was registered for it.
+    pub fn owns_registration(&mut self, registration: Registration) {
+        self.registration = Some(Box::new(registration));
+    }
+
     /// Has something waited for that ends with the session at the latest.
     pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) {
         let apart = self.apart.get_or_insert_default();
@@ -424,6 +434,7 @@ impl Session {
             self.core.unlist_session(self.id);
         }
         self.core.onlookers.remove(self.id);
+        self.core.hub.tracking().stop(self.id);
         self.stop_all();
         self.unsubscribe_all();
         if let Some(mut apart) = self.apart.take() {
@@ -431,6 +442,12 @@ impl Session {
         }
         if self.has_locks {
             self.core.locks.release(self.id).await;
+        }
+        if let Some(registration) = self.registration.take() {
+            match cause {
+                Cause::Timeout | Cause::NodeLost => registration.expire().await,
+                Cause::Closed | Cause::Kicked => registration.deregister().await,
+            }
         }
         if self.has_presence
             && let Err(error) = self.core.presence.release(self.id, cause).await

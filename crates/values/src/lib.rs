@@ -333,6 +333,16 @@ pub trait Feed: Send + Sync + 'static {
     /// Takes one change, in order for its key.
     fn emit(&self, hash: u64, change: &Change<'_>);
 
+    /// Takes note that `key` has changed by a call that nobody is to be told of: copies of it are stale all the
+    /// same. Called as [`Feed::emit`] is.
+    fn emit_quietly(&self, hash: u64, key: &[u8]) {
+        let _ = (hash, key);
+    }
+
+    /// Takes note that all keys have gone at once. Those that somebody listens to are told of one by one
+    /// besides.
+    fn emptied(&self) {}
+
     /// Whether anybody asked for keyspace events of this class.
     fn notifies(&self, class: EventClass) -> bool {
         let _ = class;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyrax_coordination::{
-    Coordination, DeleteRangeRequest, Key, KeyRange, Op, TxnError, TxnRequest, Unavailable, Value,
+    Coordination, DeleteRangeRequest, Key, KeyRange, LeaseId, Op, TxnError, TxnRequest, Unavailable, Value,
 };
 use hyrax_types::limits::LOCKS_PER_SESSION_MAX;
 use hyrax_types::{Revision, SessionId};
@@ -207,15 +207,14 @@ impl Inner {
     }
 
     /// Tells the session once it has lost the lock.
-    async fn tell_loss(self: Arc<Self>, session: SessionId, name: Key, token: Revision) {
+    fn tell_loss(self: Arc<Self>, session: SessionId, name: Key, token: Revision) {
         let lost = self.take(
             session,
             &name,
             |place| matches!(place, Place::Held(place) if place.held.token() == token),
         );
-        if let Some(Place::Held(place)) = lost {
-            // Its key is gone: there is nothing to release.
-            place.held.keep();
+        if lost.is_some() {
+            // Dropping it deletes its key, should the lease live after all.
             self.listener.lost(session, &name, token);
         }
     }
@@ -269,7 +268,7 @@ impl Claim {
     }
 
     /// Waits for the lock; anew, at the queue's end, where the node's lease was lost meanwhile.
-    async fn acquire(&self) -> Result<Held, LocksError> {
+    async fn acquire(&self) -> Result<(Held, LeaseId), LocksError> {
         let lock = Lock::new(Arc::clone(&self.inner.engine), &self.name);
         let mut tried = 0;
         loop {
@@ -281,12 +280,12 @@ impl Claim {
                     self.inner.lease.replaced(lease).await.map_err(unavailable)?;
                 }
                 Err(QueueError::Lost) if tried < LEASES_TRIED_MAX => tried += 1,
-                held => return Ok(held?),
+                held => return Ok((held?, lease)),
             }
         }
     }
 
-    async fn try_acquire(&self) -> Result<Option<Held>, LocksError> {
+    async fn try_acquire(&self) -> Result<Option<(Held, LeaseId)>, LocksError> {
         let lock = Lock::new(Arc::clone(&self.inner.engine), &self.name);
         let mut tried = 0;
         loop {
@@ -297,15 +296,15 @@ impl Claim {
                     tried += 1;
                     self.inner.lease.replaced(lease).await.map_err(unavailable)?;
                 }
-                held => return Ok(held?),
+                held => return Ok(held?.map(|held| (held, lease))),
             }
         }
     }
 
     /// The lock has come; the fencing token.
-    fn fulfil(self, held: Held) -> Result<Revision, LocksError> {
+    fn fulfil(self, (held, lease): (Held, LeaseId)) -> Result<Revision, LocksError> {
         let token = held.token();
-        let lost = held.lost();
+        let (lost, lease_ended) = (held.lost(), self.inner.lease.ended(lease));
         let inner = Arc::clone(&self.inner);
         let (session, name) = (self.session, self.name.clone());
         let mut sessions = self.inner.sessions.lock();
@@ -314,8 +313,11 @@ impl Claim {
             return Err(LocksError::Ended);
         };
         let watch = Task::spawn(async move {
-            lost.await;
-            inner.tell_loss(session, name, token).await;
+            tokio::select! {
+                () = lost => {}
+                () = lease_ended => {}
+            }
+            inner.tell_loss(session, name, token);
         });
         place.insert(Place::Held(HeldPlace { held, member: self.member.clone(), _watch: watch }));
         drop(sessions);

@@ -268,6 +268,7 @@ impl Execution {
             match queued.kind {
                 Kind::Engine(command) => {
                     conversation.show_to_onlookers(None, argv);
+                    conversation.remember_reads(command, argv);
                     let mut reply = conversation.reply(out);
                     calls.run(call, &mut reply);
                     let start = reply.start();
