@@ -9,6 +9,7 @@ mod entrance;
 mod errors;
 mod grpc;
 mod http;
+mod http2;
 pub mod hub;
 mod kept_settings;
 pub mod metrics;

@@ -91,6 +91,10 @@ pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
 /// largest frame, so that one large request need not wait for credit.
 pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
+/// Streams of an HTTP/2 connection that its client may break off in a second, or get broken off by its faults. Each
+/// costs the client next to nothing; clients that give up watches and waits do not come near it.
+pub const HTTP2_RESETS_PER_SECOND_MAX: u32 = 1_000;
+
 /// Bytes read from a WebSocket at a time. The library's own 128 KiB for each connection would be most of
 /// what an idle one costs.
 pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;

@@ -14,7 +14,6 @@ mod json;
 mod line;
 mod origin;
 mod pages;
-mod streams;
 
 use std::sync::Arc;
 

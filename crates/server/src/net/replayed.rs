@@ -14,7 +14,7 @@ pub struct Replayed<S> {
 }
 
 impl<S> Replayed<S> {
-    pub(super) fn new(read_ahead: Vec<u8>, stream: S) -> Self {
+    pub(crate) fn new(read_ahead: Vec<u8>, stream: S) -> Self {
         Replayed { read_ahead, given: 0, stream }
     }
 }
