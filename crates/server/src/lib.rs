@@ -10,6 +10,7 @@ mod errors;
 pub mod groups;
 mod grpc;
 mod http;
+mod http2;
 pub mod hub;
 mod kept_settings;
 pub mod metrics;

@@ -64,7 +64,8 @@ impl Prepared {
     ) -> Result<Cmd, Error> {
         if self.words.len() > REDIS_CALL_WORDS_MAX {
             return Err(Error::Other(
-                format!("ERR a command that writes has at most {REDIS_CALL_WORDS_MAX} words over Redis").into(),
+                format!("ERR a command that writes has at most {REDIS_CALL_WORDS_MAX} words over Redis")
+                    .into(),
             ));
         }
         let keys: Vec<&[u8]> = self.keys.iter().map(|&place| self.words[place].as_slice()).collect();

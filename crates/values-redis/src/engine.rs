@@ -19,9 +19,9 @@ use hyrax_values::{
 };
 use parking_lot::Mutex;
 use redis::{RedisError, Value};
-use tokio::task::AbortHandle;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
 /// How often Redis is asked for what it has counted.
 const STATISTICS_EVERY: Duration = Duration::from_secs(2);
@@ -38,7 +38,9 @@ pub enum ConnectError {
         error: RedisError,
     },
     /// It does not have what is needed.
-    #[error("{address} is too old: Redis 7.0 or later is needed, for functions and sharded channels ({error})")]
+    #[error(
+        "{address} is too old: Redis 7.0 or later is needed, for functions and sharded channels ({error})"
+    )]
     TooOld {
         /// Where it is.
         address: String,
@@ -98,11 +100,7 @@ impl RedisValues {
             noticing,
             address,
             statistics: Mutex::default(),
-            tasks: vec![
-                follower,
-                room.abort_handle(),
-                tokio::spawn(count(inner.clone())).abort_handle(),
-            ],
+            tasks: vec![follower, room.abort_handle(), tokio::spawn(count(inner.clone())).abort_handle()],
         });
         Ok(RedisValues(inner))
     }

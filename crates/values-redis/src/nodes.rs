@@ -13,7 +13,9 @@ use arc_swap::ArcSwap;
 use hyrax_types::limits;
 use parking_lot::Mutex;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{
+    Client, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -178,11 +180,8 @@ impl Nodes {
         for range in ranges {
             let Some((first, last, host, port)) = parse_range(range) else { continue };
             // A server that does not know its own address means the one it was asked at.
-            let info = if host.is_empty() {
-                self.seeds[0].clone()
-            } else {
-                member(&self.seeds[0], &host, port)
-            };
+            let info =
+                if host.is_empty() { self.seeds[0].clone() } else { member(&self.seeds[0], &host, port) };
             let address = info.addr().to_string();
             let place = match nodes.iter().position(|node| node.address == address) {
                 Some(place) => place,

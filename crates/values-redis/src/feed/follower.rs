@@ -481,8 +481,7 @@ impl Follower {
 
     /// Whether a key is heard of by itself, and whether with everything.
     fn hears(&self, key: &[u8]) -> (bool, bool) {
-        let wide =
-            self.wide > 0 && self.slots.get(&self.names.slot(key)).is_some_and(Followed::is_heard);
+        let wide = self.wide > 0 && self.slots.get(&self.names.slot(key)).is_some_and(Followed::is_heard);
         (self.keys.get(key).is_some_and(Followed::is_heard), wide)
     }
 
@@ -583,8 +582,8 @@ impl Follower {
     /// noticed, and every connection has answered after that.
     fn settle(&mut self, tell: oneshot::Sender<()>) {
         self.look_at_due();
-        let is_settled = self.noticing_now == 0
-            && self.keys.values().chain(self.slots.values()).all(Followed::is_heard);
+        let is_settled =
+            self.noticing_now == 0 && self.keys.values().chain(self.slots.values()).all(Followed::is_heard);
         let Some(events) = self.events.upgrade() else { return };
         let mut links: Vec<Link> = self.lines.values().filter_map(|line| line.link.clone()).collect();
         tokio::spawn(async move {

@@ -37,12 +37,7 @@ impl Etcd2 {
     }
 
     /// `/v2/members`, and below.
-    pub(super) async fn members(
-        &self,
-        below: &[u8],
-        request: &Parts,
-        caller: &Caller,
-    ) -> Response<Body> {
+    pub(super) async fn members(&self, below: &[u8], request: &Parts, caller: &Caller) -> Response<Body> {
         let method = &request.method;
         if ![Method::GET, Method::POST, Method::DELETE, Method::PUT].contains(method) {
             return plain::method_not_allowed("GET,POST,DELETE,PUT");
