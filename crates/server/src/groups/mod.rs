@@ -301,7 +301,7 @@ impl Inner {
                 let seats = sessions.get(&card.id).map(|owned| &owned.seats);
                 let key = (group.clone(), id.clone());
                 let seated = seats.and_then(|seats| seats.get(&key));
-                if !seated.is_some_and(|seated| seated.seat.member().revision == revision) {
+                if seated.is_none_or(|seated| seated.seat.member().revision != revision) {
                     return;
                 }
                 continue;
