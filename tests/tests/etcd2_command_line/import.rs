@@ -47,9 +47,7 @@ async fn source() -> (Etcd, Client) {
 
 fn import(from: SocketAddr, to: SocketAddr, flags: &[&str]) -> Ended {
     let words = ["import", "etcd2", &format!("http://{from}"), "--to", &format!("http://{to}")];
-    let output = run(hyrax(&words).args(flags), "");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ended { code: output.status.code(), output: text(&output.stdout), errors: text(&output.stderr) }
+    Ended::of(&run(hyrax(&words).args(flags), ""))
 }
 
 /// A tree, its nodes by name, each with its value and when it ends.

@@ -32,22 +32,27 @@ impl Program {
     }
 
     pub fn command(&self, line: &[&str]) -> Command {
+        self.command_at(&self.etcd.endpoint(), line)
+    }
+
+    /// The same, asking another server.
+    pub fn command_at(&self, endpoint: &str, line: &[&str]) -> Command {
         let mut command = match self.is_hyrax {
             true => hyrax(&["etcd2"]),
             false => Command::new("etcdctl"),
         };
-        command.env("ETCDCTL_API", "2").args(["--endpoints", &self.etcd.endpoint()]).args(line);
+        command.env("ETCDCTL_API", "2").args(["--endpoints", endpoint]).args(line);
         command
     }
 
     pub fn run(&self, line: &[&str], input: &str) -> Ended {
-        self.ended(&run(&mut self.command(line), input))
+        Ended::of(&run(&mut self.command(line), input))
     }
+}
 
-    fn ended(&self, output: &Output) -> Ended {
-        let text = |bytes: &[u8]| {
-            String::from_utf8_lossy(bytes).replace(&self.etcd.address().to_string(), "ADDRESS")
-        };
+impl Ended {
+    pub fn of(output: &Output) -> Ended {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ended { code: output.status.code(), output: text(&output.stdout), errors: text(&output.stderr) }
     }
 }
