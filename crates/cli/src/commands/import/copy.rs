@@ -78,7 +78,15 @@ impl<'a> Copy<'a> {
         };
         let read_at = Instant::now();
         self.tally.source_indexes.get_or_insert((source.index, source.index));
-        let target = found(self.to.get(path).quorum().await)?.map(|response| response.node);
+        let target = match self.to.get(path).quorum().await {
+            Ok(response) => Some(response.node),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => {
+                let refused = outcome(Err(error))?;
+                self.count(path, source.node.dir, false, refused);
+                return Ok(());
+            }
+        };
         if !source.node.dir {
             return self.keys(vec![source.node], target.as_slice(), read_at).await;
         }
