@@ -1,7 +1,8 @@
 //! Command lines that end by themselves.
 
-use super::program::{Program, hyrax};
 use hyrax_tests::programs::run;
+
+use super::program::{Ended, Program, hyrax};
 
 /// What is said and how it ended, errors included, must be the same. What comes after `<` is the input. etcd lists in
 /// any order but where it is to sort.
@@ -128,20 +129,11 @@ fn both_say_the_same() {
 #[test]
 fn both_say_the_same_of_servers_that_are_not_there() {
     let programs = Program::both();
-    for line in ["get /a", "--no-sync get /a", "--no-sync set /a 1", "--no-sync watch /a", "ls --sort", "get"] {
-        let words: Vec<&str> =
-            ["--endpoints", "http://127.0.0.1:1"].into_iter().chain(line.split(' ')).collect();
-        let [theirs, ours] = programs.each_ref().map(|program| {
-            let mut command = program.command(&[]);
-            // The flag that is given later would be a second one.
-            command = std::process::Command::new(command.get_program());
-            if !words.is_empty() && command.get_program() != "etcdctl" {
-                command = hyrax(&["etcd2"]);
-            }
-            let output = run(command.env("ETCDCTL_API", "2").args(&words), "");
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            (output.status.code(), text(&output.stdout), text(&output.stderr))
-        });
+    for line in ["get /a", "--no-sync get /a", "--no-sync set /a 1", "--no-sync watch /a", "ls", "get"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [theirs, ours] = programs
+            .each_ref()
+            .map(|program| Ended::of(&run(&mut program.command_at("http://127.0.0.1:1", &words), "")));
         assert_eq!(ours, theirs, "`{line}`");
     }
 }
