@@ -3,17 +3,21 @@
 //! while the disk works.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyrax_types::limits::JOURNAL_RECORD_BYTES_MAX;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::format::{FILE_HEADER_BYTES, FrameKind, MARK_BYTES, frame_bytes, push_frame, push_mark, salt};
-use crate::recovery::{SegmentFile, SnapshotFile};
+use crate::pen::Pen;
+use crate::recovery::{SegmentFile, SnapshotFile, Tail};
 use crate::{AppendError, Disk, Failure, File, JournalSettings, Position};
 
 /// Called after each group.
 pub(crate) type Listener = Box<dyn Fn(Result<Position, Failure>) + Send + Sync>;
+
+/// Called where something is pending that somebody is to write.
+pub(crate) type Asked = Box<dyn Fn() + Send + Sync>;
 
 /// Bytes that a segment must have beyond its records: its header, and the mark of a clean end.
 pub(crate) const SEGMENT_OVERHEAD: u64 = FILE_HEADER_BYTES + MARK_BYTES as u64;
@@ -28,6 +32,10 @@ pub(crate) struct Shared {
     pub seed: u128,
     pub salt: u32,
     pub state: Mutex<State>,
+    /// Held by whoever writes. Locked before the state, if both are.
+    pub pen: Mutex<Pen>,
+    /// Asks somebody to write in the place of the thread that syncs, if there is somebody.
+    pub ask: OnceLock<Asked>,
     /// Told to the thread that syncs: there is something to write, or the end.
     pub work: Condvar,
     /// Told to the thread that prepares segments: one is wanted, or the end.
@@ -64,8 +72,13 @@ pub(crate) struct State {
     /// Bytes appended and not yet synced.
     pub unsynced_bytes: u64,
     pub room: Room,
-    /// The thread that syncs waits until this record is appended, or for something else to do.
+    /// The thread that syncs waits until this record is appended, or for something else to do. Zero when it has
+    /// nothing to do at all.
     pub wake_at: Option<u64>,
+    /// Whether somebody else was asked to write what is pending, or is at it, and will look again.
+    pub is_promised: bool,
+    /// Whether a sync takes so little time that somebody else may be asked.
+    pub is_quick: bool,
     /// Whether the last attempt to prepare a segment found the disk full.
     pub out_of_space: bool,
     /// Bytes of frames appended since the beginning, to tell how many a snapshot covers.
@@ -156,6 +169,8 @@ impl State {
             unsynced_bytes: 0,
             room: Room { offset: 0, size: 0, prepared: None, reserved: 0, wanted: 0 },
             wake_at: None,
+            is_promised: false,
+            is_quick: false,
             out_of_space: false,
             appended_bytes: bytes_since_snapshot,
             snapshot_bytes: 0,
@@ -253,13 +268,21 @@ impl State {
 }
 
 impl Shared {
-    pub(crate) fn new(disk: Arc<dyn Disk>, settings: JournalSettings, seed: u128, state: State) -> Shared {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        settings: JournalSettings,
+        seed: u128,
+        state: State,
+        tail: Option<Tail>,
+    ) -> Shared {
         Shared {
             disk,
             settings,
             seed,
             salt: salt(seed),
             state: Mutex::new(state),
+            pen: Mutex::new(Pen::new(tail)),
+            ask: OnceLock::new(),
             work: Condvar::new(),
             shortage: Condvar::new(),
             progress: Condvar::new(),
@@ -291,11 +314,41 @@ impl Shared {
         }
     }
 
-    /// Has the thread that syncs look, if it waits for what was appended.
-    pub(crate) fn appended(&self, state: MutexGuard<'_, State>) {
-        if state.wake_at.is_some_and(|record| record <= state.last) {
-            self.wake_writer(state);
+    /// Has somebody look at what was appended, unless somebody will look anyway: whoever can be asked, where that
+    /// one would not have to wait for long, or else the thread that syncs.
+    pub(crate) fn appended(&self, mut state: MutexGuard<'_, State>) {
+        let works = state.phase == Phase::Open && state.failure.is_none();
+        if works && state.is_promised || state.wake_at.is_none_or(|record| record > state.last) {
+            return;
         }
+        match self.ask.get() {
+            Some(ask) if works && state.is_quick && state.wake_at == Some(0) => {
+                state.is_promised = true;
+                drop(state);
+                ask();
+            }
+            _ => self.wake_writer(state),
+        }
+    }
+
+    /// Writes, syncs and tells what is pending, by this thread; whether there is more by now, which this thread
+    /// has to come back for.
+    pub(crate) fn sync_pending(&self) -> bool {
+        let mut pen = self.pen.lock();
+        let state = self.state.lock();
+        if !state.pending.is_empty() && state.failure.is_none() {
+            pen.write_pending(self, state);
+        } else {
+            drop(state);
+        }
+        let mut state = self.state.lock();
+        let more = !state.pending.is_empty() && state.failure.is_none();
+        state.is_promised = more && state.is_quick && state.phase == Phase::Open;
+        if more && !state.is_promised {
+            self.wake_writer(state);
+            return false;
+        }
+        more
     }
 
     /// Waits until all records up to `position` are on disk.
@@ -305,9 +358,23 @@ impl Shared {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
             }
-            self.progress.wait(&mut state);
+            if state.is_promised {
+                // Whoever promised may wait for this very thread.
+                drop(state);
+                self.sync_pending();
+                state = self.state.lock();
+            } else {
+                self.progress.wait(&mut state);
+            }
         }
         Ok(())
+    }
+
+    /// Tells the listener.
+    pub(crate) fn tell(&self, outcome: Result<Position, Failure>) {
+        if let Some(listener) = &*self.listener.lock() {
+            listener(outcome);
+        }
     }
 
     /// Counts a snapshot that is in its place, and removes what only older ones needed.

@@ -145,7 +145,7 @@ async fn follow<M: Materialized>(engine: Arc<dyn Coordination>, range: KeyRange,
     }
 }
 
-/// All of `range` at one revision.
+/// All of `range` at one revision, and which.
 pub(crate) async fn load_once(
     engine: &dyn Coordination,
     range: &KeyRange,

@@ -88,7 +88,7 @@ impl NodeLease {
     }
 
     /// Waits until `lost`, which the engine does not know any more, has been replaced.
-    pub(crate) async fn replaced(&self, lost: LeaseId) -> Result<(), Unavailable> {
+    pub async fn replaced(&self, lost: LeaseId) -> Result<(), Unavailable> {
         self.shared.suspected.notify_one();
         let mut current = self.shared.current.subscribe();
         let replaced = current.wait_for(|current| *current != lost);

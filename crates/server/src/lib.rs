@@ -18,7 +18,6 @@ mod onlookers;
 mod pause;
 mod server;
 pub mod session;
-pub mod signing;
 mod slow_log;
 mod storage;
 

@@ -1,5 +1,5 @@
 //! A connection and what it owns: its identity, its monitors, its channels, its seats in groups, its locks, its EKG
-//! entries.
+//! entries, its place among a service's nodes.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
@@ -13,6 +13,7 @@ use crate::net::Peer;
 use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
+use hyrax_recipes::services::Registration;
 use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
@@ -65,6 +66,8 @@ pub struct Session {
     subscriber: Option<Box<Subscriber>>,
     has_presence: bool,
     has_locks: bool,
+    /// The node of a service that it has registered.
+    registration: Option<Box<Registration>>,
     has_groups: bool,
     /// The elections that it observes.
     observed: Option<Box<HashMap<Box<[u8]>, AbortHandle>>>,
@@ -106,6 +109,7 @@ impl Session {
             subscriber: None,
             has_presence: false,
             has_locks: false,
+            registration: None,
             has_groups: false,
             observed: None,
             apart: None,
@@ -422,6 +426,11 @@ impl Session {
         self.has_locks = true;
     }
 
+    /// Takes over the node of a service that was registered for it.
+    pub fn owns_registration(&mut self, registration: Registration) {
+        self.registration = Some(Box::new(registration));
+    }
+
     /// Notes that it may have seats in groups, or follow them.
     pub fn owns_groups(&mut self) {
         self.has_groups = true;
@@ -466,6 +475,7 @@ impl Session {
             self.core.unlist_session(self.id);
         }
         self.core.onlookers.remove(self.id);
+        self.core.hub.tracking().stop(self.id);
         self.stop_all();
         self.unsubscribe_all();
         if let Some(mut apart) = self.apart.take() {
@@ -473,6 +483,12 @@ impl Session {
         }
         if self.has_locks {
             self.core.locks.release(self.id).await;
+        }
+        if let Some(registration) = self.registration.take() {
+            match cause {
+                Cause::Timeout | Cause::NodeLost => registration.expire().await,
+                Cause::Closed | Cause::Kicked => registration.deregister().await,
+            }
         }
         if self.has_groups {
             self.core.groups.release(self.id, cause).await;

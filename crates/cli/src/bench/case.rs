@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::etcd::EtcdCase;
+use super::etcd2::Etcd2Case;
 use super::plain::{Door, Plain};
 
 /// A kind of load, as named on the command line.
@@ -61,6 +62,16 @@ pub enum Workload {
     EtcdMemory,
     /// All over etcd's API
     Etcd,
+    /// Put over etcd's v2 API, durably
+    Etcd2Put,
+    /// Read single keys over etcd's v2 API
+    Etcd2Get,
+    /// Compare and swap over etcd's v2 API, durably
+    Etcd2Cas,
+    /// Put a key that many wait for over etcd's v2 API
+    Etcd2Wait,
+    /// All over etcd's v2 API
+    Etcd2,
 }
 
 /// The numbers that a user may set; each workload has its own defaults.
@@ -150,6 +161,8 @@ pub enum Case {
     Ekg { monitors: u64 },
     /// See [`Workload::Etcd`].
     Etcd(EtcdCase),
+    /// See [`Workload::Etcd2`].
+    Etcd2(Etcd2Case),
 }
 
 impl Workload {
@@ -178,6 +191,26 @@ impl Workload {
         Workload::EtcdLeases,
         Workload::EtcdMemory,
     ];
+
+    /// What `etcd2` stands for.
+    const ETCD2: [Workload; 4] =
+        [Workload::Etcd2Put, Workload::Etcd2Get, Workload::Etcd2Cas, Workload::Etcd2Wait];
+
+    fn etcd2_cases(self, sizes: &Sizes) -> Vec<Etcd2Case> {
+        match self {
+            Workload::Etcd2Put => {
+                Etcd2Case::requests(sizes, |clients, keys| Etcd2Case::Put { clients, keys })
+            }
+            Workload::Etcd2Get => {
+                Etcd2Case::requests(sizes, |clients, keys| Etcd2Case::Get { clients, keys })
+            }
+            Workload::Etcd2Cas => {
+                Etcd2Case::requests(sizes, |clients, keys| Etcd2Case::Cas { clients, keys })
+            }
+            Workload::Etcd2Wait => Etcd2Case::waits(sizes),
+            _ => Vec::new(),
+        }
+    }
 
     fn etcd_cases(self, sizes: &Sizes) -> Vec<EtcdCase> {
         match self {
@@ -263,6 +296,10 @@ impl Workload {
             | Workload::EtcdLeases
             | Workload::EtcdMemory => self.etcd_cases(sizes).into_iter().map(Case::Etcd).collect(),
             Workload::Etcd => Workload::ETCD.iter().flat_map(|workload| workload.cases(sizes)).collect(),
+            Workload::Etcd2Put | Workload::Etcd2Get | Workload::Etcd2Cas | Workload::Etcd2Wait => {
+                self.etcd2_cases(sizes).into_iter().map(Case::Etcd2).collect()
+            }
+            Workload::Etcd2 => Workload::ETCD2.iter().flat_map(|workload| workload.cases(sizes)).collect(),
         }
     }
 }
@@ -283,12 +320,13 @@ impl Case {
                 | Case::Spread { .. }
                 | Case::Publish { .. }
                 | Case::Etcd(EtcdCase::Watch { .. })
+                | Case::Etcd2(Etcd2Case::Wait { .. })
         )
     }
 
-    /// Whether it is put over etcd's API, to servers that keep what they acknowledge.
+    /// Whether it is put over one of etcd's APIs, to servers that keep what they acknowledge.
     pub fn is_etcds(self) -> bool {
-        matches!(self, Case::Etcd(_))
+        matches!(self, Case::Etcd(_) | Case::Etcd2(_))
     }
 
     /// Whether `other` is the same load at another size.
@@ -317,6 +355,7 @@ impl Case {
             Case::Idle { connections } => connections,
             Case::Ekg { monitors } => monitors.saturating_add(drivers),
             Case::Etcd(case) => case.connections(),
+            Case::Etcd2(case) => case.connections(),
         }
     }
 }
@@ -353,6 +392,7 @@ impl fmt::Display for Case {
             Case::Idle { connections } => write!(f, "idle, {} connections", Grouped(*connections)),
             Case::Ekg { monitors } => write!(f, "ekg churn, {} monitors", Grouped(*monitors)),
             Case::Etcd(case) => case.fmt(f),
+            Case::Etcd2(case) => case.fmt(f),
         }
     }
 }
@@ -432,6 +472,11 @@ mod tests {
             ["etcd put, 1 client", "etcd put, 16 clients", "etcd put, 256 clients"]
         );
         assert_eq!(names(Workload::Etcd, &sizes).len(), 3 * 3 + 2 + 2 + 1);
+        assert_eq!(
+            names(Workload::Etcd2Cas, &sizes),
+            ["etcd v2 cas, 1 client", "etcd v2 cas, 16 clients", "etcd v2 cas, 128 clients"]
+        );
+        assert_eq!(names(Workload::Etcd2, &sizes).len(), 3 * 3 + 1);
         sizes.pipelines = vec![8];
         sizes.door = Door::Line;
         assert_eq!(names(Workload::Get, &sizes), ["get as lines, 100,000 keys, pipeline 8"]);

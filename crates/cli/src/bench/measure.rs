@@ -86,9 +86,10 @@ pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measu
         Case::Idle { connections } => load.idle(connections).map(Some),
         Case::Ekg { monitors } => match load.protocol {
             Protocol::Line => load.ekg(monitors).map(Some),
-            Protocol::Resp | Protocol::Grpc(_) => Ok(None),
+            Protocol::Resp | Protocol::Grpc(_) | Protocol::Http => Ok(None),
         },
         Case::Etcd(case) => load.etcd(case).map(Some),
+        Case::Etcd2(case) => load.etcd2(case).map(Some),
     };
     let Some(mut measured) = measured? else { return Ok(None) };
     measured.answered_after = target.answered_after;
@@ -107,6 +108,7 @@ fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
         Case::Publish { .. } => Door::Resp,
         Case::FanOut { .. } | Case::Spread { .. } | Case::Idle { .. } | Case::Ekg { .. } => Door::Line,
         Case::Etcd(_) => return Protocol::Grpc(Awaited::Answers),
+        Case::Etcd2(_) => return Protocol::Http,
     };
     match (target.kind, door) {
         (ServerKind::Hyrax | ServerKind::Etcd, Door::Line) => Protocol::Line,

@@ -8,6 +8,7 @@
 
 mod case;
 mod etcd;
+mod etcd2;
 mod generator;
 mod latency;
 mod launch;

@@ -79,7 +79,7 @@ impl Report {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let mut text = format!("{table}\n");
-        text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread and watches, requests otherwise. – stands for what a server \
+        text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread, watches and waits, requests otherwise. – stands for what a server \
              has not, or what is too short for the kernel's clock.\n");
         text.push_str(&format!(
             "CPU is the server's alone. Memory is its resident size; for idle, per connection. Medians of {} run(s).\n",

@@ -1,5 +1,8 @@
 //! Requests, built once; before a batch is sent only the digits of its keys and members are written anew.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::wire::Protocol;
 
 /// Digits of the number in a key, a member or a score. All are of one length, so that a new number fits in place.
@@ -89,7 +92,8 @@ impl Request<'_> {
             (Protocol::Resp, Request::Announce { key, value }) => {
                 template.resp(&[Text("PUBLISH"), Key(key), Text(value)]);
             }
-            (Protocol::Resp, Request::Join { .. } | Request::Leave { .. }) | (Protocol::Grpc(_), _) => {
+            (Protocol::Resp, Request::Join { .. } | Request::Leave { .. })
+            | (Protocol::Grpc(_) | Protocol::Http, _) => {
                 return None;
             }
         }
@@ -237,6 +241,11 @@ pub enum Keys {
         /// The next one.
         next: u64,
     },
+    /// One after the other, among all batches that share the next one.
+    InTurns {
+        /// The next one.
+        next: Arc<AtomicU64>,
+    },
 }
 
 impl Keys {
@@ -249,6 +258,7 @@ impl Keys {
                 *next = (number + 1) % *count;
                 Some(number)
             }
+            Keys::InTurns { next } => Some(next.fetch_add(1, Ordering::Relaxed)),
         }
     }
 }

@@ -25,6 +25,7 @@ mod room;
 mod shared;
 mod snapshot;
 pub(crate) mod store;
+mod syncing;
 mod tending;
 #[cfg(test)]
 mod tests;
@@ -73,6 +74,10 @@ pub struct EmbeddedSettings {
     /// Bytes of the journal after which a snapshot is made; or half of the last snapshot, if that is more:
     /// as the state grows, what is written for snapshots stays in proportion to what is written anyway.
     pub snapshot_bytes_min: u64,
+    /// Whether threads of the runtime sync the journal while the disk is quick, instead of its own. A thread then
+    /// waits for the disk now and then, up to seconds should it get stuck: somebody has to see to it that the runtime's
+    /// sockets and timers are looked after meanwhile.
+    pub syncs_in_runtime: bool,
 }
 
 impl Default for EmbeddedSettings {
@@ -84,6 +89,7 @@ impl Default for EmbeddedSettings {
             progress_every: Duration::from_secs(600),
             auto_compaction: None,
             snapshot_bytes_min: hyrax_types::limits::COORDINATION_SNAPSHOT_BYTES_MIN,
+            syncs_in_runtime: false,
         }
     }
 }
@@ -114,6 +120,10 @@ impl Embedded {
 
     fn run(engine: Engine, snapshot_bytes: u64) -> Embedded {
         let engine = Arc::new(engine);
+        if let Some(journal) = engine.journal.as_ref().filter(|_| engine.settings.syncs_in_runtime) {
+            let asked = syncing::offer(journal);
+            tokio::spawn(syncing::sync_when_asked(Arc::downgrade(&engine), asked));
+        }
         tokio::spawn(tending::tend(Arc::downgrade(&engine), snapshot_bytes));
         Embedded { engine }
     }

@@ -16,7 +16,7 @@ use tonic::Code;
 use tower::ServiceExt;
 
 use super::streams::{InOneTask, Streams};
-use super::{Arrival, Http, calls};
+use super::{Arrival, Http, calls, direct};
 use crate::grpc::{self, Status};
 use crate::net::{Doors, Metered, Replayed, Stream};
 
@@ -47,6 +47,13 @@ impl<D: Doors> Http<D> {
     /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat.
     pub(crate) async fn serve(&self, version: Version, stream: Replayed<Stream>, arrival: Arrival) {
         let address = arrival.peer.address;
+        let stream = match version {
+            Version::One => match direct::serve(&*self.doors, stream, &arrival, &self.shutdown).await {
+                Some(stream) => stream,
+                None => return,
+            },
+            Version::Two => stream,
+        };
         // Over HTTP/2 a reply has a head, a body and an end, all of a few bytes.
         let in_parts = matches!(version, Version::One);
         let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone(), in_parts));

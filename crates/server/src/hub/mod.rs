@@ -14,15 +14,17 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod tracking;
 
 pub use channels::{
     Channels, MESSAGE_FORMS, Message, MessageForm, Messages, Space, SubscribeError, Subscriber,
 };
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use keyspace_events::EventClasses;
-pub use outbox::{Counters, Failure, Outbox, Owed, Socket, Standing};
+pub use outbox::{Counters, Failure, News, Outbox, Owed, Socket, Standing};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
+pub use tracking::{Invalidation, Teller, Tracker, Tracking, TrackingTotals};
 
 use crate::metrics::Metrics;
 use flusher::Flusher;
@@ -117,12 +119,13 @@ pub struct Hub {
     monitors: AtomicUsize,
     channels: Arc<Channels>,
     keyspace_events: KeyspaceEvents,
+    tracking: Tracking,
     counters: Arc<Counters>,
 }
 
 impl Hub {
-    /// A hub with a number of flushers of monitors, and one of channels. Somebody must
-    /// [run](Hub::run_flusher) each of them.
+    /// A hub with a number of flushers of monitors, one of channels, and one of what copies are stale. Somebody
+    /// must [run](Hub::run_flusher) each of them.
     pub fn new(flushers: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         let counters = Counters::new(metrics);
         Arc::new(Hub {
@@ -134,26 +137,33 @@ impl Hub {
             monitors: AtomicUsize::new(0),
             channels: Channels::new(counters.clone()),
             keyspace_events: KeyspaceEvents::default(),
+            tracking: Tracking::default(),
             counters,
         })
     }
 
     /// How many flushers there are.
     pub fn flushers(&self) -> usize {
-        self.flushers.len() + 1
+        self.flushers.len() + 2
     }
 
     /// Delivers what belongs to one flusher, for ever.
     pub async fn run_flusher(&self, number: usize) {
         match self.flushers.get(number) {
             Some(flusher) => flusher.run().await,
-            None => self.channels.run().await,
+            None if number == self.flushers.len() => self.channels.run().await,
+            None => self.tracking.run().await,
         }
     }
 
     /// Channels, for those who subscribe to them.
     pub fn channels(&self) -> &Arc<Channels> {
         &self.channels
+    }
+
+    /// Who keeps copies of values.
+    pub fn tracking(&self) -> &Tracking {
+        &self.tracking
     }
 
     /// Publishes to a channel; how many subscribers it reaches, one who is there twice counted twice. All
@@ -353,6 +363,13 @@ impl Hub {
         self.settle();
     }
 
+    /// Has copies of a key forgotten; monitors are told otherwise, or not at all.
+    fn changed_quietly(&self, hash: u64, key: &[u8], by_itself: bool) {
+        if self.tracking.wants(hash) {
+            self.tracking.changed(hash, key, by_itself);
+        }
+    }
+
     fn registry(&self, hash: u64) -> &Registry {
         &self.registries[(hash >> 32) as usize & (REGISTRIES - 1)]
     }
@@ -401,11 +418,14 @@ impl Hub {
 impl Feed for Hub {
     fn is_heard(&self) -> bool {
         self.has_wide.load(Ordering::Acquire)
+            || self.tracking.is_on()
             || self.registries.iter().any(|registry| registry.count.load(Ordering::Acquire) != 0)
     }
 
     fn wants(&self, hash: u64, _key: &[u8]) -> bool {
-        self.registry(hash).count.load(Ordering::Acquire) != 0 || self.has_wide.load(Ordering::Acquire)
+        self.registry(hash).count.load(Ordering::Acquire) != 0
+            || self.has_wide.load(Ordering::Acquire)
+            || self.tracking.wants(hash)
     }
 
     fn emit(&self, hash: u64, change: &Change<'_>) {
@@ -413,6 +433,16 @@ impl Feed for Hub {
         if !topics.is_empty() {
             self.append(&topics, &Arc::new(Event::new(What::Change(change.to_owned()))));
         }
+        let by_itself = matches!(change.command, "expired" | "evicted");
+        self.changed_quietly(hash, change.key, by_itself);
+    }
+
+    fn emit_quietly(&self, hash: u64, key: &[u8]) {
+        self.changed_quietly(hash, key, false);
+    }
+
+    fn emptied(&self) {
+        self.tracking.emptied();
     }
 
     fn notifies(&self, class: EventClass) -> bool {
@@ -427,6 +457,7 @@ impl Feed for Hub {
         if !DELIVERS_TOGETHER.get() {
             self.flushers.iter().for_each(Flusher::wake);
             self.channels.wake();
+            self.tracking.wake();
         }
     }
 }

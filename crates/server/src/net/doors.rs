@@ -10,9 +10,10 @@ use axum::http::{Request, Response};
 use bytes::Bytes;
 use hyper::body::Incoming;
 
-use super::{Peer, Stream};
+use super::{Peer, Seat, Stream};
 use crate::config::Limits;
 use crate::grpc::{Connection, ReplyBody};
+use crate::http::{PlainRequest, Reply};
 use crate::metrics::{Gauges, Metrics};
 
 /// Who an HTTP request says it comes from.
@@ -97,6 +98,23 @@ pub(crate) trait Doors: Send + Sync + 'static {
         peer: Peer,
         authorization: Option<Authorization>,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers a request of the discovery door. A WebSocket that it becomes keeps the seat.
+    fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        seat: Arc<Seat>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers a request for a key of etcd's v2 API at once. False where that cannot be, and nothing was done.
+    fn etcd2_key(
+        &self,
+        request: &PlainRequest<'_>,
+        peer: Peer,
+        reply: Reply<'_>,
+    ) -> impl Future<Output = bool> + Send;
 
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;

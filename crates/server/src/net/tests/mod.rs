@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket};
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -26,6 +26,7 @@ use tonic::Code;
 use super::*;
 use crate::config::{Limits, ListenAddress, Listener};
 use crate::grpc::{self, Connection, ReplyBody, Status};
+use crate::http::{PlainRequest, Reply};
 use crate::metrics::{Gauges, Metrics, StorageGauges};
 
 /// Long enough for anything that must happen in a test, be the machine ever so busy.
@@ -120,6 +121,28 @@ impl Doors for StandIn {
     ) -> Response<Body> {
         let path = request.uri().path();
         Response::new(format!("etcd2 {path} {authorization:?} {}", describe(&peer)).into())
+    }
+
+    async fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        _seat: Arc<Seat>,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        Response::new(format!("discovery {path} {authorization:?} {}", describe(&peer)).into())
+    }
+
+    /// What waits is left to [`StandIn::etcd2`].
+    async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
+        let is_plain = !request.query.starts_with(b"wait");
+        if is_plain {
+            let [key, body] = [request.key, request.body].map(String::from_utf8_lossy);
+            let text = format!("directly {} {key} {body} {}", request.method, describe(&peer));
+            reply.begin(StatusCode::OK).end(text.as_bytes());
+        }
+        is_plain
     }
 
     fn limits(&self) -> Limits {

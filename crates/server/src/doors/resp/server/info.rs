@@ -90,7 +90,9 @@ fn clients(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     let blocked = core.sessions().iter().filter(|card| card.is_waiting()).count();
     write!(text, "connected_clients:{}\r\ncluster_connections:0\r\n", core.metrics.totals().open)?;
     write!(text, "maxclients:{}\r\n", core.limits.load().max_connections)?;
-    write!(text, "blocked_clients:{blocked}\r\ntracking_clients:0\r\nclients_in_timeout_table:{blocked}\r\n")
+    let trackers = core.hub.tracking().totals().trackers;
+    write!(text, "blocked_clients:{blocked}\r\ntracking_clients:{trackers}\r\n")?;
+    write!(text, "clients_in_timeout_table:{blocked}\r\n")
 }
 
 fn memory(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
@@ -155,7 +157,9 @@ fn stats(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     write!(text, "pubsub_patterns:{}\r\n", channels.patterns())?;
     write!(text, "pubsubshard_channels:{}\r\n", channels.active(Space::ShardChannels, None).len())?;
     write!(text, "latest_fork_usec:0\r\ntotal_forks:0\r\nmigrate_cached_sockets:0\r\n")?;
-    write!(text, "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n")?;
+    let tracked = core.hub.tracking().totals();
+    write!(text, "tracking_total_keys:{}\r\ntracking_total_items:{}\r\n", tracked.keys, tracked.items)?;
+    write!(text, "tracking_total_prefixes:{}\r\n", tracked.prefixes)?;
     write!(text, "unexpected_error_replies:0\r\ntotal_error_replies:{}\r\n", error_replies(core))
 }
 

@@ -1,0 +1,95 @@
+//! Which coordination engine a server stands on, as a URL.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hyrax_coordination_etcd::{BadUrl, EtcdSettings};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Where coordination (presence, locks, leaders, groups, services, the key space of etcd's doors) is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CoordinationEngine {
+    /// In this process, and in the data directory if there is one: `embedded:`.
+    #[default]
+    Embedded,
+    /// In an etcd, which several nodes can share: `etcd://…`.
+    Etcd(EtcdSettings),
+}
+
+impl CoordinationEngine {
+    /// Whether the state is this process' own.
+    pub fn is_embedded(&self) -> bool {
+        *self == CoordinationEngine::Embedded
+    }
+}
+
+/// Why a text names no engine. No password is repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum BadCoordinationEngine {
+    /// There is no such engine.
+    #[error("a coordination engine is embedded:, or etcd://HOST:PORT[,HOST:PORT…]")]
+    Unknown,
+    /// Not an etcd's URL.
+    #[error(transparent)]
+    Etcd(#[from] BadUrl),
+}
+
+impl FromStr for CoordinationEngine {
+    type Err = BadCoordinationEngine;
+
+    fn from_str(text: &str) -> Result<CoordinationEngine, BadCoordinationEngine> {
+        match text.split_once(':') {
+            Some(("embedded", "")) => Ok(CoordinationEngine::Embedded),
+            Some(("etcd" | "etcds", _)) => Ok(CoordinationEngine::Etcd(text.parse()?)),
+            _ => Err(BadCoordinationEngine::Unknown),
+        }
+    }
+}
+
+/// The URL, a password left out.
+impl fmt::Display for CoordinationEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CoordinationEngine::Embedded => f.write_str("embedded:"),
+            CoordinationEngine::Etcd(settings) => settings.fmt(f),
+        }
+    }
+}
+
+impl Serialize for CoordinationEngine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CoordinationEngine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A value that is no text could be anything, and is not repeated.
+        let value = toml::Value::deserialize(deserializer)?;
+        let text = value.as_str().ok_or_else(|| serde::de::Error::custom(BadCoordinationEngine::Unknown))?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_named_by_a_url() {
+        for url in ["embedded:", "etcd://a:2379,b:2379", "etcds://a:2379?ca=ca.pem"] {
+            assert_eq!(url.parse::<CoordinationEngine>().unwrap().to_string(), url);
+        }
+        for (bad, expected) in [
+            ("", "is embedded:, or etcd://"),
+            ("embedded", "is embedded:, or etcd://"),
+            ("embedded:x", "is embedded:, or etcd://"),
+            ("zookeeper://a", "is embedded:, or etcd://"),
+            ("etcd:a", "is named etcd://"),
+            ("etcd://root:hunter2@a/b", "no path"),
+        ] {
+            let error = bad.parse::<CoordinationEngine>().unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("hunter2"), "{bad}: {error}");
+        }
+    }
+}
