@@ -189,11 +189,13 @@ fn who_loses_its_seat_to_another_of_its_name_hands_over() {
         old.hear();
         let mut new = Process::start(&world, "host", &["a"]).await;
         settle().await;
-        (old.hear(), new.hear());
+        old.hear();
+        new.hear();
         assert_eq!((old.stopping.len(), new.owned.len()), (1, 0));
         old.stop();
         settle().await;
-        (old.hear(), new.hear());
+        old.hear();
+        new.hear();
         assert_eq!((old.over, new.owned.len()), (true, 1));
     });
 }
