@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use hyrax_coordination::Coordination;
 use hyrax_coordination_etcd::{EtcdCoordination, EtcdSettings};
 use hyrax_recipes::group::lease_ttl;
@@ -63,12 +62,11 @@ async fn members_come_and_go(address: SocketAddr) {
     assert!(seat.leave().await);
     assert_eq!(next(&mut feed).await, (vec![], vec![("ann".to_owned(), LeaveCause::Left)]));
     assert_eq!(ephemeral.list().await.unwrap(), []);
-    // One that is cut off knows it by its own clock, before anybody else does.
+    // One that is cut off knows it by its own clock.
     let seat = one.group.join(&one.lease, None, "cut off", vec![]).await.unwrap();
     assert_eq!(next(&mut feed).await.0, ["cut off"]);
     way.hold(true);
     assert_eq!(timeout(PATIENCE, seat.lost()).await, Ok(LeaveCause::Timeout));
-    assert!(feed.next().now_or_never().is_none(), "nobody has missed it yet");
     assert_eq!(next(&mut feed).await, (vec![], vec![("cut off".to_owned(), LeaveCause::Timeout)]));
     way.hold(false);
     assert_eq!(Persistent::new(&two.group).get("config").await.unwrap(), Some("x".into()));
