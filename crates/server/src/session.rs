@@ -17,7 +17,6 @@ use hyrax_recipes::services::Registration;
 use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
-use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use tokio::task::{AbortHandle, JoinSet};
@@ -70,7 +69,7 @@ pub struct Session {
     registration: Option<Box<Registration>>,
     has_groups: bool,
     /// The elections that it observes.
-    observed: HashMap<Box<[u8]>, AbortHandle>,
+    observed: Vec<(Box<[u8]>, AbortHandle)>,
     /// What waits apart from what the client says meanwhile.
     apart: Option<Box<JoinSet<()>>>,
     /// When the command that is being run began, in nanoseconds since the epoch.
@@ -111,7 +110,7 @@ impl Session {
             has_locks: false,
             registration: None,
             has_groups: false,
-            observed: HashMap::new(),
+            observed: Vec::new(),
             apart: None,
             begun_ns: 0,
         }
@@ -443,19 +442,19 @@ impl Session {
         observation: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), TooManyObserved> {
         self.stop_observing(election);
-        self.observed.retain(|_, observation| !observation.is_finished());
+        self.observed.retain(|(_, observation)| !observation.is_finished());
         if self.observed.len() >= FOLLOWED_PER_SESSION_MAX {
             return Err(TooManyObserved);
         }
         let observation = self.wait_apart(observation);
-        self.observed.insert(election.into(), observation);
+        self.observed.push((election.into(), observation));
         Ok(())
     }
 
     /// Has an election observed no more.
     pub fn stop_observing(&mut self, election: &[u8]) {
-        if let Some(observation) = self.observed.remove(election) {
-            observation.abort();
+        if let Some(place) = self.observed.iter().position(|(observed, _)| **observed == *election) {
+            self.observed.swap_remove(place).1.abort();
         }
     }
 
