@@ -46,6 +46,8 @@ pub enum Workload {
     Idle,
     /// Come and go in an EKG that some monitor
     Ekg,
+    /// Hold many sockets that registered services, and register others that some monitor
+    Register,
     /// Get and set at few and at many keys, deliver to few and to many monitors
     Scale,
     /// Put over etcd's API, durably
@@ -81,7 +83,7 @@ pub struct Sizes {
     pub door: Door,
     /// Keys in all.
     pub keys: Option<u64>,
-    /// Monitors of a key; for `idle`, connections.
+    /// Monitors of a key; for `idle` and `register`, connections.
     pub monitors: Option<u64>,
     /// Changes under way at one time, where there are monitors.
     pub in_flight: Vec<u64>,
@@ -159,6 +161,8 @@ pub enum Case {
     Idle { connections: u64 },
     /// See [`Workload::Ekg`].
     Ekg { monitors: u64 },
+    /// See [`Workload::Register`].
+    Register { sockets: u64 },
     /// See [`Workload::Etcd`].
     Etcd(EtcdCase),
     /// See [`Workload::Etcd2`].
@@ -270,6 +274,7 @@ impl Workload {
             }
             Workload::Idle => vec![Case::Idle { connections: monitors(10_000) }],
             Workload::Ekg => vec![Case::Ekg { monitors: monitors(10) }],
+            Workload::Register => vec![Case::Register { sockets: monitors(10_000) }],
             Workload::Scale => {
                 let in_flight = windows.max().unwrap_or(1);
                 let (few, many) = (1_000, sizes.keys.unwrap_or(1_000_000));
@@ -329,6 +334,17 @@ impl Case {
         matches!(self, Case::Etcd(_) | Case::Etcd2(_))
     }
 
+    /// Whether it is about what a connection takes, and not about how many come in a second: the generator opens one
+    /// after the other.
+    pub fn is_of_connections(self) -> bool {
+        matches!(self, Case::Idle { .. } | Case::Register { .. })
+    }
+
+    /// Whether it is said how long things take.
+    pub fn has_latencies(self) -> bool {
+        self.is_etcds() || matches!(self, Case::Register { .. })
+    }
+
     /// Whether `other` is the same load at another size.
     pub fn is_resized(self, other: Case) -> bool {
         match (self, other) {
@@ -354,6 +370,7 @@ impl Case {
             Case::Spread { keys, monitors, .. } => keys.saturating_mul(monitors).saturating_add(1),
             Case::Idle { connections } => connections,
             Case::Ekg { monitors } => monitors.saturating_add(drivers),
+            Case::Register { sockets } => sockets.saturating_add(drivers),
             Case::Etcd(case) => case.connections(),
             Case::Etcd2(case) => case.connections(),
         }
@@ -391,6 +408,7 @@ impl fmt::Display for Case {
             }
             Case::Idle { connections } => write!(f, "idle, {} connections", Grouped(*connections)),
             Case::Ekg { monitors } => write!(f, "ekg churn, {} monitors", Grouped(*monitors)),
+            Case::Register { sockets } => write!(f, "{} registered sockets", Grouped(*sockets)),
             Case::Etcd(case) => case.fmt(f),
             Case::Etcd2(case) => case.fmt(f),
         }

@@ -51,7 +51,7 @@ pub struct Measurement {
     pub p99: Option<Duration>,
     /// Its resident memory at the end.
     pub resident_bytes: Option<u64>,
-    /// For `idle`: what one connection takes of it.
+    /// For `idle` and `register`: what one connection takes of it.
     pub bytes_per_connection: Option<f64>,
     /// Requests that were answered by an error.
     pub errors: u64,
@@ -88,6 +88,8 @@ pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measu
             Protocol::Line => load.ekg(monitors).map(Some),
             Protocol::Resp | Protocol::Grpc(_) | Protocol::Http => Ok(None),
         },
+        Case::Register { sockets } if target.kind == ServerKind::Hyrax => load.register(sockets).map(Some),
+        Case::Register { .. } => Ok(None),
         Case::Etcd(case) => load.etcd(case).map(Some),
         Case::Etcd2(case) => load.etcd2(case).map(Some),
     };
@@ -108,7 +110,7 @@ fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
         Case::Publish { .. } => Door::Resp,
         Case::FanOut { .. } | Case::Spread { .. } | Case::Idle { .. } | Case::Ekg { .. } => Door::Line,
         Case::Etcd(_) => return Protocol::Grpc(Awaited::Answers),
-        Case::Etcd2(_) => return Protocol::Http,
+        Case::Etcd2(_) | Case::Register { .. } => return Protocol::Http,
     };
     match (target.kind, door) {
         (ServerKind::Hyrax | ServerKind::Etcd, Door::Line) => Protocol::Line,

@@ -15,6 +15,7 @@ mod launch;
 mod measure;
 mod plain;
 mod process;
+mod register;
 mod report;
 mod requests;
 mod target;
