@@ -88,6 +88,11 @@ impl Storage {
         }
     }
 
+    /// Whether other servers may stand on the same engine.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Storage::Etcd(_))
+    }
+
     /// Marks a clean end of the data directory, if there is one.
     pub(crate) async fn close(&self) {
         let Storage::Embedded(engine) = self else { return };

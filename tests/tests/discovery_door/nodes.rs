@@ -34,6 +34,11 @@ fn nodes_of_one_engine_share_services_and_events_and_a_dead_ones_are_expired() {
     };
     assert_eq!(heard(&mut monitor), ["event n 1", "event n 2", "event n 3"]);
     assert_eq!(heard(&mut engine), ["event n 1", "event n 2", "event n 3"]);
+    let leader = |of: &Hyrax| http::get(of.address(), "/etcd/leader", &[]).json();
+    crate::eventually("one leads", || leader(&here)["leader"] != 0);
+    assert_eq!(leader(&here)["leader"], leader(&there)["leader"], "one of both");
+    assert_eq!(leader(&here)["leader"], leader(&here)["member_id"], "who stood first");
+    assert_ne!(leader(&here)["member_id"], leader(&there)["member_id"]);
     there.kill();
     let began = Instant::now();
     let mut gone = [monitor.told(), monitor.told()];

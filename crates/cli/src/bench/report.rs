@@ -192,8 +192,7 @@ impl Report {
     fn row_json(&self, row: &Row) -> Value {
         let figures: Vec<Figures> = row.runs.iter().map(|runs| Figures::of(row.case, runs)).collect();
         let counted = if row.case.counts_deliveries() { "deliveries" } else { "requests" };
-        let memory =
-            if row.case.is_of_connections() { "bytes_per_connection" } else { "resident_bytes" };
+        let memory = if row.case.is_of_connections() { "bytes_per_connection" } else { "resident_bytes" };
         let target = |(at, (name, figures)): (usize, (&String, &Figures))| {
             json!({
                 "target": name,
