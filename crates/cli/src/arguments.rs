@@ -9,8 +9,14 @@ use crate::commands::cmd::Cmd;
 use crate::commands::completions::Completions;
 use crate::commands::demo::Demo;
 use crate::commands::ekg::Ekg;
+use crate::commands::elect::Elect;
+use crate::commands::event::Event;
+use crate::commands::group::Group;
+use crate::commands::lock::Lock;
 use crate::commands::mon::Mon;
+use crate::commands::register::Register;
 use crate::commands::serve::Serve;
+use crate::commands::services::Services;
 use crate::commands::sign::Sign;
 use crate::commands::snapshot::Snapshot;
 
@@ -39,6 +45,14 @@ pub enum Command {
     /// Make a secret for somebody else's command
     #[command(subcommand)]
     Sign(Sign),
+    Lock(Lock),
+    Elect(Elect),
+    /// Belong to a group, or see who does
+    #[command(subcommand)]
+    Group(Group),
+    Register(Register),
+    Services(Services),
+    Event(Event),
     /// Back up what a server coordinates, or go back to a backup
     #[command(subcommand)]
     Snapshot(Snapshot),
@@ -107,6 +121,18 @@ mod tests {
             "hyrax sign flat --secret s set foo gopher",
             "hyrax sign domain --secret s td --name joseph",
             "hyrax sign v2 --secret s --expires 1h set td:tid",
+            "hyrax lock nightly -- ./backup.sh --all",
+            "hyrax lock --timeout 0s --url etcd://a,b --heartbeat 1s nightly -- true",
+            "hyrax elect scheduler --value here -- ./schedule.sh",
+            "hyrax group join workers ann --subgroup blue --subgroup red",
+            "hyrax group watch workers --json",
+            "hyrax group members workers",
+            "hyrax register web --ip 10.0.0.7 --port 8080 -- ./web.sh",
+            "hyrax register web --ip 10.0.0.7 --port 8080",
+            "hyrax services",
+            "hyrax services web --watch",
+            "hyrax event deploy 7 --service web --service db",
+            "hyrax event deploy --broadcast",
             "hyrax snapshot save backup.db --url tls://h:1 --ca ca.pem --user ann:hush",
             "hyrax snapshot status backup.db --output json",
             "hyrax snapshot restore backup.db --data-dir data",
@@ -130,6 +156,14 @@ mod tests {
             "hyrax cmd --user ann get foo",
             "hyrax ekg join room",
             "hyrax sign v2 --secret s --expires soon set foo",
+            "hyrax lock nightly",
+            "hyrax lock nightly true",
+            "hyrax elect scheduler --",
+            "hyrax register web --ip 10.0.0.7",
+            "hyrax register web --ip 10.0.0.7 --port 0 -- true",
+            "hyrax register web --ip 10.0.0.7 --port 65536",
+            "hyrax event deploy",
+            "hyrax event deploy --broadcast --service web",
             "hyrax snapshot restore backup.db",
             "hyrax snapshot status backup.db --output xml",
             "hyrax serve --listen 2379",

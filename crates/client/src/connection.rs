@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyrax_coordination::{Coordination, Embedded, EmbeddedSettings, LeaseGrantError, StatusError, StoreSettings};
+use hyrax_coordination::{
+    Coordination, Embedded, EmbeddedSettings, LeaseGrantError, StatusError, StoreSettings,
+};
 use hyrax_coordination_etcd::{Credentials, EtcdCoordination, EtcdSettings, TlsSettings};
 use hyrax_recipes::NodeLease;
-use hyrax_recipes::services::Registrar;
 use hyrax_recipes::group::{BadHeartbeat, DEFAULT_HEARTBEAT, lease_ttl};
+use hyrax_recipes::services::Registrar;
 use hyrax_types::{Clock, Revision, SessionId, SystemClock};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
-use crate::address::{Address, AddressError, HyraxAddress, Socket};
+use crate::address::{Address, AddressError, HyraxAddress, Login, Socket};
 use crate::election::Election;
 use crate::events::Events;
 use crate::group::{Group, GroupOptions};
@@ -31,7 +33,7 @@ pub struct Options {
     /// How often this process shows that it lives. When nothing is heard of it for one and a half times that, it loses
     /// its locks, its leaderships and its registrations.
     pub heartbeat: Duration,
-    /// Of live values; `ca` and `login` count for coordination too.
+    /// Of live values. Its `ca` and `login` count for coordination too, unless the address says otherwise.
     pub live: live::Settings,
 }
 
@@ -92,7 +94,8 @@ pub async fn connect_with(address: &str, options: Options) -> Result<Connection,
     let address: Address = address.parse()?;
     let engine = open(&address, &options.live).await?;
     let lease = OnceCell::new();
-    let shared = Shared { address, options, engine, ttl, lease, locks: OnceCell::new(), registrar: OnceCell::new() };
+    let shared =
+        Shared { address, options, engine, ttl, lease, locks: OnceCell::new(), registrar: OnceCell::new() };
     Ok(Connection { shared: Arc::new(shared) })
 }
 
@@ -217,6 +220,9 @@ async fn open(address: &Address, settings: &live::Settings) -> Result<Arc<dyn Co
         Address::Hyrax(hyrax) => etcd(address, over_etcd(hyrax, settings)?).await?,
         Address::Etcd(etcd_settings) => {
             let mut etcd_settings = etcd_settings.clone();
+            if let Some(login) = &settings.login {
+                etcd_settings.credentials.get_or_insert_with(|| credentials(login));
+            }
             if let (Some(tls), Some(ca)) = (&mut etcd_settings.tls, &settings.ca) {
                 tls.ca.get_or_insert_with(|| ca.clone());
             }
@@ -240,7 +246,10 @@ fn embedded() -> Embedded {
     let clock = Arc::new(SystemClock);
     // Whoever starts again is not given a token that it had before.
     let store = StoreSettings { first_revision: Revision(clock.now_us()), ..StoreSettings::default() };
-    Embedded::start(clock, EmbeddedSettings { store, pause_min: Some(PAUSE_MIN), ..EmbeddedSettings::default() })
+    Embedded::start(
+        clock,
+        EmbeddedSettings { store, pause_min: Some(PAUSE_MIN), ..EmbeddedSettings::default() },
+    )
 }
 
 async fn etcd(address: &Address, settings: EtcdSettings) -> Result<Arc<dyn Coordination>, ConnectError> {
@@ -259,9 +268,9 @@ fn over_etcd(address: &HyraxAddress, settings: &live::Settings) -> Result<EtcdSe
     };
     let endpoint = host.parse().map_err(|_| AddressError::Host(host.clone()))?;
     let login = settings.login.as_ref().or(address.login.as_ref());
-    let credentials = login.map(|login| Credentials {
-        name: login.name.clone(),
-        password: login.password.expose().to_owned(),
-    });
-    Ok(EtcdSettings { tls, credentials, ..EtcdSettings::new([endpoint]) })
+    Ok(EtcdSettings { tls, credentials: login.map(credentials), ..EtcdSettings::new([endpoint]) })
+}
+
+fn credentials(login: &Login) -> Credentials {
+    Credentials { name: login.name.clone(), password: login.password.expose().to_owned() }
 }

@@ -36,7 +36,12 @@ impl Events {
     }
 
     /// Tells those who follow one of these services.
-    pub async fn send(&self, services: &[&str], event_type: &str, event_body: &str) -> Result<(), EventError> {
+    pub async fn send(
+        &self,
+        services: &[&str],
+        event_type: &str,
+        event_body: &str,
+    ) -> Result<(), EventError> {
         let names = services.iter().map(|name| ServiceName::new(name)).collect::<Result<BTreeSet<_>, _>>()?;
         self.emit(event_type, event_body, Audience::Services(names)).await
     }

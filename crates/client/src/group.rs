@@ -8,8 +8,8 @@ use std::time::Duration;
 use hyrax_coordination::{Coordination, Key, Value};
 use hyrax_recipes::group::{BadHeartbeat, DEFAULT_GROUP, DEFAULT_HEARTBEAT, lease_ttl};
 use hyrax_recipes::{
-    Assignments, AssignmentError, BadName, Ephemeral, LeaveCause, LockListener, Locks, LocksError, MemberFeed,
-    NodeLease, Persistent, Seat, group,
+    AssignmentError, Assignments, BadName, Ephemeral, LeaveCause, LockListener, Locks, LocksError,
+    MemberFeed, NodeLease, Persistent, Seat, group,
 };
 use hyrax_types::{Revision, SessionId, SystemClock};
 use parking_lot::Mutex;
@@ -37,7 +37,11 @@ pub struct GroupOptions {
 
 impl Default for GroupOptions {
     fn default() -> GroupOptions {
-        GroupOptions { group_name: DEFAULT_GROUP.to_owned(), heartbeat: DEFAULT_HEARTBEAT, subgroups: Vec::new() }
+        GroupOptions {
+            group_name: DEFAULT_GROUP.to_owned(),
+            heartbeat: DEFAULT_HEARTBEAT,
+            subgroups: Vec::new(),
+        }
     }
 }
 
@@ -102,6 +106,169 @@ pub enum Loss {
 ///
 /// What is done for a member takes its id, in the functions that end in `_as`. The others do it for the member that joined
 /// first of those who are in, or, before anybody joined, for one named after the host.
+///
+/// # Joining
+///
+/// ```
+/// # use hyrax_client::{GroupOptions, connect};
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = connect("embedded:").await?;
+/// let c = connection.group(GroupOptions::default()).await?;
+///
+/// c.join("abc").await?;
+/// c.join("123").await?;
+///
+/// let members = c.members().await?;
+/// let paths: Vec<_> = members.iter().map(|member| &member.path[..]).collect();
+/// assert_eq!(paths, [&b"/default-group/members/123"[..], b"/default-group/members/abc"]);
+/// // When each joined, in milliseconds since 1970.
+/// assert!(members.iter().all(|member| member.joined_ms > 1_389_465_833_687));
+/// # Ok(()) }
+/// ```
+///
+/// A group of another name, whose members show every ten seconds that they live:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use hyrax_client::{GroupOptions, connect};
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = connect("embedded:").await?;
+/// let heartbeat = Duration::from_secs(10);
+/// let options = GroupOptions { group_name: "mygroup".to_owned(), heartbeat, subgroups: vec!["blue".to_owned()] };
+/// let c = connection.group(options).await?;
+///
+/// c.join("abc").await?;
+/// c.join("123").await?;
+///
+/// let members = c.members().await?;
+/// let paths: Vec<_> = members.iter().map(|member| &member.path[..]).collect();
+/// assert_eq!(paths, [&b"/mygroup/members/123"[..], b"/mygroup/members/abc"]);
+/// assert_eq!(members[0].subgroups, ["blue"]);
+/// # Ok(()) }
+/// ```
+///
+/// # Leaving
+///
+/// A member leaves when it says so. One whose process crashes or stalls is out after one and a half heartbeats, and the
+/// others are told.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use hyrax_client::{GroupOptions, LeaveCause, connect};
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = connect("embedded:").await?;
+/// let c = connection.group(GroupOptions::default()).await?;
+/// c.join("abc").await?;
+/// c.join("123").await?;
+/// assert!(c.leave("123").await);
+/// assert!(!c.leave("123").await);
+/// assert_eq!(c.members().await?.len(), 1);
+///
+/// // A process that ends without a word: its heart beats no more.
+/// let other = connection.clone();
+/// std::thread::spawn(move || {
+///     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+///         let heartbeat = Duration::from_millis(400);
+///         let d = other.group(GroupOptions { heartbeat, ..GroupOptions::default() }).await.unwrap();
+///         d.join("crashing").await.unwrap();
+///         std::mem::forget(d);
+///     })
+/// })
+/// .join()
+/// .unwrap();
+/// let mut events = c.events().await?;
+/// assert!(events.member("crashing").is_some());
+/// let event = events.next().await?;
+/// let (member, cause) = &event.left[0];
+/// assert_eq!((member.id.as_str(), *cause), ("crashing", LeaveCause::Timeout));
+/// # Ok(()) }
+/// ```
+///
+/// # Locks
+///
+/// They are released when their holder's process ends, crashes or stalls for longer than one and a half heartbeats.
+///
+/// ```
+/// # use hyrax_client::{GroupOptions, connect};
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = connect("embedded:").await?;
+/// let c = connection.group(GroupOptions::default()).await?;
+///
+/// assert!(c.lock("lock1").await?.is_some());
+/// assert!(c.lock("lock1").await?.is_none());
+///
+/// assert!(!c.release_as("another-member", "lock1").await?);
+///
+/// assert!(c.release("lock1").await?);
+/// assert!(!c.release("lock1").await?);
+///
+/// let token = c.reentrant_lock("lock2").await?;
+/// assert!(token.is_some());
+/// assert_eq!(c.reentrant_lock("lock2").await?, token);
+///
+/// assert!(c.reentrant_lock_as("another-member", "lock2").await?.is_none());
+/// assert!(c.lock_as("another-member", "lock2").await?.is_none());
+///
+/// assert!(c.release("lock2").await?);
+/// # Ok(()) }
+/// ```
+///
+/// # Events
+///
+/// ```
+/// # use hyrax_client::{GroupOptions, connect, host_name};
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = connect("embedded:").await?;
+/// let c = connection.group(GroupOptions::default()).await?;
+/// let mut events = c.events().await?;
+///
+/// // As the host.
+/// c.join_host().await?;
+///
+/// let event = events.next().await?;
+/// assert!(event.left.is_empty());
+/// assert_eq!(event.joined[0].id, host_name());
+/// # Ok(()) }
+/// ```
+///
+/// # What a group remembers
+///
+/// ```
+/// # use hyrax_client::{GroupOptions, connect};
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = connect("embedded:").await?;
+/// let c = connection.group(GroupOptions::default()).await?;
+/// c.join("abc").await?;
+///
+/// c.ephemeral_set("where", "here").await?;
+/// assert_eq!(c.ephemeral_get("where").await?.as_deref(), Some(&b"here"[..]));
+/// assert_eq!(c.ephemeral_list().await?.len(), 1);
+/// assert!(c.ephemeral_del("where").await?);
+///
+/// c.ephemeral_set("where", "here").await?;
+/// c.persistent_set("what", "everything").await?;
+/// c.leave("abc").await;
+/// assert_eq!(c.ephemeral_get("where").await?, None);
+/// assert_eq!(c.persistent_get("what").await?.as_deref(), Some(&b"everything"[..]));
+/// # Ok(()) }
+/// ```
+///
+/// # Who does what
+///
+/// ```
+/// # use hyrax_client::{AssignmentEvent, GroupOptions, connect};
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = connect("embedded:").await?;
+/// let c = connection.group(GroupOptions::default()).await?;
+/// c.join("abc").await?;
+/// let mut work = c.assignments("partitions", ["0", "1"]).await?;
+/// for _ in 0..2 {
+///     let Some(AssignmentEvent::Assigned { id, token }) = work.next().await else { panic!("alone, it has all") };
+///     println!("working on {id}, with token {token}");
+/// }
+/// assert_eq!(work.assigned().len(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Group {
     shared: Arc<Shared>,
@@ -151,7 +318,10 @@ impl Desk {
 }
 
 impl Group {
-    pub(crate) async fn new(engine: Arc<dyn Coordination>, options: GroupOptions) -> Result<Group, GroupError> {
+    pub(crate) async fn new(
+        engine: Arc<dyn Coordination>,
+        options: GroupOptions,
+    ) -> Result<Group, GroupError> {
         let GroupOptions { group_name, heartbeat, subgroups } = options;
         let ttl = lease_ttl(heartbeat)?;
         let group = group::Group::new(Arc::clone(&engine), Arc::new(SystemClock), &group_name)?;
@@ -179,9 +349,8 @@ impl Group {
     /// Cancel-safe: dropping the future leaves again.
     pub async fn join(&self, id: &str) -> Result<group::Member, GroupError> {
         let shared = &self.shared;
-        let session = shared.desk.session(id);
         let subgroups = shared.subgroups.clone();
-        let seat = Arc::new(shared.group.join(&shared.lease, Some(session), id, subgroups).await?);
+        let seat = Arc::new(shared.group.join(&shared.lease, None, id, subgroups).await?);
         let member = seat.member().clone();
         let lost = seat.lost();
         {

@@ -18,12 +18,14 @@ pub use election::{Election, ElectionError, Leader, Leadership, Observer};
 pub use events::{EventError, Events};
 pub use group::{Group, GroupError, GroupOptions, Loss, Losses, host_name};
 pub use hyrax_coordination::Coordination;
+pub use hyrax_recipes::Fence;
 pub use hyrax_recipes::assignment::{AssignmentEvent, Assignments, Revocation};
 pub use hyrax_recipes::events::{Audience, Event, EventFeed, Told};
 pub use hyrax_recipes::group::{GroupEvent, LeaveCause, Member, MemberFeed};
 pub use hyrax_recipes::lock::Holder;
-pub use hyrax_recipes::services::{KeyEvent, Registration, ServiceEvent, ServiceFeed, ServiceName, ServiceNode};
-pub use hyrax_recipes::Fence;
+pub use hyrax_recipes::services::{
+    KeyEvent, Registration, ServiceEvent, ServiceFeed, ServiceName, ServiceNode,
+};
 pub use hyrax_types::{Revision, signing};
 pub use live::{Client, Error, Settings};
 pub use lock::{Lock, LockError, LockGuard};

@@ -17,6 +17,8 @@ mod queue;
 mod seats;
 mod settings;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod value;
 mod wire;

@@ -16,7 +16,6 @@ mod line;
 mod openapi;
 mod origin;
 mod pages;
-mod streams;
 
 use std::sync::Arc;
 
