@@ -32,6 +32,11 @@ fn the_examples_of_the_etcd_page_are_what_happens() {
 }
 
 #[test]
+fn the_examples_of_the_discovery_page_are_what_happens() {
+    check_examples("docs/discovery.md");
+}
+
+#[test]
 fn the_examples_of_the_command_line_are_what_happens() {
     check_examples("docs/cli.md");
 }

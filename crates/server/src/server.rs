@@ -151,7 +151,9 @@ impl Server {
         let stop = CancellationToken::new();
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
         let etcd2 = Etcd2::new(core.clone(), tree, members, ids, first_call, stop.clone());
-        let discovery = Discovery::start(core.clone(), coordination, lease, ids, &mut background).await?;
+        let discovery =
+            Discovery::start(core.clone(), (coordination, storage.is_shared()), lease, ids, &mut background)
+                .await?;
         let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {

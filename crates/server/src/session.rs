@@ -14,12 +14,13 @@ use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
 use hyrax_recipes::services::Registration;
-use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX};
+use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX, REGISTER_WAIT_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 /// A session was refused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -482,10 +483,14 @@ impl Session {
             self.core.locks.release(self.id).await;
         }
         if let Some(registration) = self.registration.take() {
-            match cause {
-                Cause::Timeout | Cause::NodeLost => registration.expire().await,
-                Cause::Closed | Cause::Kicked => registration.deregister().await,
-            }
+            let ends = async {
+                match cause {
+                    Cause::Timeout | Cause::NodeLost => registration.expire().await,
+                    Cause::Closed | Cause::Kicked => registration.deregister().await,
+                }
+            };
+            // It goes on by itself, however long the engine takes.
+            _ = timeout(REGISTER_WAIT_MAX, ends).await;
         }
         if self.has_groups {
             self.core.groups.release(self.id, cause).await;

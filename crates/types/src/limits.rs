@@ -444,7 +444,8 @@ pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Bytes of a request's body that holds an event: one of the largest, each byte percent-encoded, and its names.
 pub const SERVICE_EVENT_BODY_BYTES_MAX: usize = 4 * SERVICE_EVENT_BYTES_MAX;
 
-/// How long a socket that registers waits for the coordination engine before it is refused. Whoever registers tries
+/// How long a socket that registers waits for the coordination engine before it is refused, and one that ends before
+/// it is left to the background. Whoever registers tries
 /// again, and by then may have been given another address.
 pub const REGISTER_WAIT_MAX: Duration = Duration::from_secs(10);
 

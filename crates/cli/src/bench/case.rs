@@ -48,6 +48,8 @@ pub enum Workload {
     Ekg,
     /// Join a group of many members that many watch, and stall in it
     Groups,
+    /// Hold many sockets that registered services, and register others that some monitor
+    Register,
     /// Get and set at few and at many keys, deliver to few and to many monitors
     Scale,
     /// Put over etcd's API, durably
@@ -85,7 +87,7 @@ pub struct Sizes {
     pub door: Door,
     /// Keys in all.
     pub keys: Option<u64>,
-    /// Monitors of a key; for `idle`, connections.
+    /// Monitors of a key; for `idle` and `register`, connections.
     pub monitors: Option<u64>,
     /// Changes under way at one time, where there are monitors.
     pub in_flight: Vec<u64>,
@@ -165,6 +167,8 @@ pub enum Case {
     Ekg { monitors: u64 },
     /// See [`Workload::Groups`].
     Groups { members: u64, watchers: u64 },
+    /// See [`Workload::Register`].
+    Register { sockets: u64 },
     /// See [`Workload::Etcd`].
     Etcd(EtcdCase),
     /// See [`Workload::Etcd2`].
@@ -281,6 +285,7 @@ impl Workload {
             Workload::Groups => {
                 vec![Case::Groups { members: sizes.keys.unwrap_or(10_000), watchers: monitors(1_000) }]
             }
+            Workload::Register => vec![Case::Register { sockets: monitors(10_000) }],
             Workload::Scale => {
                 let in_flight = windows.max().unwrap_or(1);
                 let (few, many) = (1_000, sizes.keys.unwrap_or(1_000_000));
@@ -342,9 +347,15 @@ impl Case {
         matches!(self, Case::Etcd(_) | Case::Etcd2(_))
     }
 
-    /// Whether it is shown how long the slowest took.
-    pub fn has_p99(self) -> bool {
-        self.is_etcds() || matches!(self, Case::Groups { .. })
+    /// Whether it is about what a connection takes, and not about how many come in a second: the generator opens one
+    /// after the other.
+    pub fn is_of_connections(self) -> bool {
+        matches!(self, Case::Idle { .. } | Case::Register { .. })
+    }
+
+    /// Whether it is said how long things take.
+    pub fn has_latencies(self) -> bool {
+        self.is_etcds() || matches!(self, Case::Groups { .. } | Case::Register { .. })
     }
 
     /// Whether `other` is the same load at another size.
@@ -376,6 +387,7 @@ impl Case {
             Case::Idle { connections } => connections,
             Case::Ekg { monitors } => monitors.saturating_add(drivers),
             Case::Groups { members, watchers } => members.saturating_add(watchers).saturating_add(3),
+            Case::Register { sockets } => sockets.saturating_add(drivers),
             Case::Etcd(case) => case.connections(),
             Case::Etcd2(case) => case.connections(),
         }
@@ -416,6 +428,7 @@ impl fmt::Display for Case {
             Case::Groups { members, watchers } => {
                 write!(f, "group of {}, {} watch", Grouped(*members), Grouped(*watchers))
             }
+            Case::Register { sockets } => write!(f, "{} registered sockets", Grouped(*sockets)),
             Case::Etcd(case) => case.fmt(f),
             Case::Etcd2(case) => case.fmt(f),
         }

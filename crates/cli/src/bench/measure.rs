@@ -53,7 +53,7 @@ pub struct Measurement {
     pub p99: Option<Duration>,
     /// Its resident memory at the end.
     pub resident_bytes: Option<u64>,
-    /// For `idle`: what one connection takes of it.
+    /// For `idle` and `register`: what one connection takes of it.
     pub bytes_per_connection: Option<f64>,
     /// Requests that were answered by an error.
     pub errors: u64,
@@ -95,6 +95,8 @@ pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measu
             ServerKind::Hyrax => load.groups(members, watchers).map(Some),
             ServerKind::Redis | ServerKind::Etcd => Ok(None),
         },
+        Case::Register { sockets } if target.kind == ServerKind::Hyrax => load.register(sockets).map(Some),
+        Case::Register { .. } => Ok(None),
         Case::Etcd(case) => load.etcd(case).map(Some),
         Case::Etcd2(case) => load.etcd2(case).map(Some),
     };
@@ -116,7 +118,7 @@ fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
         Case::FanOut { .. } | Case::Spread { .. } | Case::Idle { .. } | Case::Ekg { .. } => Door::Line,
         Case::Groups { .. } => Door::Line,
         Case::Etcd(_) => return Protocol::Grpc(Awaited::Answers),
-        Case::Etcd2(_) => return Protocol::Http,
+        Case::Etcd2(_) | Case::Register { .. } => return Protocol::Http,
     };
     match (target.kind, door) {
         (ServerKind::Hyrax | ServerKind::Etcd, Door::Line) => Protocol::Line,

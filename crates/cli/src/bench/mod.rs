@@ -16,6 +16,7 @@ mod launch;
 mod measure;
 mod plain;
 mod process;
+mod register;
 mod report;
 mod requests;
 mod target;

@@ -38,13 +38,13 @@ struct Figures {
 impl Figures {
     fn of(case: Case, runs: &[Measurement]) -> Figures {
         let each = |figure: fn(&Measurement) -> Option<f64>| median(runs.iter().filter_map(figure).collect());
-        let idle = matches!(case, Case::Idle { .. });
+        let of_connections = case.is_of_connections();
         Figures {
-            // How fast connections open is the generator's doing, which opens one after the other.
-            per_second: each(|run| Some(run.operations as f64 / run.elapsed.as_secs_f64())).filter(|_| !idle),
+            per_second: each(|run| Some(run.operations as f64 / run.elapsed.as_secs_f64()))
+                .filter(|_| !of_connections),
             cpu_us: each(|run| Some(run.cpu?.as_secs_f64() * 1e6 / run.operations.max(1) as f64)),
-            p99_ms: each(|run| Some(run.p99?.as_secs_f64() * 1e3)).filter(|_| case.has_p99()),
-            memory_bytes: match idle {
+            p99_ms: each(|run| Some(run.p99?.as_secs_f64() * 1e3)).filter(|_| case.has_latencies()),
+            memory_bytes: match of_connections {
                 true => each(|run| run.bytes_per_connection),
                 false => each(|run| Some(run.resident_bytes? as f64)),
             },
@@ -65,7 +65,7 @@ impl Report {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
         let mut header = vec!["".to_owned()];
-        let has_p99 = self.rows.iter().any(|row| row.case.has_p99());
+        let has_p99 = self.rows.iter().any(|row| row.case.has_latencies());
         for figure in ["/s", "CPU µs", "memory", "p99 ms"].into_iter().take(if has_p99 { 4 } else { 3 }) {
             header.extend(self.targets.iter().map(|target| format!("{target}\n{figure}")));
             if self.targets.len() > 1 {
@@ -83,7 +83,7 @@ impl Report {
         text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread, groups, watches and waits, requests otherwise. – stands for what a server \
              has not, or what is too short for the kernel's clock.\n");
         text.push_str(&format!(
-            "CPU is the server's alone. Memory is its resident size; for idle, per connection. Medians of {} run(s).\n",
+            "CPU is the server's alone. Memory is its resident size; for idle and register, per connection. Medians of {} run(s).\n",
             self.runs
         ));
         for line in self
@@ -214,8 +214,7 @@ impl Report {
     fn row_json(&self, row: &Row) -> Value {
         let figures: Vec<Figures> = row.runs.iter().map(|runs| Figures::of(row.case, runs)).collect();
         let counted = if row.case.counts_deliveries() { "deliveries" } else { "requests" };
-        let memory =
-            if matches!(row.case, Case::Idle { .. }) { "bytes_per_connection" } else { "resident_bytes" };
+        let memory = if row.case.is_of_connections() { "bytes_per_connection" } else { "resident_bytes" };
         let target = |(at, (name, figures)): (usize, (&String, &Figures))| {
             json!({
                 "target": name,
