@@ -69,7 +69,7 @@ fn next_work(state: &State, reported: u64) -> Work {
         if reported <= state.last {
             return Work::Report(failure.clone());
         }
-    } else if !state.pending.is_empty() && !(state.is_promised && state.phase == Phase::Open) {
+    } else if !state.pending.is_empty() && (!state.is_promised || state.phase != Phase::Open) {
         return Work::Write;
     }
     match state.phase {

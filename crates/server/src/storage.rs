@@ -88,6 +88,11 @@ impl Storage {
         }
     }
 
+    /// Whether other nodes may stand on it, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Storage::Etcd(_))
+    }
+
     /// Marks a clean end of the data directory, if there is one.
     pub(crate) async fn close(&self) {
         let Storage::Embedded(engine) = self else { return };
@@ -106,7 +111,10 @@ async fn etcd(settings: &EtcdSettings) -> Result<EtcdCoordination, StorageError>
     let began = Instant::now();
     loop {
         let reason = match EtcdCoordination::connect(settings.clone()).await {
-            Ok(engine) => return Ok(engine),
+            Ok(engine) => match engine.status().await {
+                Ok(_) => return Ok(engine),
+                Err(StatusError::Unavailable(unavailable)) => unavailable.into(),
+            },
             Err(reason) => reason,
         };
         let may_change = matches!(reason, ConnectError::Unavailable(_));

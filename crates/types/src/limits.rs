@@ -91,6 +91,10 @@ pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
 /// largest frame, so that one large request need not wait for credit.
 pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
+/// Streams of an HTTP/2 connection that its client may break off in a second, or get broken off by its faults. Each
+/// costs the client next to nothing; clients that give up watches and waits do not come near it.
+pub const HTTP2_RESETS_PER_SECOND_MAX: u32 = 1_000;
+
 /// Bytes read from a WebSocket at a time. The library's own 128 KiB for each connection would be most of
 /// what an idle one costs.
 pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
@@ -350,6 +354,27 @@ pub const ETCD2_IMPORT_WRITES_MAX: usize = 32;
 /// other calls of the connection in between.
 pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
+/// How long a command is sent again to a Redis that says that it could not run it: the slot is being moved, another
+/// server takes over. Beyond it the client knows better what to do.
+pub const REDIS_UNSETTLED_MAX: Duration = Duration::from_secs(5);
+
+/// Words of a command that writes over Redis. It runs in a function there, whose language hands on no more than 8,000.
+pub const REDIS_CALL_WORDS_MAX: usize = 7_900;
+
+/// Announcements of a Redis that wait to be told. One is a change, and a node tells hundreds of thousands a second; if
+/// it lags further behind, it is told less by asking for the values anew.
+pub const REDIS_ANNOUNCEMENTS_MAX: usize = 100_000;
+
+/// Bytes of those announcements.
+pub const REDIS_ANNOUNCEMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Keys of a Redis whose expiry is awaited without their being monitored one by one, while somebody monitors a prefix.
+/// Of those beyond it Redis' own events tell, if it is let.
+pub const REDIS_AWAITED_EXPIRIES_MAX: usize = 1_000_000;
+
+/// How long a monitor that begins waits for Redis to tell it of changes.
+pub const REDIS_FOLLOW_MAX: Duration = Duration::from_secs(5);
+
 /// The name of a service: as long as a host's name, which it often is.
 pub const SERVICE_NAME_BYTES_MAX: usize = 255;
 
@@ -415,3 +440,16 @@ pub const ENGINE_START_MAX: Duration = Duration::from_secs(60);
 
 /// How long it waits between two tries.
 pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of a request's body that holds an event: one of the largest, each byte percent-encoded, and its names.
+pub const SERVICE_EVENT_BODY_BYTES_MAX: usize = 4 * SERVICE_EVENT_BYTES_MAX;
+
+/// How long a socket that registers waits for the coordination engine before it is refused. Whoever registers tries
+/// again, and by then may have been given another address.
+pub const REGISTER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes read at a time from a socket of the discovery door, which says nothing but that it is there.
+pub const DISCOVERY_SOCKET_BUFFER_BYTES: usize = 256;
+
+/// A message from such a socket. Nothing that it may say is longer; what is, ends it.
+pub const DISCOVERY_FRAME_BYTES_MAX: usize = 4 * 1024;

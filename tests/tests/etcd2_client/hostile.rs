@@ -20,6 +20,9 @@ async fn saying(bytes: impl Into<Vec<u8>>) -> SocketAddr {
             tokio::spawn(async move {
                 _ = stream.read(&mut [0; 4096]).await;
                 _ = stream.write_all(&bytes).await;
+                _ = stream.shutdown().await;
+                // Else what was not read would take back what was said.
+                while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
             });
         }
     });
@@ -27,12 +30,16 @@ async fn saying(bytes: impl Into<Vec<u8>>) -> SocketAddr {
 }
 
 fn answer(status: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nX-Etcd-Index: 7\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nX-Etcd-Index: 7\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_etcd_is_told() {
-    let deep = format!("{}1{}", "{\"action\":\"get\",\"node\":{\"nodes\":[".repeat(500), "]}}".repeat(500));
+    let nodes = format!("{}{}", "{\"nodes\":[".repeat(500), "]}".repeat(500));
+    let deep = format!("{{\"action\":\"get\",\"node\":{nodes}}}");
     for body in [
         "",
         "hello",
@@ -50,7 +57,7 @@ async fn what_is_no_etcd_is_told() {
         let error = client.set("/a", "1").await.unwrap_err();
         assert!(matches!(error, Error::InvalidAnswer { .. }), "{body}: {error}");
         assert!(error.to_string().len() < 1_000, "{error}");
-        assert!(client.members().await.is_err() && client.store_stats().await.is_err() || body == "{}");
+        assert!(client.members().await.is_err(), "{body}");
     }
     for (status, body) in
         [("404 Not Found", "404 page not found"), ("302 Found", ""), ("501 Not", "{\"message\":1}")]

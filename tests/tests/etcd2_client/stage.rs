@@ -65,7 +65,8 @@ impl Gate {
 
     /// Cuts all connections; new ones come through.
     pub fn cut(&self) {
-        self.lead_to(*self.target.borrow());
+        let server = *self.target.borrow();
+        self.lead_to(server);
     }
 
     /// Cuts all connections; new ones come through to this server.

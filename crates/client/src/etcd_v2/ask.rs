@@ -95,7 +95,7 @@ pub(super) fn whole_seconds(time: Duration) -> u64 {
 
 /// A path as the server understands it. Were its dots resolved on the way there, it could lead elsewhere than to a
 /// key.
-fn clean(path: &str) -> String {
+pub(super) fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

@@ -122,12 +122,6 @@ impl Write {
         self.ttl = ttl.into();
         self
     }
-
-    /// The answer need not repeat the value.
-    pub fn no_value_on_success(mut self) -> Write {
-        self.ask = self.ask.flag("noValueOnSuccess", true);
-        self
-    }
 }
 
 impl IntoFuture for Write {
@@ -152,12 +146,6 @@ impl Set {
     /// It ends by itself after this time, in whole seconds, rounded up.
     pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Set {
         self.write = self.write.ttl(ttl);
-        self
-    }
-
-    /// The answer need not repeat the value.
-    pub fn no_value_on_success(mut self) -> Set {
-        self.write = self.write.no_value_on_success();
         self
     }
 

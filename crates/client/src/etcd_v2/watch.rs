@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
-use super::ask::{Ask, Patience};
+use super::ask::{Ask, Patience, clean};
 use super::client::{Client, response};
 use super::error::{Error, ErrorCode, EtcdError, Result};
 use super::keys::KEYS;
@@ -215,6 +215,17 @@ impl Client {
     }
 }
 
+/// What came of asking once.
+#[expect(clippy::large_enum_variant, reason = "it is passed on at once, and mostly is an event")]
+enum Step {
+    /// Something to tell.
+    Event(WatchEvent),
+    /// Nothing to tell, but the next time is asked from a later index on.
+    Further,
+    /// An answer without an event.
+    Nothing,
+}
+
 /// How far a watch has come.
 struct Follower {
     client: Client,
@@ -253,12 +264,13 @@ impl Follower {
         loop {
             let began = Instant::now();
             match self.step().await {
-                Ok(Some(event)) => {
+                Ok(Step::Event(event)) => {
                     self.is_well();
                     return Ok(event);
                 }
-                Ok(None) if began.elapsed() >= HEARD_AFTER => self.is_well(),
-                Ok(None) => self.pause().await,
+                Ok(Step::Further) => self.is_well(),
+                Ok(Step::Nothing) if began.elapsed() >= HEARD_AFTER => self.is_well(),
+                Ok(Step::Nothing) => self.pause().await,
                 Err(error) => {
                     self.bear(error)?;
                     self.pause().await;
@@ -267,10 +279,12 @@ impl Follower {
         }
     }
 
-    /// Asks for the next event; none where the answer ended without one.
-    async fn step(&mut self) -> Result<Option<WatchEvent>> {
+    /// Asks for the next event.
+    async fn step(&mut self) -> Result<Step> {
         let mut answer = match self.client.ask(&self.wait()).await {
-            Err(error) if is_cleared(&error) => return self.catch_up(true).await,
+            Err(error) if is_cleared(&error) => {
+                return Ok(self.catch_up(true).await?.map_or(Step::Further, Step::Event));
+            }
             answer => answer?,
         };
         self.has_begun = true;
@@ -279,7 +293,7 @@ impl Follower {
             // Another store has other indexes, under which what was missed cannot be asked for; but a member that is
             // behind has the same.
             if let Some(cleared) = self.catch_up(is_other).await? {
-                return Ok(Some(cleared));
+                return Ok(Step::Event(cleared));
             }
         }
         self.cluster_id = Some(answer.cluster_id.clone());
@@ -290,12 +304,12 @@ impl Follower {
             answer.body = body.inspect_err(|_| self.client.leave(&answer))?;
         }
         if answer.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(None);
+            return Ok(Step::Nothing);
         }
-        self.told(&answer, next).map(Some).inspect_err(|_| self.client.leave(&answer))
+        self.told(&answer, next).inspect_err(|_| self.client.leave(&answer))
     }
 
-    fn told(&mut self, answer: &Answer, next: u64) -> Result<WatchEvent> {
+    fn told(&mut self, answer: &Answer, next: u64) -> Result<Step> {
         let event = response(answer)?;
         let index = event.node.modified_index;
         if index < next {
@@ -303,7 +317,17 @@ impl Follower {
         }
         self.next = Some(index.saturating_add(1));
         self.reached = self.reached.max(index);
-        Ok(WatchEvent::Change(event))
+        match self.is_hidden(&event.node.key) {
+            true => Ok(Step::Further),
+            false => Ok(Step::Event(WatchEvent::Change(event))),
+        }
+    }
+
+    /// Whether a node is one that only those see who ask for it by name. etcd tells of it out of its history, and not
+    /// when it happens.
+    fn is_hidden(&self, key: &str) -> bool {
+        let watched = clean(&self.key);
+        key.strip_prefix(&*watched).is_some_and(|below| below.contains("/_"))
     }
 
     /// Reads what there is now, where the history may not tell any more what led there. None where it shows that

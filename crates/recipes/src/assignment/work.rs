@@ -211,7 +211,9 @@ impl State {
         }
         self.revoke_held(|id| !view.ids.contains(id), usize::MAX);
         let plan = plan(view, taker);
-        let going = self.own.iter().filter(|(id, own)| own.phase != Phase::Held && view.ids.contains(*id));
+        let going = self.own.iter().filter(|(_, own)| own.phase != Phase::Held).map(|(id, _)| id);
+        // The view shows what was released as had for a moment more.
+        let going = going.chain(self.released.keys()).filter(|id| view.ids.contains(*id));
         let surplus = plan.surplus.saturating_sub(going.count());
         self.revoke_held(|_| true, surplus);
         plan.take

@@ -20,7 +20,8 @@ use crate::hub::EventClasses;
 #[derive(Clone, Debug, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where to listen: HOST:PORT or unix:PATH, optionally with ?doors=line,http,resp,grpc.
+    /// Where to listen: HOST:PORT or unix:PATH, optionally with
+    /// ?doors=line,http,resp,grpc,discovery.
     /// Repeatable. Port 0 takes a free one [default: 127.0.0.1:2379]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<Vec<Listener>>,

@@ -21,7 +21,7 @@ pub use channels::{
 };
 pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What};
 pub use keyspace_events::EventClasses;
-pub use outbox::{Counters, Failure, Outbox, Owed, Socket, Standing};
+pub use outbox::{Counters, Failure, News, Outbox, Owed, Socket, Standing};
 pub use subscription::{Scope, Subscription};
 pub use topic::Topic;
 pub use tracking::{Invalidation, Teller, Tracker, Tracking, TrackingTotals};

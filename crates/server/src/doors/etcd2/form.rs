@@ -7,13 +7,16 @@ use smallvec::SmallVec;
 /// Parameters that most requests have at most.
 const PARAMETERS: usize = 4;
 
+/// A parameter: its name and its value.
+type Parameter<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// Parameters by name; a form's come before the query's, and the first of a name counts.
 #[derive(Debug, Default)]
-pub(super) struct Form<'a>(SmallVec<[(Cow<'a, [u8]>, Cow<'a, [u8]>); PARAMETERS]>);
+pub(crate) struct Form<'a>(SmallVec<[Parameter<'a>; PARAMETERS]>);
 
 impl<'a> Form<'a> {
     /// Those of a request; or what Go says of them.
-    pub(super) fn parse(query: &'a [u8], body: &'a [u8]) -> Result<Form<'a>, String> {
+    pub(crate) fn parse(query: &'a [u8], body: &'a [u8]) -> Result<Form<'a>, String> {
         let mut form = Form::default();
         let of_body = form.extend(body);
         let of_query = form.extend(query);
@@ -21,12 +24,18 @@ impl<'a> Form<'a> {
     }
 
     /// The first value of that name.
-    pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(found, _)| **found == *name.as_bytes()).map(|(_, value)| &**value)
     }
 
-    /// The same, or nothing.
-    pub(super) fn text(&self, name: &str) -> &[u8] {
+    /// Every value of that name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let of_name = move |(found, _): &&(Cow<'_, [u8]>, _)| **found == *name.as_bytes();
+        self.0.iter().filter(of_name).map(|(_, value)| &**value)
+    }
+
+    /// The same as the first, or nothing.
+    pub(crate) fn text(&self, name: &str) -> &[u8] {
         self.first(name).unwrap_or_default()
     }
 
@@ -53,7 +62,7 @@ impl<'a> Form<'a> {
 }
 
 /// Undoes percent-encoding, and in a query that of spaces; or what Go says of it.
-pub(super) fn unescape(text: &[u8], in_query: bool) -> Result<Cow<'_, [u8]>, String> {
+pub(crate) fn unescape(text: &[u8], in_query: bool) -> Result<Cow<'_, [u8]>, String> {
     let first = if in_query { memchr::memchr2(b'%', b'+', text) } else { memchr::memchr(b'%', text) };
     let Some(first) = first else { return Ok(Cow::Borrowed(text)) };
     let digit = |at: usize| text.get(at).and_then(|&byte| (byte as char).to_digit(16));

@@ -22,6 +22,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyrax_recipes::members::Members;
 use hyrax_recipes::tree::Tree;
 use hyrax_types::limits::{ETCD2_BODY_BYTES_MAX, HTTP_BODY_WAIT_MAX};
 use tokio::time::timeout;
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::call::Call;
 use self::error::{Code, Refusal};
-use self::form::Form;
+pub(crate) use self::form::{Form, unescape};
 use super::etcd3::Ids;
 use crate::auth::Identity;
 use crate::core::Core;
@@ -47,6 +48,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct Etcd2 {
     core: Arc<Core>,
     tree: Arc<Tree>,
+    /// The nodes that serve it, where there may be several.
+    members: Option<Members>,
     ids: Ids,
     /// Which cluster it is, in hexadecimal digits.
     cluster: String,
@@ -64,18 +67,19 @@ struct Caller {
 }
 
 impl Etcd2 {
-    /// The API over a tree, as the member `ids`. Its calls are counted from that place among the commands on. What
+    /// The API over a tree, as the member `ids`, with `members` where there may be others. Its calls are counted from that place among the commands on. What
     /// waits ends when `closing` is cancelled.
     pub(crate) fn new(
         core: Arc<Core>,
         tree: Tree,
+        members: Option<Members>,
         ids: Ids,
         first_call: usize,
         closing: CancellationToken,
     ) -> Arc<Etcd2> {
         let cluster = format!("{:x}", ids.cluster);
         let started_ns = tree.now_ns();
-        Arc::new(Etcd2 { core, tree: Arc::new(tree), ids, cluster, first_call, closing, started_ns })
+        Arc::new(Etcd2 { core, tree: Arc::new(tree), members, ids, cluster, first_call, closing, started_ns })
     }
 
     /// Answers a request below `/v2` or `/mod/v2`.
@@ -115,10 +119,10 @@ impl Etcd2 {
             return self.leader(name, request, caller).await;
         }
         if let Some(id) = below(path, b"/v2/members") {
-            return self.members(id, &request, caller);
+            return self.members(id, &request.into_parts().0, caller).await;
         }
         match path {
-            b"/v2/machines" => self.machines(request.method(), caller),
+            b"/v2/machines" => self.machines(request.method(), caller).await,
             b"/v2/stats/store" => self.stats(request.method(), |door| door.store_stats()),
             b"/v2/stats/self" => self.stats(request.method(), |door| door.self_stats()),
             b"/v2/stats/leader" => self.stats(request.method(), |door| door.leader_stats()),
@@ -130,29 +134,15 @@ impl Etcd2 {
 
     /// Who somebody has shown to be; none for who showed something that proves nothing.
     fn identity(&self, authorization: Option<Authorization>) -> Option<Identity> {
-        let authorizer = &self.core.authorizer;
-        match authorization {
-            _ if !authorizer.is_on() => Some(Identity::Anonymous),
-            None => Some(Identity::Anonymous),
-            Some(Authorization::Basic { name, password }) => {
-                authorizer.operator(name.as_bytes(), password.as_bytes())
-            }
-            Some(Authorization::Bearer(token)) => {
-                let token = token.as_bytes();
-                let writer = || authorizer.is_global_secret(token).then_some(Identity::Writer);
-                authorizer.operator_by_token(token, self.core.now_s()).or_else(writer)
-            }
-        }
+        self.core.authorizer.identity_shown(authorization, self.core.now_s())
     }
 
     fn may_read(&self, caller: &Caller) -> bool {
-        let authorizer = &self.core.authorizer;
-        let may = |identity: &Identity| identity.may_write() || authorizer.anyone_may_read();
-        !authorizer.is_on() || caller.identity.as_ref().is_some_and(may)
+        self.core.authorizer.may_read(caller.identity.as_ref())
     }
 
     fn may_write(&self, caller: &Caller) -> bool {
-        !self.core.authorizer.is_on() || caller.identity.as_ref().is_some_and(Identity::may_write)
+        self.core.authorizer.may_write(caller.identity.as_ref())
     }
 
     fn may_administer(&self, caller: &Caller) -> bool {
