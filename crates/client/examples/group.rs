@@ -21,7 +21,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // With the member go its lock and its ephemeral keys.
     group.leave("ann").await;
     let event = events.next().await?;
-    println!("left: {:?}", event.left.iter().map(|(member, cause)| (&member.id, cause.word())).collect::<Vec<_>>());
+    println!(
+        "left: {:?}",
+        event.left.iter().map(|(member, cause)| (&member.id, cause.word())).collect::<Vec<_>>()
+    );
     println!("{:?} {:?}", group.ephemeral_get("status").await?, group.persistent_get("runs").await?);
     Ok(())
 }
