@@ -21,6 +21,7 @@ mod presence;
 mod proof;
 mod push;
 mod reset;
+mod status;
 mod verbs;
 mod websocket;
 
