@@ -350,7 +350,6 @@ pub const ETCD2_IMPORT_WRITES_MAX: usize = 32;
 /// other calls of the connection in between.
 pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-<<<<<<< HEAD
 /// How long a command is sent again to a Redis that says that it could not run it: the slot is being moved, another
 /// server takes over. Beyond it the client knows better what to do.
 pub const REDIS_UNSETTLED_MAX: Duration = Duration::from_secs(5);
@@ -371,7 +370,7 @@ pub const REDIS_AWAITED_EXPIRIES_MAX: usize = 1_000_000;
 
 /// How long a monitor that begins waits for Redis to tell it of changes.
 pub const REDIS_FOLLOW_MAX: Duration = Duration::from_secs(5);
-=======
+
 /// The name of a service: as long as a host's name, which it often is.
 pub const SERVICE_NAME_BYTES_MAX: usize = 255;
 
@@ -450,4 +449,3 @@ pub const DISCOVERY_SOCKET_BUFFER_BYTES: usize = 256;
 
 /// A message from such a socket. Nothing that it may say is longer; what is, ends it.
 pub const DISCOVERY_FRAME_BYTES_MAX: usize = 4 * 1024;
->>>>>>> main
