@@ -290,10 +290,11 @@ impl Session {
     }
 
     /// Monitors every key that begins with `prefix`.
-    pub fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
+    pub async fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
         self.stop_prefix(prefix);
         self.check_room(1, prefix.len())?;
         let monitor = self.begin(form, Kind::Any, Scope::Prefix(prefix.into()))?;
+        self.hear_everything().await;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);
         self.monitored_bytes += prefix.len();
@@ -311,11 +312,20 @@ impl Session {
         true
     }
 
-    /// Monitors every key there is.
-    pub fn monitor_everything(&mut self, form: &'static dyn Form) -> Result<(), Refusal> {
+    /// Waits until the engine tells of all changes.
+    async fn hear_everything(&self) {
+        if let Some(heard) = self.core.values.heard(hyrax_values::Scope::Everything) {
+            heard.await;
+        }
+    }
+
+    /// Monitors every key there is; with `only_here`, what is changed through this node.
+    pub async fn monitor_everything(&mut self, only_here: bool, form: &'static dyn Form) -> Result<(), Refusal> {
         self.stop_everything();
         self.check_room(1, 0)?;
-        let monitor = self.begin(form, Kind::Any, Scope::Everything)?;
+        let scope = if only_here { Scope::Here } else { Scope::Everything };
+        let monitor = self.begin(form, Kind::Any, scope)?;
+        self.hear_everything().await;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);
         self.everything = Some(monitor);

@@ -246,7 +246,7 @@ impl Conversation {
                 monitors::flat(session, verb, message, envelope, out).await?;
             }
             Verb::Mlocal | Verb::Mlocalrem | Verb::Mglobal | Verb::Mglobalrem => {
-                monitors::everything(session, verb, message, envelope, out)?;
+                monitors::everything(session, verb, message, envelope, out).await?;
             }
             Verb::Mon | Verb::Hmon | Verb::Lmon | Verb::Smon | Verb::Zmon | Verb::Emon | Verb::Amon => {
                 monitors::typed(session, verb, message, envelope, out).await?;
