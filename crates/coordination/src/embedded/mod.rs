@@ -74,9 +74,9 @@ pub struct EmbeddedSettings {
     /// Bytes of the journal after which a snapshot is made; or half of the last snapshot, if that is more:
     /// as the state grows, what is written for snapshots stays in proportion to what is written anyway.
     pub snapshot_bytes_min: u64,
-    /// Whether threads of the runtime sync the journal while the disk is quick, instead of its own. A thread then
-    /// waits for the disk now and then, up to seconds should it get stuck: somebody has to see to it that the runtime's
-    /// sockets and timers are looked after meanwhile.
+    /// Whether a client that writes alone has its writes synced by a thread of the runtime, while the disk is quick.
+    /// That thread then waits for the disk, some hundred microseconds usually, and for long should the disk get stuck:
+    /// somebody has to see to it that the runtime's sockets and timers are looked after meanwhile.
     pub syncs_in_runtime: bool,
 }
 

@@ -1,15 +1,13 @@
-//! Syncs the journal on a thread of the runtime, in the place of the journal's own.
+//! Syncs a record that comes alone on the thread of the runtime that has appended it.
 //!
-//! One client that writes waits for the disk, and nothing else has to be done meanwhile: to wake a thread for the sync
-//! and to be woken by it again costs both processors more than all the rest of its request. So the sync is a task, and
-//! the thread that ran the request runs that next. It takes its turn behind all that can run, so that what
-//! many clients write at one time goes to the disk as one group.
+//! A client alone waits for the disk, and nothing else has to be done meanwhile: to wake the journal's thread for the
+//! sync, and to be woken by it again, costs both processors more than all the rest of its request. So the sync is
+//! a task, which the thread that ran the request runs next: behind all that its connection has sent.
 
 use std::sync::{Arc, Weak};
 
 use hyrax_journal::Journal;
 use tokio::sync::Notify;
-use tokio::task::yield_now;
 
 use super::Engine;
 
@@ -34,13 +32,7 @@ pub(super) fn offer(journal: &Journal) -> Arc<Notify> {
 pub(super) async fn sync_when_asked(engine: Weak<Engine>, asked: Arc<Notify>) {
     loop {
         asked.notified().await;
-        loop {
-            // Whoever can run may have something to write, too.
-            yield_now().await;
-            let Some(engine) = engine.upgrade() else { return };
-            if !engine.journal.as_ref().is_some_and(Journal::sync_pending) {
-                break;
-            }
-        }
+        let Some(engine) = engine.upgrade() else { return };
+        engine.journal.as_ref().map(Journal::sync_pending);
     }
 }
