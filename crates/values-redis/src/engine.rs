@@ -167,7 +167,13 @@ impl Inner {
         let command = if !call.command.writes {
             prepared.as_sent()
         } else {
-            prepared.as_function(&self.names, call, fence, &self.noticing.node, &format!("{options}{}", self.options()))?
+            prepared.as_function(
+                &self.names,
+                call,
+                fence,
+                &self.noticing.node,
+                &format!("{options}{}", self.options()),
+            )?
         };
         Ok((prepared.slot, command))
     }

@@ -288,12 +288,12 @@ impl Follower {
             Some(key) => match self.keys.get_mut(&key) {
                 Some(followed) if !followed.is_heard() => followed.awaiting.push(tell),
                 _ => {
-                let _ = tell.send(());
-            },
+                    let _ = tell.send(());
+                }
             },
             None => {
                 let _ = tell.send(());
-            },
+            }
         }
     }
 
