@@ -107,168 +107,7 @@ pub enum Loss {
 /// What is done for a member takes its id, in the functions that end in `_as`. The others do it for the member that joined
 /// first of those who are in, or, before anybody joined, for one named after the host.
 ///
-/// # Joining
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-///
-/// c.join("abc").await?;
-/// c.join("123").await?;
-///
-/// let members = c.members().await?;
-/// let paths: Vec<_> = members.iter().map(|member| &member.path[..]).collect();
-/// assert_eq!(paths, [&b"/default-group/members/123"[..], b"/default-group/members/abc"]);
-/// // When each joined, in milliseconds since 1970.
-/// assert!(members.iter().all(|member| member.joined_ms > 1_389_465_833_687));
-/// # Ok(()) }
-/// ```
-///
-/// A group of another name, whose members show every ten seconds that they live:
-///
-/// ```
-/// # use std::time::Duration;
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let heartbeat = Duration::from_secs(10);
-/// let options = GroupOptions { group_name: "mygroup".to_owned(), heartbeat, subgroups: vec!["blue".to_owned()] };
-/// let c = connection.group(options).await?;
-///
-/// c.join("abc").await?;
-/// c.join("123").await?;
-///
-/// let members = c.members().await?;
-/// let paths: Vec<_> = members.iter().map(|member| &member.path[..]).collect();
-/// assert_eq!(paths, [&b"/mygroup/members/123"[..], b"/mygroup/members/abc"]);
-/// assert_eq!(members[0].subgroups, ["blue"]);
-/// # Ok(()) }
-/// ```
-///
-/// # Leaving
-///
-/// A member leaves when it says so. One whose process crashes or stalls is out after one and a half heartbeats, and the
-/// others are told.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use hyrax_client::{GroupOptions, LeaveCause, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// c.join("abc").await?;
-/// c.join("123").await?;
-/// assert!(c.leave("123").await);
-/// assert!(!c.leave("123").await);
-/// assert_eq!(c.members().await?.len(), 1);
-///
-/// // A process that ends without a word: its heart beats no more.
-/// let other = connection.clone();
-/// std::thread::spawn(move || {
-///     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-///         let heartbeat = Duration::from_millis(400);
-///         let d = other.group(GroupOptions { heartbeat, ..GroupOptions::default() }).await.unwrap();
-///         d.join("crashing").await.unwrap();
-///         std::mem::forget(d);
-///     })
-/// })
-/// .join()
-/// .unwrap();
-/// let mut events = c.events().await?;
-/// assert!(events.member("crashing").is_some());
-/// let event = events.next().await?;
-/// let (member, cause) = &event.left[0];
-/// assert_eq!((member.id.as_str(), *cause), ("crashing", LeaveCause::Timeout));
-/// # Ok(()) }
-/// ```
-///
-/// # Locks
-///
-/// They are released when their holder's process ends, crashes or stalls for longer than one and a half heartbeats.
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-///
-/// assert!(c.lock("lock1").await?.is_some());
-/// assert!(c.lock("lock1").await?.is_none());
-///
-/// assert!(!c.release_as("another-member", "lock1").await?);
-///
-/// assert!(c.release("lock1").await?);
-/// assert!(!c.release("lock1").await?);
-///
-/// let token = c.reentrant_lock("lock2").await?;
-/// assert!(token.is_some());
-/// assert_eq!(c.reentrant_lock("lock2").await?, token);
-///
-/// assert!(c.reentrant_lock_as("another-member", "lock2").await?.is_none());
-/// assert!(c.lock_as("another-member", "lock2").await?.is_none());
-///
-/// assert!(c.release("lock2").await?);
-/// # Ok(()) }
-/// ```
-///
-/// # Events
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect, host_name};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// let mut events = c.events().await?;
-///
-/// // As the host.
-/// c.join_host().await?;
-///
-/// let event = events.next().await?;
-/// assert!(event.left.is_empty());
-/// assert_eq!(event.joined[0].id, host_name());
-/// # Ok(()) }
-/// ```
-///
-/// # What a group remembers
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// c.join("abc").await?;
-///
-/// c.ephemeral_set("where", "here").await?;
-/// assert_eq!(c.ephemeral_get("where").await?.as_deref(), Some(&b"here"[..]));
-/// assert_eq!(c.ephemeral_list().await?.len(), 1);
-/// assert!(c.ephemeral_del("where").await?);
-///
-/// c.ephemeral_set("where", "here").await?;
-/// c.persistent_set("what", "everything").await?;
-/// c.leave("abc").await;
-/// assert_eq!(c.ephemeral_get("where").await?, None);
-/// assert_eq!(c.persistent_get("what").await?.as_deref(), Some(&b"everything"[..]));
-/// # Ok(()) }
-/// ```
-///
-/// # Who does what
-///
-/// ```
-/// # use hyrax_client::{AssignmentEvent, GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// c.join("abc").await?;
-/// let mut work = c.assignments("partitions", ["0", "1"]).await?;
-/// for _ in 0..2 {
-///     let Some(AssignmentEvent::Assigned { id, token }) = work.next().await else { panic!("alone, it has all") };
-///     println!("working on {id}, with token {token}");
-/// }
-/// assert_eq!(work.assigned().len(), 2);
-/// # Ok(()) }
-/// ```
+#[doc = include_str!("group.md")]
 #[derive(Clone)]
 pub struct Group {
     shared: Arc<Shared>,
@@ -380,8 +219,10 @@ impl Group {
     /// is dropped.
     pub async fn leave(&self, id: &str) -> bool {
         let seat = self.shared.take(id, None);
-        let session = self.shared.desk.session(id);
-        self.shared.locks.release(session).await;
+        let session = self.shared.desk.sessions.lock().remove(id);
+        if let Some(session) = session {
+            self.shared.locks.release(session).await;
+        }
         match seat.map(Arc::try_unwrap) {
             Some(Ok(seat)) => seat.leave().await,
             // It leaves when what is being done for it is done.
