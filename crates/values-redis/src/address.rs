@@ -18,9 +18,18 @@ pub struct Address {
     pub(crate) is_cluster: bool,
     pub(crate) prefix: Vec<u8>,
     pub(crate) wants_events: bool,
-    /// The URL without its password.
+    /// The URL as it was given, and without its password.
+    given: String,
     shown: String,
 }
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.given == other.given
+    }
+}
+
+impl Eq for Address {}
 
 /// Not the URL of a Redis.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +84,14 @@ impl FromStr for Address {
             return Err(BadAddress::Scheme);
         };
         let servers = urls.iter().map(|url| server(url)).collect::<Result<_, _>>()?;
-        Ok(Address { servers, is_cluster, prefix, wants_events, shown: without_password(text) })
+        Ok(Address {
+            servers,
+            is_cluster,
+            prefix,
+            wants_events,
+            given: text.to_owned(),
+            shown: without_password(text),
+        })
     }
 }
 

@@ -54,12 +54,13 @@ impl Prepared {
         command
     }
 
-    /// The call of the function that runs it. `extra` are letters of further options.
+    /// The call of the function that runs it, for this node. `extra` are letters of further options.
     pub fn as_function(
         &self,
         names: &Names,
         call: &Call<'_>,
         fence: Option<&Fence<'_>>,
+        node: &str,
         extra: &str,
     ) -> Result<Cmd, Error> {
         if self.words.len() > REDIS_CALL_WORDS_MAX {
@@ -88,7 +89,7 @@ impl Prepared {
         };
         let mut command = library().call(function, &keys);
         command.arg(names.base(self.slot)).arg(names.prefix().len()).arg(options);
-        command.arg(call.actor.unwrap_or_default());
+        command.arg(call.actor.unwrap_or_default()).arg(node);
         command.arg(fence.map_or(&b""[..], |fence| fence.lock));
         command.arg(fence.map_or(String::new(), |fence| fence.token.to_string()));
         command.arg(places).arg(call.command.name);

@@ -14,6 +14,8 @@ pub struct Noticing {
     pub nodes: Arc<Nodes>,
     /// Whether Redis tells of events of keys, which functions then have to tell apart.
     pub has_events: bool,
+    /// This node's name among those that share the Redis.
+    pub node: String,
 }
 
 impl Noticing {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyrax_types::Revision;
 
 use super::changes::Changes;
-use super::check;
+use crate::check;
 use super::holes::Holes;
 use super::keyspace::Keyspace;
 use super::leases::{Grant, Leases};

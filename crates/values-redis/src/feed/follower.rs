@@ -110,6 +110,8 @@ pub struct Follower {
     wanted: HashSet<Topic>,
     /// How many follow everything.
     wide: usize,
+    /// Who waits until everything is heard of.
+    awaiting: Vec<oneshot::Sender<()>>,
     lines: HashMap<String, Line>,
     last_number: u64,
     /// Channels that were given up: their connection confirms it.
@@ -147,6 +149,7 @@ impl Follower {
             slots: HashMap::new(),
             wanted: HashSet::new(),
             wide: 0,
+            awaiting: Vec::new(),
             lines: HashMap::new(),
             last_number: 0,
             given_up: HashMap::new(),
@@ -279,12 +282,18 @@ impl Follower {
         });
     }
 
-    fn wait_for(&mut self, key: Box<[u8]>, tell: oneshot::Sender<()>) {
-        match self.keys.get_mut(&key) {
-            Some(followed) if !matches!(followed.state, State::Heard(_)) => followed.awaiting.push(tell),
-            _ => {
+    fn wait_for(&mut self, key: Option<Box<[u8]>>, tell: oneshot::Sender<()>) {
+        match key {
+            None if self.slots.values().any(|followed| !followed.is_heard()) => self.awaiting.push(tell),
+            Some(key) => match self.keys.get_mut(&key) {
+                Some(followed) if !followed.is_heard() => followed.awaiting.push(tell),
+                _ => {
                 let _ = tell.send(());
-            }
+            },
+            },
+            None => {
+                let _ = tell.send(());
+            },
         }
     }
 
@@ -384,6 +393,11 @@ impl Follower {
             }
             self.begins(&topic, was_lost);
         }
+        if self.wide > 0 && !self.awaiting.is_empty() && self.slots.values().all(Followed::is_heard) {
+            for tell in self.awaiting.drain(..) {
+                let _ = tell.send(());
+            }
+        }
     }
 
     /// Something is heard of from here on, for the first time or again.
@@ -400,7 +414,8 @@ impl Follower {
                 self.hub.lost_everything();
                 self.has_told = true;
             }
-            Topic::Slot(_) => {}
+            // Who keeps copies of what it read before has not been told of changes.
+            Topic::Slot(_) => self.hub.emptied(),
         }
     }
 
@@ -505,18 +520,24 @@ impl Follower {
         self.expires(change.key, Some(change.expires_at));
         self.awaited.changed(change.key);
         let hash = key_hash(change.key);
-        if !change.is_quiet && self.hub.wants(hash, change.key) {
-            self.hub.emit(
-                hash,
-                &Change {
-                    key: change.key,
-                    rev: change.rev,
-                    command: change.command,
-                    args: &change.args,
-                    actor: change.actor,
-                },
-            );
-            self.has_told = true;
+        if !self.hub.wants(hash, change.key) {
+            return;
+        }
+        self.has_told = true;
+        if change.is_quiet {
+            return self.hub.emit_quietly(hash, change.key);
+        }
+        let told = Change {
+            key: change.key,
+            rev: change.rev,
+            command: change.command,
+            args: &change.args,
+            actor: change.actor,
+        };
+        if change.node == self.noticing.node.as_bytes() {
+            self.hub.emit(hash, &told);
+        } else {
+            self.hub.emit_from_afar(hash, &told);
         }
     }
 

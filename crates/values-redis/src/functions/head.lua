@@ -3,7 +3,8 @@
 -- KEYS are the keys of the command as Redis knows them. The arguments of `write`: the base of all names of the slot
 -- (counter, registry, fences, channels); how many bytes of a key are the prefix; options, a letter each
 -- (q quiet, a an actor is named, s the command names several keys, r it is tried again after waiting, k Redis tells
--- of events of keys, f fenced); the actor; the lock; its token; the command's name; and the command as sent.
+-- of events of keys, f fenced); the actor; the node; the lock; its token; the places of keys among the words, where
+-- there is a prefix; the command's name; and the command as sent.
 
 -- Channels asked for in one call. A command over more keys announces all of them unasked.
 local ASKED_MAX = 1000
@@ -11,6 +12,9 @@ local ASKED_MAX = 1000
 local REMOVED_MAX = 1000
 -- Locks whose tokens are remembered for a slot, and of how many the older half is forgotten.
 local LOCKS_MAX = 100000
+
+-- How long it is known that a key's end was told: nodes hear of it within milliseconds of each other.
+local ONCE_MS = '2000'
 
 local function failed(reply)
     return type(reply) == 'table' and reply.err ~= nil
@@ -76,7 +80,8 @@ end
 local function signal(c, keys, letter)
     for _, key in ipairs(keys) do
         if is_heard(c, key) then
-            publish(c, key, field('0') .. field('0') .. field(letter) .. field('') .. field('') .. field(bare(c, key)))
+            publish(c, key, field('0') .. field('0') .. field(letter) .. field('') .. field('') .. field('')
+                .. field(bare(c, key)))
         end
     end
 end
@@ -167,7 +172,7 @@ local function finish(c)
             end
             local parts = {
                 field(whole(revision + i - 1)), field(whole(times[key])), field(flags),
-                field(not change.nobody and c.actor or ''), field(change.command), field(bare(c, key)),
+                field(not change.nobody and c.node or ''), field(not change.nobody and c.actor or ''), field(change.command), field(bare(c, key)),
             }
             for _, arg in ipairs(change.args) do
                 parts[#parts + 1] = field(arg)

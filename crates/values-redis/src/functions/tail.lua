@@ -19,10 +19,11 @@ local function write(keys, args)
     local options = args[3]
     local c = context(keys, args[1], args[2], options)
     c.actor = has(options, 'a') and args[4] or nil
-    c.positions = args[7]
-    c.name = args[8]
-    c.argv = copy(args, 9)
-    if has(options, 'f') and not is_admitted(c, args[5], args[6]) then
+    c.node = args[5]
+    c.positions = args[8]
+    c.name = args[9]
+    c.argv = copy(args, 10)
+    if has(options, 'f') and not is_admitted(c, args[6], args[7]) then
         return { err = 'FENCED' }
     end
     listen(c)
@@ -94,10 +95,11 @@ local function noticed(keys, args)
     end
     local at = redis.call('PEXPIRETIME', key)
     if at == -2 then
-        -- Who listens to everything may hear of a key that was there before anybody listened.
+        -- What is known may be missing: who listens to everything hears of keys that were there before, and Redis may
+        -- evict what the engine keeps.
         local once = c.base .. 'once/' .. bare(c, key)
         local is_first = known
-        if not known and c.wide and (event == 'expired' or event == 'evicted' or event == 'written') then
+        if not known and (event == 'expired' or event == 'evicted') then
             is_first = not exists(once)
         end
         if is_first then
@@ -109,9 +111,7 @@ local function noticed(keys, args)
                 command = 'expired'
             end
             changed(c, key, command, {}, true)
-            if c.wide then
-                redis.call('SET', once, '', 'PX', '2000')
-            end
+            redis.call('SET', once, '', 'PX', ONCE_MS)
         end
     elseif event == 'written' then
         local mark = ':' .. redis.sha1hex(redis.call('DUMP', key))
@@ -145,6 +145,7 @@ local function flush(_, args)
     local options = args[3]
     local c = context({}, args[1], args[2], options)
     c.actor = has(options, 'a') and args[4] or nil
+    c.node = args[7]
     listen(c)
     for _, name in ipairs(redis.call('PUBSUB', 'SHARDCHANNELS')) do
         if string.sub(name, 1, #c.base + 1) == c.base .. '/' then
