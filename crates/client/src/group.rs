@@ -105,7 +105,8 @@ pub enum Loss {
 /// dropped, its members leave and its locks are released, in the background.
 ///
 /// What is done for a member takes its id, in the functions that end in `_as`. The others do it for the member that joined
-/// first of those who are in, or, before anybody joined, for one named after the host.
+/// first of those who are in. Locks need nobody to have joined: then, and from then on, they are those of a member named
+/// after the host.
 ///
 #[doc = include_str!("group.md")]
 #[derive(Clone)]
@@ -128,6 +129,8 @@ struct Members {
     seats: BTreeMap<String, Arc<Seat>>,
     /// The one that is meant where none is named.
     first: Option<String>,
+    /// The one whose locks are meant where none is named, once that was asked.
+    locker: Option<String>,
 }
 
 /// Which session is whose, and who hears of losses.
@@ -252,7 +255,7 @@ impl Group {
     /// It is held until it is released, its member leaves, or it is lost, which [`Group::losses`] tells. Cancel-safe:
     /// dropping the future gives it up again, unless it was had already, when [`Group::release`] does.
     pub async fn lock(&self, name: &str) -> Result<Option<Revision>, GroupError> {
-        self.lock_as(&self.member(), name).await
+        self.lock_as(&self.locker(), name).await
     }
 
     /// The same for a member.
@@ -264,7 +267,7 @@ impl Group {
     /// Waits for a lock of the group, no longer than `patience`; the fencing token. None when it did not come.
     /// Cancel-safe, as [`Group::lock`].
     pub async fn lock_within(&self, name: &str, patience: Duration) -> Result<Option<Revision>, GroupError> {
-        self.lock_within_as(&self.member(), name, patience).await
+        self.lock_within_as(&self.locker(), name, patience).await
     }
 
     /// The same for a member.
@@ -289,7 +292,7 @@ impl Group {
     /// Takes a lock of the group if nobody has it, or the same member has it: then the token is the same. It is held once
     /// however often it was taken.
     pub async fn reentrant_lock(&self, name: &str) -> Result<Option<Revision>, GroupError> {
-        self.reentrant_lock_as(&self.member(), name).await
+        self.reentrant_lock_as(&self.locker(), name).await
     }
 
     /// The same for a member.
@@ -300,7 +303,7 @@ impl Group {
 
     /// Releases a lock; whether its member held it.
     pub async fn release(&self, name: &str) -> Result<bool, GroupError> {
-        self.release_as(&self.member(), name).await
+        self.release_as(&self.locker(), name).await
     }
 
     /// The same for a member: `true` only for the one that held it.
@@ -404,6 +407,13 @@ impl Group {
         self.shared.members.lock().first.clone().unwrap_or_else(host_name)
     }
 
+    /// The same for locks: whoever took one must be able to release it, whoever joins in between.
+    fn locker(&self) -> String {
+        let mut members = self.shared.members.lock();
+        let Members { first, locker, .. } = &mut *members;
+        locker.get_or_insert_with(|| first.clone().unwrap_or_else(host_name)).clone()
+    }
+
     fn seat(&self, member: &str) -> Result<Arc<Seat>, GroupError> {
         let seat = self.shared.members.lock().seats.get(member).cloned();
         seat.ok_or_else(|| GroupError::NotJoined(member.to_owned()))
@@ -419,6 +429,9 @@ impl Shared {
     /// Takes a member's seat out; the one of that revision, if one is named.
     fn take(&self, id: &str, revision: Option<Revision>) -> Option<Arc<Seat>> {
         let mut members = self.members.lock();
+        if revision.is_none() && members.locker.as_deref() == Some(id) {
+            members.locker = None;
+        }
         let seat = members.seats.get(id)?;
         if revision.is_some_and(|revision| seat.member().revision != revision) {
             return None;
