@@ -6,8 +6,10 @@ mod etcd;
 mod ports;
 mod process;
 mod redis;
+mod redis_cluster;
 
 pub use etcd::Etcd;
 pub use ports::on_free_ports;
 pub use process::Process;
 pub use redis::Redis;
+pub use redis_cluster::RedisCluster;
