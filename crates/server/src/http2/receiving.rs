@@ -183,7 +183,7 @@ where
             let ends = ends_stream.then(|| stream.take(&[], true, &it.place_waker)).flatten();
             return ends.ok_or(Fault::Stream(Reason::Protocol));
         }
-        if id % 2 == 0 {
+        if id.is_multiple_of(2) {
             return Err(Fatal(Reason::Protocol));
         }
         if id <= self.last_stream {
@@ -219,7 +219,7 @@ where
 
     fn settings(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), Fault> {
         let is_ack = head.has(flag::ACK);
-        if payload.len() % 6 != 0 || is_ack && !payload.is_empty() {
+        if !payload.len().is_multiple_of(6) || is_ack && !payload.is_empty() {
             return Err(Fatal(Reason::FrameSize));
         }
         if is_ack {
@@ -313,7 +313,7 @@ where
 
     /// Whether a stream was open once. What still comes for it means nothing.
     fn is_past(&self, id: u32) -> bool {
-        id % 2 == 1 && id <= self.last_stream
+        !id.is_multiple_of(2) && id <= self.last_stream
     }
 }
 
