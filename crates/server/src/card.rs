@@ -8,7 +8,7 @@ use crate::net::Peer;
 use hyrax_types::SessionId;
 use parking_lot::Mutex;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use tokio::sync::oneshot;
 
 /// How a command that waits is let go by somebody else.
@@ -52,6 +52,10 @@ pub struct Card {
     pub monitors: AtomicBool,
     /// Whether it asked to be kept when memory is short.
     pub no_evict: AtomicBool,
+    /// Whom it has told that its copies are stale: another session, 0 for itself, -1 for none.
+    pub redirection: AtomicI64,
+    /// Whether it keeps copies of all keys under some prefixes.
+    pub hears_prefixes: AtomicBool,
     outbox: Weak<Outbox>,
     seldom: Mutex<Seldom>,
 }
@@ -71,6 +75,8 @@ impl Card {
             subscribed: Default::default(),
             monitors: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
+            redirection: AtomicI64::new(-1),
+            hears_prefixes: AtomicBool::new(false),
             outbox,
             seldom: Mutex::default(),
         }
@@ -129,6 +135,14 @@ impl Card {
     pub fn let_go(&self, how: LetGo) -> bool {
         let waiting = self.seldom.lock().waiting.take();
         waiting.is_some_and(|waiting| waiting.send(how).is_ok())
+    }
+
+    /// Notes whether it keeps copies: who is told that they are stale, 0 for itself, and whether that is of all
+    /// keys under some prefixes.
+    pub fn note_tracking(&self, tracking: Option<(i64, bool)>) {
+        let (redirection, hears_prefixes) = tracking.unwrap_or((-1, false));
+        self.redirection.store(redirection, Relaxed);
+        self.hears_prefixes.store(hears_prefixes, Relaxed);
     }
 
     /// Whether it is subscribed to anything.

@@ -7,6 +7,7 @@ pub mod core;
 pub mod doors;
 mod entrance;
 mod errors;
+pub mod groups;
 mod grpc;
 mod http;
 mod http2;
@@ -18,7 +19,6 @@ mod onlookers;
 mod pause;
 mod server;
 pub mod session;
-pub mod signing;
 mod slow_log;
 mod storage;
 

@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyrax_coordination::embedded::OpenError;
-use hyrax_coordination::{Embedded, EmbeddedSettings, StoreSettings};
+use hyrax_coordination::{
+    Coordination, Embedded, EmbeddedSettings, Promises, Status, StatusError, StoreSettings,
+};
+use hyrax_coordination_etcd::{ConnectError, EtcdCoordination, EtcdSettings};
 use hyrax_journal::{JournalSettings, RealDisk};
+use hyrax_types::limits::{ENGINE_RETRY_EVERY, ENGINE_START_MAX};
 use hyrax_types::{Clock, Revision};
+use tokio::time::{Instant, sleep};
 
-use crate::config::Config;
+use crate::config::{Config, CoordinationEngine};
+use crate::doors::etcd3::Ids;
 
 /// A jump of the clock beyond this was a pause of the process. The clock is read twenty times a second.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
@@ -31,11 +37,98 @@ pub enum StorageError {
     /// The engine crashed while it started.
     #[error("the coordination engine crashed while it started: {0}")]
     Crashed(#[from] tokio::task::JoinError),
+    /// There is no connection to the engine.
+    #[error("cannot use the coordination engine {url}: {reason}")]
+    Connect {
+        /// The engine, without a password.
+        url: String,
+        /// What is wrong.
+        reason: ConnectError,
+    },
+    /// The engine does not say where it stands.
+    #[error(transparent)]
+    Status(#[from] StatusError),
 }
 
-/// Starts the engine: with a data directory what is there, else an empty one in memory. Its revisions then
-/// start at the time, so that none of an earlier run is met again.
-pub(crate) async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, StorageError> {
+/// The engine, as the process that started it knows it.
+pub(crate) enum Storage {
+    /// In this process.
+    Embedded(Arc<Embedded>),
+    /// In an etcd.
+    Etcd(Arc<EtcdCoordination>),
+}
+
+impl Storage {
+    /// Starts the engine, or connects to it.
+    pub(crate) async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Storage, StorageError> {
+        let storage = match &config.coordination {
+            CoordinationEngine::Embedded => Storage::Embedded(embedded(config, clock).await?),
+            CoordinationEngine::Etcd(settings) => Storage::Etcd(Arc::new(etcd(settings).await?)),
+        };
+        let Status { revision, promises, .. } = storage.coordination().status().await?;
+        let Promises { linearizable, durable, fencing } = promises;
+        let engine = &config.coordination;
+        tracing::info!(%engine, %revision, linearizable, durable, %fencing, "coordination");
+        Ok(storage)
+    }
+
+    /// What recipes and doors stand on.
+    pub(crate) fn coordination(&self) -> Arc<dyn Coordination> {
+        match self {
+            Storage::Embedded(engine) => engine.clone(),
+            Storage::Etcd(engine) => engine.clone(),
+        }
+    }
+
+    /// Which cluster, and which member of it, this node is to clients of etcd.
+    pub(crate) fn ids(&self, node_name: &str) -> Ids {
+        match self {
+            Storage::Embedded(engine) => Ids::of(engine.identity(), node_name),
+            Storage::Etcd(engine) => Ids::in_cluster(engine.cluster_id(), node_name),
+        }
+    }
+
+    /// Whether other nodes may stand on it, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Storage::Etcd(_))
+    }
+
+    /// Marks a clean end of the data directory, if there is one.
+    pub(crate) async fn close(&self) {
+        let Storage::Embedded(engine) = self else { return };
+        let engine = engine.clone();
+        match tokio::task::spawn_blocking(move || engine.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the data directory had no clean end"),
+            Err(error) => tracing::error!(%error, "the coordination engine crashed at its end"),
+        }
+    }
+}
+
+/// Connects to an etcd. One that is not there yet is waited for, as machines start in any order; what another try does
+/// not change is told at once.
+async fn etcd(settings: &EtcdSettings) -> Result<EtcdCoordination, StorageError> {
+    let began = Instant::now();
+    loop {
+        let reason = match EtcdCoordination::connect(settings.clone()).await {
+            Ok(engine) => match engine.status().await {
+                Ok(_) => return Ok(engine),
+                Err(StatusError::Unavailable(unavailable)) => unavailable.into(),
+            },
+            Err(reason) => reason,
+        };
+        let may_change = matches!(reason, ConnectError::Unavailable(_));
+        if !may_change || began.elapsed() >= ENGINE_START_MAX {
+            return Err(StorageError::Connect { url: settings.to_string(), reason });
+        }
+        tracing::warn!(%reason, "the coordination engine is not there yet; trying again");
+        sleep(ENGINE_RETRY_EVERY).await;
+    }
+}
+
+/// Starts the engine in this process: with a data directory what is there, else an empty one in memory. Its revisions
+/// then start at the time, so that none of an earlier run is met again.
+async fn embedded(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, StorageError> {
     let settings = EmbeddedSettings {
         pause_min: Some(PAUSE_MIN),
         auto_compaction: config.auto_compaction(),
@@ -68,41 +161,31 @@ pub(crate) async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<
     Ok(Arc::new(engine))
 }
 
-/// Marks a clean end of the data directory, if there is one.
-pub(crate) async fn close(engine: Arc<Embedded>) {
-    match tokio::task::spawn_blocking(move || engine.close()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "the data directory had no clean end"),
-        Err(error) => tracing::error!(%error, "the coordination engine crashed at its end"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use hyrax_coordination::Coordination;
     use hyrax_recipes::Secrets;
     use hyrax_types::SystemClock;
 
     use super::*;
 
-    async fn started(directory: &tempfile::TempDir) -> Arc<Embedded> {
+    async fn started(directory: &tempfile::TempDir) -> Result<Storage, StorageError> {
         let config = Config { data_dir: Some(directory.path().to_owned()), ..Config::default() };
-        start(&config, Arc::new(SystemClock)).await.unwrap()
+        Storage::start(&config, Arc::new(SystemClock)).await
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn secrets_added_at_run_time_outlive_a_restart() {
         let directory = tempfile::tempdir().unwrap();
-        let engine = started(&directory).await;
-        let status = engine.status().await.unwrap();
+        let storage = started(&directory).await.unwrap();
+        let status = storage.coordination().status().await.unwrap();
         assert!(status.promises.durable && status.revision == Revision(1));
-        let secrets = Secrets::start(engine.clone() as Arc<dyn Coordination>).await.unwrap();
+        let secrets = Secrets::start(storage.coordination()).await.unwrap();
         secrets.add_global(b"hunter2").await.unwrap();
         drop(secrets);
-        close(engine.clone()).await;
-        drop(engine);
-        let engine = started(&directory).await;
-        let secrets = Secrets::start(engine as Arc<dyn Coordination>).await.unwrap();
+        storage.close().await;
+        drop(storage);
+        let storage = started(&directory).await.unwrap();
+        let secrets = Secrets::start(storage.coordination()).await.unwrap();
         assert_eq!(secrets.global().len(), 1);
     }
 
@@ -110,8 +193,7 @@ mod tests {
     async fn the_directory_of_an_etcd_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("member")).unwrap();
-        let config = Config { data_dir: Some(directory.path().to_owned()), ..Config::default() };
-        let refused = start(&config, Arc::new(SystemClock)).await.err().unwrap().to_string();
+        let refused = started(&directory).await.err().unwrap().to_string();
         assert!(refused.contains("of etcd"), "{refused}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing was written to it");
     }
@@ -119,9 +201,19 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_directory_in_use_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let _engine = started(&directory).await;
-        let config = Config { data_dir: Some(directory.path().to_owned()), ..Config::default() };
-        let refused = start(&config, Arc::new(SystemClock)).await.err().unwrap().to_string();
+        let _storage = started(&directory).await.unwrap();
+        let refused = started(&directory).await.err().unwrap().to_string();
         assert!(refused.contains(&format!("in use by process {}", std::process::id())), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn what_another_try_does_not_change_is_told_at_once() {
+        let url = "etcd://root:hunter2@127.0.0.1:1?ca=/nowhere/ca.pem";
+        let config = Config { coordination: url.parse().unwrap(), ..Config::default() };
+        let refused = Storage::start(&config, Arc::new(SystemClock)).await.err().unwrap().to_string();
+        assert!(
+            refused.contains("root:<redacted>@127.0.0.1:1") && refused.contains("/nowhere/ca.pem"),
+            "{refused}"
+        );
     }
 }

@@ -106,6 +106,16 @@ pub const MONITORS_PER_SESSION_MAX: usize = 10_000;
 /// before their number does; ten thousand of the longest would be gigabytes for some sessions.
 pub const MONITORED_KEY_BYTES_PER_SESSION_MAX: usize = 8 * 1024 * 1024;
 
+/// Keys that clients may have copies of (`CLIENT TRACKING`), by default; Redis has the same.
+pub const TRACKED_KEYS_MAX: usize = 1_000_000;
+
+/// Bytes of those keys together: a million of usual length, and far from a million of the longest.
+pub const TRACKED_KEY_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Prefixes whose keys one client is told of (`CLIENT TRACKING … BCAST PREFIX`). Every change is looked up once
+/// for each length that there is.
+pub const TRACKED_PREFIXES_MAX: usize = 1_000;
+
 /// A monitored prefix. A change is looked up once for each length of a prefix that is monitored.
 pub const PREFIX_BYTES_MAX: usize = 1024;
 
@@ -129,6 +139,44 @@ pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 /// Locks that one session holds or waits for. Each is a watch in the engine; a client that needs thousands
 /// locks too fine.
 pub const LOCKS_PER_SESSION_MAX: usize = 1_000;
+
+/// Commands of one client of the line door that are not answered yet. Beyond it commands wait for their turn, so that a
+/// server which does not answer costs a client no more than these.
+pub const CLIENT_COMMANDS_IN_FLIGHT_MAX: usize = 4_096;
+
+/// Bytes that a client has written, and its socket not taken yet, beyond which it takes no further command: a few
+/// of the largest lines.
+pub const CLIENT_OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A line that a client takes from a server: the longest reply there is, each of its bytes escaped, is shorter. A peer
+/// that is no Hyrax must not fill the memory.
+pub const CLIENT_LINE_BYTES_MAX: usize = 4 * COMMAND_REPLY_BYTES_MAX;
+
+/// Bytes of the name of a group, a member, a subgroup, an assigned topic or id, or a member's ephemeral key. They are
+/// what people and configurations name, parts of one path, and repeated in what is told of every join.
+pub const NAME_BYTES_MAX: usize = 1024;
+
+/// Subgroups of one member. All of them are told to everybody who follows the group.
+pub const SUBGROUPS_MAX: usize = 100;
+
+/// The shortest heartbeat: below it, the pauses of a busy machine look like deaths.
+pub const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
+
+/// The longest heartbeat: who is found missing after hours was not looked for.
+pub const HEARTBEAT_MAX: Duration = Duration::from_secs(3600);
+
+/// Seats in groups of one session. Each is a key that everybody who follows its group keeps; a connection speaks
+/// for few.
+pub const SEATS_PER_SESSION_MAX: usize = 1_000;
+
+/// Ephemeral keys of one member. They are deleted one by one when it leaves.
+pub const EPHEMERALS_PER_MEMBER_MAX: usize = 1_000;
+
+/// Groups and elections that one session follows. Each may be a watch in the engine.
+pub const FOLLOWED_PER_SESSION_MAX: usize = 1_000;
+
+/// Ids of one topic that are assigned to members. Everybody who takes some keeps in mind who has which.
+pub const ASSIGNED_IDS_MAX: usize = 10_000;
 
 /// Locks under whose tokens values were written, remembered for those that come late with a token that was
 /// overtaken. Beyond it the locks with the oldest tokens are forgotten, and who holds one of these for so long
@@ -290,6 +338,145 @@ pub const TREE_WATCH_QUEUE_EVENTS: usize = 100;
 /// not be percent-encoded.
 pub const ETCD2_BODY_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
 
+/// Bytes of an answer that a client of etcd v2 takes, by default: a listing of some hundred thousand keys. A server
+/// must not fill its clients' memory.
+pub const ETCD2_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of one directory's listing in an import from etcd v2. A store of v2 is held in memory, most of a few hundred
+/// mebibytes; a larger directory than that is none.
+pub const ETCD2_IMPORT_ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Writes under way at one time in an import to etcd v2. A durable store syncs those that come together at once; more
+/// would only queue there.
+pub const ETCD2_IMPORT_WRITES_MAX: usize = 32;
+
 /// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
 /// other calls of the connection in between.
 pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a command is sent again to a Redis that says that it could not run it: the slot is being moved, another
+/// server takes over. Beyond it the client knows better what to do.
+pub const REDIS_UNSETTLED_MAX: Duration = Duration::from_secs(5);
+
+/// Words of a command that writes over Redis. It runs in a function there, whose language hands on no more than 8,000.
+pub const REDIS_CALL_WORDS_MAX: usize = 7_900;
+
+/// Announcements of a Redis that wait to be told. One is a change, and a node tells hundreds of thousands a second; if
+/// it lags further behind, it is told less by asking for the values anew.
+pub const REDIS_ANNOUNCEMENTS_MAX: usize = 100_000;
+
+/// Bytes of those announcements.
+pub const REDIS_ANNOUNCEMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Keys of a Redis whose expiry is awaited without their being monitored one by one, while somebody monitors a prefix.
+/// Of those beyond it Redis' own events tell, if it is let.
+pub const REDIS_AWAITED_EXPIRIES_MAX: usize = 1_000_000;
+
+/// How long a monitor that begins waits for Redis to tell it of changes.
+pub const REDIS_FOLLOW_MAX: Duration = Duration::from_secs(5);
+
+/// The name of a service: as long as a host's name, which it often is.
+pub const SERVICE_NAME_BYTES_MAX: usize = 255;
+
+/// A custom event to services: its type, its body and the services' names together. Who listens may have thousands of
+/// sockets, and each is sent it.
+pub const SERVICE_EVENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The same as it is kept, in JSON: what a real etcd takes in one request, less the rest of that request.
+pub const SERVICE_EVENT_RECORD_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX - 1024;
+
+/// Services that one event is sent to by name, or that one socket monitors. Who means more of them means all.
+pub const SERVICES_NAMED_MAX: usize = 1_000;
+
+/// How long a connection to an etcd may take, with encryption and greeting, by default: some round trips on a long
+/// line, and short enough that another member is tried while a request still waits.
+pub const ETCD_CONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// How long a request to an etcd may take, with all its attempts, by default: what etcd itself gives a request to find
+/// a majority, and longer than it takes to elect a leader.
+pub const ETCD_REQUEST_MAX: Duration = Duration::from_secs(5);
+
+/// How long a renewal of a lease may take before its stream is given up for one to another member. It leaves room for
+/// several within [`NODE_LEASE`].
+pub const ETCD_RENEWAL_MAX: Duration = Duration::from_secs(1);
+
+/// How long to wait before an etcd that failed is asked again; doubled each time, up to the second.
+pub const ETCD_RETRY_MIN: Duration = Duration::from_millis(50);
+/// See [`ETCD_RETRY_MIN`].
+pub const ETCD_RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// How often a silent connection to an etcd with calls under way is pinged. An etcd takes pings more often than every
+/// five seconds for an attack.
+pub const ETCD_PING_EVERY: Duration = Duration::from_secs(6);
+
+/// How long the answer to such a ping may take before the connection is given up.
+pub const ETCD_PING_MAX: Duration = Duration::from_secs(4);
+
+/// Bytes of one response of an etcd: as much as its own clients take.
+pub const ETCD_RESPONSE_BYTES_MAX: usize = i32::MAX as usize;
+
+/// Bytes of one stream that an etcd may send before they were read: a page of keys in one piece.
+pub const ETCD_STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes of all streams of a connection that an etcd may send before they were read: several such pages, so that
+/// watches and answers do not wait for each other.
+pub const ETCD_CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+
+/// Bytes of events that were seen by a watch over an etcd and not read. Beyond it the watch is taken up again when its
+/// reader has caught up: the etcd keeps the events for longer than we would.
+pub const ETCD_WATCH_QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How often an etcd is asked how far its watches are, while somebody waits for that: as often as it looks after those
+/// that are behind.
+pub const ETCD_PROGRESS_ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long an etcd whose notices of progress may overtake events must have sent none before a notice is believed:
+/// twice as long as events that found no room wait for the next try.
+pub const ETCD_PROGRESS_SETTLED: Duration = Duration::from_millis(250);
+
+/// How long a server that starts waits for an external engine that is not there: machines that boot together differ by
+/// less. Whoever supervises the server starts it anew after that.
+pub const ENGINE_START_MAX: Duration = Duration::from_secs(60);
+
+/// How long it waits between two tries.
+pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of a request's body that holds an event: one of the largest, each byte percent-encoded, and its names.
+pub const SERVICE_EVENT_BODY_BYTES_MAX: usize = 4 * SERVICE_EVENT_BYTES_MAX;
+
+/// How long a socket that registers waits for the coordination engine before it is refused, and one that ends before
+/// it is left to the background. Whoever registers tries
+/// again, and by then may have been given another address.
+pub const REGISTER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes read at a time from a socket of the discovery door, which says nothing but that it is there.
+pub const DISCOVERY_SOCKET_BUFFER_BYTES: usize = 256;
+
+/// A message from such a socket. Nothing that it may say is longer; what is, ends it.
+pub const DISCOVERY_FRAME_BYTES_MAX: usize = 4 * 1024;
+
+/// How long a connection to a Redis may take that coordination is kept in, by default, and a request with all its attempts:
+/// as to an etcd.
+pub const REDIS_CONNECT_MAX: Duration = ETCD_CONNECT_MAX;
+/// See [`REDIS_CONNECT_MAX`].
+pub const REDIS_REQUEST_MAX: Duration = ETCD_REQUEST_MAX;
+
+/// How long to wait before a Redis that failed is asked again; doubled each time, up to the second.
+pub const REDIS_RETRY_MIN: Duration = ETCD_RETRY_MIN;
+/// See [`REDIS_RETRY_MIN`].
+pub const REDIS_RETRY_MAX: Duration = ETCD_RETRY_MAX;
+
+/// How long one read of the log waits for something new. A connection on which nothing comes for twice as long is dead.
+pub const REDIS_LOG_WAIT: Duration = Duration::from_secs(2);
+
+/// Entries of the log read at a time. Most are some hundred bytes, none is larger than a request.
+pub const REDIS_LOG_PAGE_ENTRIES: usize = 500;
+
+/// How often each node looks for leases in a Redis that have run out: as often as an etcd does.
+pub const REDIS_SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// Leases ended in one call: each deletes its keys while nobody else is served.
+pub const REDIS_SWEEP_LEASES_MAX: usize = 16;
+
+/// The shortest life of a lease in a Redis: twice as long as it may take until somebody looks.
+pub const REDIS_LEASE_TTL_MIN: Duration = Duration::from_secs(1);

@@ -9,10 +9,7 @@ type Shown = (&'static str, &'static [fn()]);
 /// The commands that differ.
 const COMMANDS: &[Shown] = &[
     ("`auth`", &[s::operators_and_secrets_log_in_where_redis_has_users]),
-    (
-        "`client`",
-        &[w::tracking_is_refused_for_monitors_push_more, s::a_client_is_listed_with_the_fields_of_redis],
-    ),
+    ("`client`", &[s::a_client_is_listed_with_the_fields_of_redis]),
     ("`command`", &[s::what_commands_are_here_is_told, s::a_malformed_count_of_keys_is_read_strictly]),
     ("`config`", &[s::settings_are_those_that_mean_something_here]),
     ("`copy`", &[s::only_database_0_can_be_copied_to]),

@@ -1,6 +1,6 @@
 //! Who waits, and who is told what when.
 
-use crate::both::{Both, error};
+use crate::both::Both;
 use hyrax_tests::resp::{Resp, RespClient, words};
 use std::time::Duration;
 
@@ -154,17 +154,4 @@ pub fn a_wait_counts_no_replicas() {
     let [redis, hyrax] = both.last_of(&["WAIT 1 20"]);
     assert_eq!([redis, hyrax], [Resp::Integer(0), Resp::Integer(0)]);
     assert!(both.last_of(&["REPLICAOF NO ONE"])[1].is_error());
-}
-
-#[test]
-pub fn tracking_is_refused_for_monitors_push_more() {
-    let both = Both::start();
-    let [redis, hyrax] = both.last_of(&["CLIENT TRACKING ON"]);
-    assert_eq!(redis, Resp::simple("OK"));
-    assert_eq!(
-        hyrax,
-        error("ERR CLIENT TRACKING is not supported: HMON pushes the changes of a key, values included")
-    );
-    let [redis, hyrax] = both.last_of(&["CLIENT TRACKING OFF"]);
-    assert_eq!(redis, hyrax);
 }

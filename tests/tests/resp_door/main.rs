@@ -14,4 +14,5 @@ mod queues;
 mod script;
 mod server;
 mod settings;
+mod tracking;
 mod transactions;

@@ -178,9 +178,9 @@ pub(super) async fn a_txn_compares_before_and_reads_within(engine: &dyn Coordina
     };
     use CompareOperator::{Equal, Greater, Less, NotEqual};
     for (range, operator, target, expected) in [
-        (KeyRange::all(), Equal, CompareTarget::Version(1), true),
-        (KeyRange::all(), Equal, CompareTarget::Value("2".into()), false),
-        (KeyRange::all(), Greater, CompareTarget::Value("1".into()), true),
+        (KeyRange::from("a"), Equal, CompareTarget::Version(1), true),
+        (KeyRange::from("a"), Equal, CompareTarget::Value("2".into()), false),
+        (KeyRange::from("a"), Greater, CompareTarget::Value("1".into()), true),
         (KeyRange::single("none"), Equal, CompareTarget::Value("".into()), false),
         (KeyRange::single("none"), NotEqual, CompareTarget::Value("x".into()), false),
         (KeyRange::single("none"), Equal, CompareTarget::Lease(LeaseId::NONE), true),

@@ -6,7 +6,6 @@
 //! the background.
 
 mod changes;
-mod check;
 mod compaction;
 mod coordination;
 mod gate;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use hyrax_journal::{Journal, JournalSettings, OpenError, RealDisk};
 
@@ -52,61 +51,4 @@ fn a_directory_that_can_not_be_made_is_named() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let error = RealDisk::open(&file.path().join("below")).expect_err("a file is no directory");
     assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
-}
-
-/// Prints how fast it is here; run by hand, with `--release`.
-#[test]
-#[ignore = "measures"]
-fn how_fast() {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
-    let directory = tempfile::tempdir_in(target).expect("a temporary directory");
-    let (journal, _) = open(directory.path());
-    let record = [7; 300];
-    for callers in [1, 16, 256] {
-        let began = Instant::now();
-        let each = 20_000 / callers.max(8);
-        std::thread::scope(|scope| {
-            for _ in 0..callers {
-                scope.spawn(|| {
-                    for _ in 0..each {
-                        append(&journal, &record);
-                    }
-                });
-            }
-        });
-        let took = began.elapsed();
-        println!("{callers} callers: {:.0} records/s", f64::from(callers * each) / took.as_secs_f64());
-    }
-    let began = Instant::now();
-    for _ in 0..1_000_000 {
-        loop {
-            match journal.reserve(record.len()) {
-                Ok(reservation) => {
-                    journal.append(reservation, &record);
-                    break;
-                }
-                Err(_) => std::thread::yield_now(),
-            }
-        }
-    }
-    journal.wait_synced(journal.last()).expect("nothing fails");
-    println!("a million as fast as it goes: {:?}", began.elapsed());
-    drop(journal);
-    let began = Instant::now();
-    let (journal, mut recovered) = open(directory.path());
-    let opened = began.elapsed();
-    let mut count = 0;
-    while recovered.records.next_record().expect("they can be read").is_some() {
-        count += 1;
-    }
-    println!("{count} records: opened in {opened:?}, read after {:?}", began.elapsed());
-    let state = vec![3; 300_000_000];
-    let began = Instant::now();
-    snapshot(&journal, journal.last(), &state);
-    println!("a snapshot of 300 MB: {:?}", began.elapsed());
-    drop((journal, recovered));
-    let began = Instant::now();
-    let (_journal, mut recovered) = open(directory.path());
-    let length = snapshot_of(&mut recovered).map_or(0, |(_, state)| state.len());
-    println!("{length} bytes read again: {:?}", began.elapsed());
 }

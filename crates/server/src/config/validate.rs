@@ -67,6 +67,16 @@ pub enum Problem {
          count time (--auto-compaction-mode periodic)"
     )]
     BadRetention(Retention),
+    /// A setting of the embedded engine where there is another one.
+    #[error(
+        "{setting} is for the coordination engine embedded:, but {engine} is asked for; leave one of them out"
+    )]
+    NotEmbedded {
+        /// The setting.
+        setting: &'static str,
+        /// The engine, without a password.
+        engine: String,
+    },
     /// A limit out of its range.
     #[error("{setting} is {value}, but must be at least {least}")]
     TooSmall {
@@ -119,7 +129,23 @@ impl Config {
         if let Err(kept) = self.auto_compaction_mode.keeping(self.auto_compaction_retention) {
             problems.push(Problem::BadRetention(kept));
         }
+        self.check_engine(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(Invalid(problems)) }
+    }
+
+    /// Another engine keeps its state, and forgets its past, by itself.
+    fn check_engine(&self, problems: &mut Vec<Problem>) {
+        if self.coordination.is_embedded() {
+            return;
+        }
+        for (setting, given) in [
+            ("data_dir", self.data_dir.is_some()),
+            ("auto_compaction_retention", self.auto_compaction_retention != Retention::default()),
+        ] {
+            if given {
+                problems.push(Problem::NotEmbedded { setting, engine: self.coordination.to_string() });
+            }
+        }
     }
 
     fn check_listeners(&self, problems: &mut Vec<Problem>) {
@@ -307,6 +333,18 @@ mod tests {
         check(&config, &[]);
         config.auto_compaction_mode = crate::config::CompactionMode::Revision;
         check(&config, &["auto_compaction_retention is 1h"]);
+    }
+
+    #[test]
+    fn what_is_the_embedded_engines_is_refused_beside_another() {
+        let mut config =
+            Config { coordination: "etcd://root:hunter2@a".parse().unwrap(), ..Config::default() };
+        check(&config, &[]);
+        config.data_dir = Some("data".into());
+        config.auto_compaction_retention = "1h".parse().unwrap();
+        let engine = "but etcd://root:<redacted>@a:2379 is asked for";
+        check(&config, &["data_dir is for", "auto_compaction_retention is for"]);
+        check(&config, &[engine, engine]);
     }
 
     #[test]

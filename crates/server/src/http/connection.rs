@@ -12,7 +12,7 @@ use hyrax_types::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_
 use tonic::Code;
 use tower::ServiceExt;
 
-use super::{Arrival, Http, calls};
+use super::{Arrival, Http, calls, direct};
 use crate::grpc::{self, Status};
 use crate::http2;
 use crate::net::{Doors, Metered, Replayed, Stream};
@@ -42,7 +42,10 @@ impl<D: Doors> Http<D> {
         };
         match version {
             Version::One => {
-                let stream = Metered::new(Replayed::new(read_ahead, stream), arrival.seat.metrics().clone());
+                let stream = Replayed::new(read_ahead, stream);
+                let served = direct::serve(&*self.doors, stream, &arrival, &self.shutdown).await;
+                let Some(stream) = served else { return };
+                let stream = Metered::new(stream, arrival.seat.metrics().clone());
                 let service = service_fn(move |request| self.page(arrival.clone(), request));
                 let connection = http_one().serve_connection(TokioIo::new(stream), service).with_upgrades();
                 let mut served = std::pin::pin!(connection);

@@ -173,7 +173,7 @@ async fn first_bytes(stream: &mut Stream, shutdown: &CancellationToken) -> Optio
 
 /// Adds what there is to read, up to some kilobytes, to `gathered`, and returns how much it was: nothing
 /// at the end of the stream. Until there is something, no space is held for it.
-pub(super) async fn read_some(
+pub(crate) async fn read_some(
     mut stream: Pin<&mut (impl AsyncRead + ?Sized)>,
     gathered: &mut Vec<u8>,
 ) -> io::Result<usize> {

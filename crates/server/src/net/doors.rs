@@ -9,9 +9,10 @@ use axum::extract::ws::WebSocket;
 use axum::http::{Request, Response};
 use bytes::Bytes;
 
-use super::{Peer, Stream};
+use super::{Peer, Seat, Stream};
 use crate::config::Limits;
-use crate::grpc::{Connection, Reply};
+use crate::grpc::{Connection, Reply as CallReply};
+use crate::http::{PlainRequest, Reply};
 use crate::http2::{Body as CallBody, Head};
 use crate::metrics::{Gauges, Metrics};
 
@@ -81,7 +82,7 @@ pub(crate) trait Doors: Send + Sync + 'static {
         head: Head,
         body: CallBody,
         connection: Arc<Connection>,
-    ) -> impl Future<Output = Reply> + Send;
+    ) -> impl Future<Output = CallReply> + Send;
 
     /// Answers a request of etcd's JSON gateway.
     fn gateway(
@@ -98,6 +99,23 @@ pub(crate) trait Doors: Send + Sync + 'static {
         peer: Peer,
         authorization: Option<Authorization>,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers a request of the discovery door. A WebSocket that it becomes keeps the seat.
+    fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        seat: Arc<Seat>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers a request for a key of etcd's v2 API at once. False where that cannot be, and nothing was done.
+    fn etcd2_key(
+        &self,
+        request: &PlainRequest<'_>,
+        peer: Peer,
+        reply: Reply<'_>,
+    ) -> impl Future<Output = bool> + Send;
 
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;

@@ -476,8 +476,11 @@ impl<'a> Keyspace<'a> {
     fn tell(&mut self, serving: Option<&Serving>, hash: u64, change: &Change<'_>) {
         let (quiet, actor) = self.voice(serving);
         let feed: &dyn Feed = &*self.engine.feed;
-        if !quiet && feed.wants(hash, change.key) {
-            feed.emit(hash, &Change { actor, ..*change });
+        if feed.wants(hash, change.key) {
+            match quiet {
+                true => feed.emit_quietly(hash, change.key),
+                false => feed.emit(hash, &Change { actor, ..*change }),
+            }
             self.emitted = true;
         }
     }

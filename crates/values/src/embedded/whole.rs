@@ -78,6 +78,8 @@ impl Keyspace<'_> {
             }
             removed.tables.push(table);
         }
+        self.engine.feed.emptied();
+        self.emitted = true;
         self.removed.push(removed);
     }
 

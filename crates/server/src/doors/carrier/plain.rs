@@ -317,6 +317,8 @@ impl<S: PlainSocket> Carriage<S> {
         if self.socket.end_writing().is_err() {
             return;
         }
+        // Nothing reaches the client from here on.
+        self.outbox.close();
         let closed = async {
             while poll_fn(|context| self.socket.poll_readable(context)).await.is_ok()
                 && self.read_and_forget()

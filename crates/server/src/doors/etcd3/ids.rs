@@ -29,6 +29,11 @@ impl Ids {
         }
     }
 
+    /// The numbers of a node of a cluster that others know by this number.
+    pub(crate) fn in_cluster(cluster: u64, node_name: &str) -> Ids {
+        Ids { cluster: cluster.max(1), member: number_of("member", node_name.as_bytes()) }
+    }
+
     /// The header of a response.
     pub(super) fn header(&self, revision: Revision) -> ResponseHeader {
         ResponseHeader {
@@ -59,6 +64,8 @@ mod tests {
         let kept = Ids::of(Some(7), "a");
         assert_eq!(kept, Ids::of(Some(7), "b"));
         assert_eq!(kept.cluster, 7);
+        let [one, two] = ["a", "b"].map(|name| Ids::in_cluster(7, name));
+        assert!(one.cluster == 7 && two.cluster == 7 && one.member != two.member);
         for ids in [named, other, kept, Ids::of(Some(0), "a")] {
             assert!(ids.cluster != 0 && ids.member != 0 && ids.cluster != ids.member, "{ids:?}");
         }

@@ -61,15 +61,14 @@ pub fn metrics_names() -> &'static [&'static str] {
 }
 
 impl Etcd {
-    /// The services over `core`, whose coordination data has the number `data`, if any, and whose metrics have the names of its methods from `first_method` on. What waits
-    /// ends when `closing` is cancelled.
-    pub fn new(
+    /// The services over `core`, as the member `ids`; its metrics have the names of its methods from `first_method`
+    /// on. What waits ends when `closing` is cancelled.
+    pub(crate) fn new(
         core: Arc<Core>,
-        data: Option<u64>,
+        ids: Ids,
         first_method: usize,
         closing: CancellationToken,
     ) -> Arc<Etcd> {
-        let ids = Ids::of(data, &core.node_name);
         let library = library::routes();
         Arc::new(Etcd { core, ids, feeds: Feeds::default(), library, closing, first_method })
     }

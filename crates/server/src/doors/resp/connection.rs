@@ -76,6 +76,7 @@ pub fn quit(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>)
 pub fn reset(conversation: &mut Conversation, _argv: &[&[u8]], out: &mut Vec<u8>) -> Result<Flow, Error> {
     conversation.leave_transaction();
     conversation.session.core.onlookers.remove(conversation.session.id);
+    conversation.stop_tracking();
     conversation.session.stop_all();
     conversation.session.unsubscribe_all();
     conversation.session.become_known(Identity::Anonymous);

@@ -3,6 +3,7 @@
 //! Almost every command is one that the engine answers at once: that way is short, waits for nothing and
 //! allocates nothing. All else is found in the door's own table ([`super::commands`]).
 
+use super::client::tracking::ClientTracking;
 use super::commands::{self, Entry};
 use super::encode::{Protocol, RespSink, write_error};
 use super::gather::{self, Batch, End};
@@ -66,6 +67,8 @@ pub struct Conversation {
     pub queue: Option<Box<Queue>>,
     /// Keys that must not change before `EXEC`.
     pub watched: Option<Box<WatchedKeys>>,
+    /// How it is told that copies it keeps are stale, if it keeps any.
+    pub tracking: Option<Box<ClientTracking>>,
     /// Whether what it asks for is run by `EXEC`, and so must not wait.
     pub is_executing: bool,
     /// Bytes of the commands among which it is answered now.
@@ -86,6 +89,7 @@ impl Conversation {
             replies: Replies::default(),
             queue: None,
             watched: None,
+            tracking: None,
             is_executing: false,
             turn_bytes: 0,
             parser: Parser::default(),
@@ -104,6 +108,7 @@ impl Conversation {
         };
         self.is_plain = self.queue.is_none()
             && self.replies == Replies::On
+            && self.tracking.is_none()
             && !self.session.hears_pushes()
             && !self.session.core.onlookers.any()
             && !self.session.core.pause.is_on();
@@ -202,7 +207,10 @@ impl Conversation {
             }
             Flow::Done => None,
             Flow::Pending(pending) => Some(Stop::Pending(pending)),
-            Flow::Close => Some(Stop::Close),
+            Flow::Close => {
+                self.stop_tracking();
+                Some(Stop::Close)
+            }
         }
     }
 
@@ -233,6 +241,9 @@ impl Conversation {
     ) -> Flow {
         // A subscriber is told of what it publishes itself where it does so.
         self.session.keep_order(out);
+        if let Some(tracking) = &self.tracking {
+            tracking.tell(out);
+        }
         let start = out.len();
         if self.replies == Replies::SkipNext {
             self.replies = Replies::SkipThis;
@@ -244,8 +255,19 @@ impl Conversation {
         if !matches!(flow, Flow::Pending(_)) {
             self.leave_out_unwanted(wanted, out);
         }
+        self.tell_what_is_stale(argv, out);
         self.look_around();
         flow
+    }
+
+    /// Tells, behind the reply, which copies the client's own command has made stale.
+    fn tell_what_is_stale(&mut self, argv: &[&[u8]], out: &mut Vec<u8>) {
+        if let Some(tracking) = &mut self.tracking {
+            if self.queue.is_none() && !argv[0].eq_ignore_ascii_case(b"client") {
+                tracking.command_ended();
+            }
+            tracking.tell(out);
+        }
     }
 
     fn answer_carefully(
@@ -338,9 +360,11 @@ impl Conversation {
         if let Err(error) = admitted {
             reply.error(&error);
         } else {
+            let is_remembered = self.remember_reads(command, argv);
             let call = Call { command, argv, actor: None, quiet: false };
             let run = || self.session.core.values.execute(&call, &mut reply);
             match SteppedClock::hold(self.session.now_us(), run) {
+                Execution::Done if is_remembered => self.check_reads(command, argv),
                 Execution::Done => {}
                 Execution::Later(reply) => {
                     return Flow::Pending(Pending::Later(command.id as usize, reply));
@@ -503,8 +527,13 @@ impl Dialogue for Conversation {
 
     fn answer(&mut self, data: &[u8], out: &mut Vec<u8>) -> (usize, Stop<Pending>) {
         let hub = self.session.core.hub.clone();
+        if let (Some(_), Ok(outbox)) = (&self.tracking, self.session.outbox()) {
+            // What others make stale meanwhile is told behind the replies that it may be in.
+            outbox.hold();
+        }
+        let id = self.session.id;
         hub.together(|| {
-            let done = self.take_turn(data, out);
+            let done = hub.tracking().acting(id, || self.take_turn(data, out));
             self.session.settle_messages();
             done
         })

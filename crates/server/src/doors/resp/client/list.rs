@@ -101,6 +101,8 @@ fn flags_of(card: &Card) -> String {
         ('P', card.is_subscribed()),
         ('x', card.queued.load(Relaxed) > 0),
         ('b', card.is_waiting()),
+        ('t', card.redirection.load(Relaxed) >= 0),
+        ('B', card.hears_prefixes.load(Relaxed)),
         ('U', card.peer.address == PeerAddress::Unix),
         ('e', card.no_evict.load(Relaxed)),
     ];
@@ -121,7 +123,7 @@ fn write_client(card: &Card, asking: &Conversation, asked: &str, text: &mut Stri
         "id={id} addr={address} laddr={local} fd=-1 name={name} age={age} idle={idle} flags={flags} db=0 \
          sub={channels} psub={patterns} ssub={shards} multi={multi} qbuf={qbuf} qbuf-free=0 argv-mem=0 \
          multi-mem={multi_mem} rbs=0 rbp=0 obl=0 oll={oll} omem={queue} tot-mem={total} events=r \
-         cmd={command} user={user} redir=-1 resp={resp}",
+         cmd={command} user={user} redir={redirection} resp={resp}",
         id = card.id.0,
         address = card.peer.address,
         local = local_address_of(card),
@@ -136,6 +138,7 @@ fn write_client(card: &Card, asking: &Conversation, asked: &str, text: &mut Stri
         total = queue + card.queued_bytes.load(Relaxed) + size_of::<Card>(),
         command = if is_me { asked } else { last },
         user = user_of(card),
+        redirection = card.redirection.load(Relaxed),
         resp = card.protocol.load(Relaxed),
     );
 }

@@ -2,24 +2,24 @@
 
 mod kill;
 mod list;
+pub mod tracking;
 mod wait;
 
 use super::commands::bad_subcommand;
 use super::dialogue::{Conversation, Flow, Replies};
 use super::help::write_help;
-use hyrax_types::SessionId;
-use hyrax_values::{Error, ReplySink, parse_integer};
+use hyrax_values::{Error, ReplySink};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// `CLIENT subcommand …`.
 pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<Flow, Error> {
     match &argv[1].to_ascii_lowercase()[..] {
-        b"caching" => caching(argv[2])?,
+        b"caching" => tracking::caching(conversation, argv[2], out)?,
         b"getname" => match conversation.session.card.name() {
             Some(name) => conversation.reply(out).bulk(&name),
             None => conversation.reply(out).null(),
         },
-        b"getredir" => conversation.reply(out).integer(-1),
+        b"getredir" => conversation.reply(out).integer(tracking::redirection(conversation)),
         b"help" => write_help(conversation, argv[0], HELP, out),
         b"id" => conversation.reply(out).integer(conversation.session.id.0 as i64),
         b"info" => list::info(conversation, out),
@@ -36,8 +36,8 @@ pub fn run(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -
             conversation.take_name(argv[2])?;
             conversation.reply(out).status("OK");
         }
-        b"tracking" => tracking(conversation, argv, out)?,
-        b"trackinginfo" => write_tracking_info(conversation, out),
+        b"tracking" => tracking::run(conversation, argv, out)?,
+        b"trackinginfo" => tracking::info(conversation, out),
         b"unblock" if argv.len() <= 4 => wait::unblock(conversation, argv, out)?,
         b"unpause" => wait::unpause(conversation, out),
         _ => return Err(bad_subcommand("client", argv[1])),
@@ -66,63 +66,6 @@ fn reply(conversation: &mut Conversation, how: &[u8], out: &mut Vec<u8>) -> Resu
         _ => return Err(Error::Syntax),
     }
     Ok(())
-}
-
-/// Tracking belongs to Redis' own client-side caches; here a monitor pushes the change itself.
-const NO_TRACKING: Error =
-    Error::text("ERR CLIENT TRACKING is not supported: HMON pushes the changes of a key, values included");
-
-fn tracking(conversation: &Conversation, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<(), Error> {
-    check_tracking_options(conversation, &argv[3..])?;
-    if on_or_off(argv[2])? {
-        return Err(NO_TRACKING);
-    }
-    conversation.reply(out).status("OK");
-    Ok(())
-}
-
-/// Refuses what is no option of tracking, in Redis' order of checks.
-fn check_tracking_options(conversation: &Conversation, mut words: &[&[u8]]) -> Result<(), Error> {
-    let mut redirects = false;
-    while let [option, rest @ ..] = words {
-        words = match (&option.to_ascii_lowercase()[..], rest) {
-            (b"bcast" | b"optin" | b"optout" | b"noloop", _) => rest,
-            (b"prefix", [_, rest @ ..]) => rest,
-            (b"redirect", [_, ..]) if redirects => {
-                return Err(Error::text("ERR A client can only redirect to a single other client"));
-            }
-            (b"redirect", [id, rest @ ..]) => {
-                let id = parse_integer(id).ok_or(Error::NotInteger)?;
-                let core = &conversation.session.core;
-                let other = u64::try_from(id).ok().and_then(|id| core.session(SessionId(id)));
-                if other.is_none() {
-                    return Err(Error::text("ERR The client ID you want redirect to does not exist"));
-                }
-                redirects = true;
-                rest
-            }
-            _ => return Err(Error::Syntax),
-        };
-    }
-    Ok(())
-}
-
-fn caching(_how: &[u8]) -> Result<(), Error> {
-    Err(Error::text(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
-    ))
-}
-
-fn write_tracking_info(conversation: &Conversation, out: &mut Vec<u8>) {
-    let mut reply = conversation.reply(out);
-    reply.map(3);
-    reply.bulk(b"flags");
-    reply.set(1);
-    reply.bulk(b"off");
-    reply.bulk(b"redirect");
-    reply.integer(-1);
-    reply.bulk(b"prefixes");
-    reply.array(0);
 }
 
 const HELP: &[&str] = &[

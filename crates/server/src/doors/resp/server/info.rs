@@ -76,6 +76,7 @@ fn server(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     write!(text, "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\n")?;
     write!(text, "redis_mode:standalone\r\nos:{}\r\narch_bits:{}\r\n", os.join(" "), usize::BITS)?;
     write!(text, "hyrax_version:{}\r\nhyrax_node:{}\r\n", env!("CARGO_PKG_VERSION"), core.node_name)?;
+    write!(text, "hyrax_values:{}\r\n", core.values.name())?;
     write!(text, "process_id:{}\r\nprocess_supervised:no\r\n", std::process::id())?;
     let port = conversation.session.peer.local.map_or(0, |address| address.port());
     write!(text, "run_id:{}\r\ntcp_port:{port}\r\nserver_time_usec:{now_us}\r\n", core.run_id)?;
@@ -90,7 +91,9 @@ fn clients(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     let blocked = core.sessions().iter().filter(|card| card.is_waiting()).count();
     write!(text, "connected_clients:{}\r\ncluster_connections:0\r\n", core.metrics.totals().open)?;
     write!(text, "maxclients:{}\r\n", core.limits.load().max_connections)?;
-    write!(text, "blocked_clients:{blocked}\r\ntracking_clients:0\r\nclients_in_timeout_table:{blocked}\r\n")
+    let trackers = core.hub.tracking().totals().trackers;
+    write!(text, "blocked_clients:{blocked}\r\ntracking_clients:{trackers}\r\n")?;
+    write!(text, "clients_in_timeout_table:{blocked}\r\n")
 }
 
 fn memory(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
@@ -155,7 +158,9 @@ fn stats(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     write!(text, "pubsub_patterns:{}\r\n", channels.patterns())?;
     write!(text, "pubsubshard_channels:{}\r\n", channels.active(Space::ShardChannels, None).len())?;
     write!(text, "latest_fork_usec:0\r\ntotal_forks:0\r\nmigrate_cached_sockets:0\r\n")?;
-    write!(text, "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n")?;
+    let tracked = core.hub.tracking().totals();
+    write!(text, "tracking_total_keys:{}\r\ntracking_total_items:{}\r\n", tracked.keys, tracked.items)?;
+    write!(text, "tracking_total_prefixes:{}\r\n", tracked.prefixes)?;
     write!(text, "unexpected_error_replies:0\r\ntotal_error_replies:{}\r\n", error_replies(core))
 }
 

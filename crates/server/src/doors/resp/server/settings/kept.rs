@@ -70,7 +70,6 @@ pub static KEPT: &[Kept] = &[
     kept(&["sanitize-dump-payload"], "no", OneOf(&["no", "yes", "clients"])),
     kept(&["set-max-intset-entries"], "512", Integer(0, i64::MAX)),
     kept(&["stop-writes-on-bgsave-error"], "yes", Switch),
-    kept(&["tracking-table-max-keys"], "1000000", Integer(0, i64::MAX)),
     kept(&["zset-max-listpack-entries", "zset-max-ziplist-entries"], "128", Integer(0, i64::MAX)),
     kept(&["zset-max-listpack-value", "zset-max-ziplist-value"], "64", Bytes(0)),
 ];

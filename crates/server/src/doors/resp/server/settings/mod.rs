@@ -225,6 +225,14 @@ static HEEDED: &[Heeded] = &[
         set: Set::Same,
     },
     always("timeout", |_| "0".to_owned(), Set::Same),
+    Heeded {
+        name: "tracking-table-max-keys",
+        get: |conversation| conversation.session.core.hub.tracking().keys_max().to_string(),
+        set: Set::To(|value| {
+            let keys = number(value, 0, i64::MAX)? as usize;
+            Ok(change(move |core| core.hub.tracking().limit_keys(keys)))
+        }),
+    },
 ];
 
 /// The longest slow log. Redis has no bound; each entry may take some kilobytes.

@@ -1,6 +1,6 @@
 //! The secrets of the line door: how a client makes one, and how the server checks it.
 //!
-//! Shared by the authorizer and by every client in this workspace, so that both sides always agree.
+//! Shared by the server's authorizer and by every client, so that both sides always agree.
 //! Nothing here knows which secrets exist or what a command is allowed to do.
 
 use hmac::{Hmac, KeyInit, Mac};

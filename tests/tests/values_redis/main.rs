@@ -1,0 +1,3 @@
+//! Live values over real Redis.
+
+mod conformance;
