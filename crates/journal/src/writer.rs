@@ -64,12 +64,14 @@ pub(crate) fn run(shared: &Arc<Shared>) {
 }
 
 fn next_work(state: &State, reported: u64) -> Work {
+    // At the end a promise may not be kept any more.
+    let is_promised = state.is_promised && state.phase == Phase::Open;
     if let Some(failure) = &state.failure {
         // Also with nothing pending, so that who waits for nothing yet learns of it.
         if reported <= state.last {
             return Work::Report(failure.clone());
         }
-    } else if !state.pending.is_empty() && (!state.is_promised || state.phase != Phase::Open) {
+    } else if !state.pending.is_empty() && !is_promised {
         return Work::Write;
     }
     match state.phase {
