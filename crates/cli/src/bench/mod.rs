@@ -10,6 +10,7 @@ mod case;
 mod etcd;
 mod etcd2;
 mod generator;
+mod groups;
 mod latency;
 mod launch;
 mod measure;

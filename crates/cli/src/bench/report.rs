@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::{Value, json};
 
 use super::case::{Case, Grouped};
+use super::groups::HEARTBEAT;
 use super::measure::Measurement;
 
 /// Everything that was found.
@@ -79,13 +80,19 @@ impl Report {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let mut text = format!("{table}\n");
-        text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread, watches and waits, requests otherwise. – stands for what a server \
+        text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread, groups, watches and waits, requests otherwise. – stands for what a server \
              has not, or what is too short for the kernel's clock.\n");
         text.push_str(&format!(
             "CPU is the server's alone. Memory is its resident size; for idle and register, per connection. Medians of {} run(s).\n",
             self.runs
         ));
-        for line in self.starts().into_iter().chain(self.restarts()).chain(self.growth()).chain(self.faults())
+        for line in self
+            .starts()
+            .into_iter()
+            .chain(self.restarts())
+            .chain(self.misses())
+            .chain(self.growth())
+            .chain(self.faults())
         {
             text.push_str(&line);
             text.push('\n');
@@ -139,6 +146,21 @@ impl Report {
             }
         }
         lines
+    }
+
+    /// How soon one that stalls in a group was missed.
+    fn misses(&self) -> Vec<String> {
+        let missed = |row: &Row, at: usize, target: &String| {
+            let missed_ms = missed_ms(row, at)?;
+            let heartbeat_ms = HEARTBEAT.as_millis();
+            let case = row.case;
+            Some(format!(
+                "{target}: {case}: one that stalls, with a heartbeat of {heartbeat_ms} ms, is missed after {missed_ms:.0} ms"
+            ))
+        };
+        let of_row =
+            |row| self.targets.iter().enumerate().filter_map(move |(at, target)| missed(row, at, target));
+        self.rows.iter().flat_map(of_row).collect()
     }
 
     /// How much dearer an operation is where there is more of everything.
@@ -201,6 +223,7 @@ impl Report {
                 memory: figures.memory_bytes,
                 "p99_ms": figures.p99_ms,
                 "first_answer_after_restart_ms": restart_ms(row, at),
+                "missed_after_ms": missed_ms(row, at),
             })
         };
         let targets: Vec<Value> = self.targets.iter().zip(&figures).enumerate().map(target).collect();
@@ -219,6 +242,11 @@ impl Report {
 fn restart_ms(row: &Row, target: usize) -> Option<f64> {
     let runs = row.runs[target].iter();
     median(runs.filter_map(|run| Some(run.restarted_after?.as_secs_f64() * 1e3)).collect())
+}
+
+fn missed_ms(row: &Row, target: usize) -> Option<f64> {
+    let runs = row.runs[target].iter();
+    median(runs.filter_map(|run| Some(run.missed_after?.as_secs_f64() * 1e3)).collect())
 }
 
 /// The first target's figure by the last one's.

@@ -34,8 +34,8 @@ struct Audience {
     members: BTreeMap<String, Member>,
     revision: Revision,
     watchers: HashMap<SessionId, Arc<Watcher>>,
-    /// Which of the members are sessions of this node, by id, with the revision that made them members.
-    seats: HashMap<String, (SessionId, Revision)>,
+    /// Which of the members are sessions of this node, by the revision that made them members.
+    seats: HashMap<Revision, SessionId>,
 }
 
 /// One group.
@@ -102,16 +102,13 @@ impl Topic {
         if audience.revision >= member.revision && revision != Some(member.revision) {
             return false;
         }
-        audience.seats.insert(member.id.clone(), (session, member.revision));
+        audience.seats.insert(member.revision, session);
         true
     }
 
     /// Notes that a seat is nobody's here any more.
     pub(super) fn unseat(&self, member: &Member) {
-        let mut audience = self.audience.lock();
-        if audience.seats.get(&member.id).is_some_and(|(_, revision)| *revision == member.revision) {
-            audience.seats.remove(&member.id);
-        }
+        self.audience.lock().seats.remove(&member.revision);
     }
 
     /// Takes in what happened; whom to tell, and who has lost a seat by it.
@@ -145,12 +142,8 @@ struct Loss {
 
 impl Audience {
     fn lost(&mut self, member: &Member, cause: LeaveCause) -> Option<Loss> {
-        let (session, revision) = *self.seats.get(&member.id)?;
-        if revision != member.revision {
-            return None;
-        }
-        self.seats.remove(&member.id);
-        Some(Loss { session, id: member.id.clone(), revision, cause })
+        let session = self.seats.remove(&member.revision)?;
+        Some(Loss { session, id: member.id.clone(), revision: member.revision, cause })
     }
 }
 
