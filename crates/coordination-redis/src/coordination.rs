@@ -86,7 +86,8 @@ impl RedisCoordination {
         words: Vec<Bytes>,
     ) -> impl Future<Output = Result<Answer, Failure>> + use<> {
         let caller = self.caller.clone();
-        let asking = tokio::spawn(async move { caller.call(function, Effect::Writes, &as_slices(&words)).await });
+        let asking =
+            tokio::spawn(async move { caller.call(function, Effect::Writes, &as_slices(&words)).await });
         // Only a runtime that ends ends it early.
         asking.map(|answer| answer.unwrap_or(Err(Unavailable::Stopped.into())))
     }
@@ -189,8 +190,12 @@ impl Coordination for RedisCoordination {
         }
         let (words, kind) = (Words::of_txn(&request), Kind::of(&request));
         let answered = move |answer: Result<Answer, Failure>| {
-            let known =
-                [TxnError::LeaseNotFound, TxnError::KeyNotFound, TxnError::Compacted, TxnError::FutureRevision];
+            let known = [
+                TxnError::LeaseNotFound,
+                TxnError::KeyNotFound,
+                TxnError::Compacted,
+                TxnError::FutureRevision,
+            ];
             Ok(answer.map_err(|failure| failure.known(known))?.txn(&request)?)
         };
         match kind {

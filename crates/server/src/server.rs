@@ -22,8 +22,8 @@ use hyrax_recipes::{
 use hyrax_types::{Clock, Revision, SessionId, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
-use std::net::IpAddr;
 use hyrax_values_redis::{ConnectError, RedisValues};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -234,7 +234,9 @@ async fn start_values(
             background.spawn(expire(values.clone(), removes_expired.clone()));
             Ok(values)
         }
-        ValuesEngine::Redis(address) => Ok(Arc::new(RedisValues::connect(address.clone(), hub.clone()).await?)),
+        ValuesEngine::Redis(address) => {
+            Ok(Arc::new(RedisValues::connect(address.clone(), hub.clone()).await?))
+        }
     }
 }
 

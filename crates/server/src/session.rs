@@ -320,7 +320,11 @@ impl Session {
     }
 
     /// Monitors every key there is; with `only_here`, what is changed through this node.
-    pub async fn monitor_everything(&mut self, only_here: bool, form: &'static dyn Form) -> Result<(), Refusal> {
+    pub async fn monitor_everything(
+        &mut self,
+        only_here: bool,
+        form: &'static dyn Form,
+    ) -> Result<(), Refusal> {
         self.stop_everything();
         self.check_room(1, 0)?;
         let scope = if only_here { Scope::Here } else { Scope::Everything };

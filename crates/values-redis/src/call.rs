@@ -69,7 +69,9 @@ impl Prepared {
                     .into(),
             ));
         }
-        let keys: Vec<&[u8]> = self.keys.iter().map(|&place| self.words[place].as_slice()).collect();
+        let state = names.state(self.slot);
+        let keys = self.keys.iter().map(|&place| self.words[place].as_slice());
+        let keys: Vec<&[u8]> = keys.chain([&state[..]]).collect();
         let function = if call.command.grows { Function::Grow } else { Function::Write };
         let mut options = extra.to_owned();
         for (letter, is_set) in [

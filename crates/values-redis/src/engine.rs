@@ -167,7 +167,13 @@ impl Inner {
         let command = if !call.command.writes {
             prepared.as_sent()
         } else {
-            prepared.as_function(&self.names, call, fence, &self.noticing.node, &format!("{options}{}", self.options()))?
+            prepared.as_function(
+                &self.names,
+                call,
+                fence,
+                &self.noticing.node,
+                &format!("{options}{}", self.options()),
+            )?
         };
         Ok((prepared.slot, command))
     }
@@ -221,7 +227,7 @@ impl Inner {
         // Where it is not heard of in time, what is missed now is made up for by a reset later.
         self.feed.ready(Some(key.into())).await;
         let slot = self.names.slot(key);
-        let mut call = library().call(Function::Look, &[&self.names.real(key)]);
+        let mut call = library().call(Function::Look, &[&self.names.real(key), &self.names.state(slot)]);
         let only_revision = if kind == Kind::Nothing { "o" } else { "" };
         call.arg(self.names.base(slot)).arg(self.names.prefix().len());
         call.arg(format!("{only_revision}{}", self.options()));
@@ -229,7 +235,7 @@ impl Inner {
             Ok(Value::Array(parts)) => {
                 let (value, rev, expires_at) = read_snapshot(parts, kind);
                 if let Some(at) = expires_at {
-                    self.feed.expires(key, at);
+                    self.feed.looked(key, rev, at);
                 }
                 (value, rev)
             }

@@ -128,7 +128,7 @@ impl Load<'_> {
     pub fn register(&self, sockets: u64) -> Result<Measurement> {
         let (address, pid) = (self.target.address, self.known_process()?);
         let mut kept = Kept::default();
-        let mut register_up_to = |kept: &mut Kept, count: u64| -> Result<u64> {
+        let register_up_to = |kept: &mut Kept, count: u64| -> Result<u64> {
             for number in kept.sockets.len() as u64..count {
                 let [_, _, _, _, _, a, b, c] = number.to_be_bytes();
                 let service = number / NODES;

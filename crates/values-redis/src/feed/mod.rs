@@ -15,8 +15,8 @@ use crate::nodes::Nodes;
 use crate::notice::Noticing;
 use crate::waiting::Awaited;
 use follower::Follower;
+use hyrax_types::{Revision, limits};
 use link::{Link, Told};
-use hyrax_types::limits;
 use redis::RedisResult;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -55,6 +55,8 @@ pub enum Event {
     /// When a key expires, as Redis last said (-1 for never, -2 for a key that is gone); nothing where it did not
     /// answer.
     Expires(Box<[u8]>, Option<i64>),
+    /// A key was looked at: its revision, and when it expires.
+    Looked(Box<[u8]>, Revision, Option<i64>),
     /// A call of which the answer says that has come back.
     Noticed,
     /// Everything that had happened when somebody asked was told.
@@ -115,9 +117,9 @@ impl Feed {
         let _ = told.await;
     }
 
-    /// Notes when a key expires.
-    pub fn expires(&self, key: &[u8], at: i64) {
-        self.tell(Event::Expires(key.into(), Some(at)));
+    /// Notes what a look at a key has told: its revision, and when it expires.
+    pub fn looked(&self, key: &[u8], rev: Revision, at: i64) {
+        self.tell(Event::Looked(key.into(), rev, Some(at)));
     }
 
     fn tell(&self, event: Event) {

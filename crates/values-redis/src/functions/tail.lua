@@ -2,7 +2,8 @@
 
 local function context(keys, base, prefix, options)
     return {
-        keys = keys,
+        keys = copy(keys, 1, #keys - 1),
+        state = keys[#keys] or base .. 'state',
         base = base,
         prefix = tonumber(prefix),
         quiet = has(options, 'q'),
@@ -61,7 +62,7 @@ local function look(keys, args)
     if c.told then
         remember(c, key)
     end
-    return { redis.call('GET', c.base .. 'rev') or '0', kind, whole(at), value }
+    return { redis.call('HGET', c.state, 'r') or '0', kind, whole(at), value }
 end
 
 -- The value of a key in words, as a foreign write is told.
@@ -87,10 +88,9 @@ local function noticed(keys, args)
     local key, event = keys[1], args[4]
     local c = context(keys, args[1], args[2], args[3])
     listen(c)
-    local registry = c.base .. 'known'
-    local known = redis.call('HGET', registry, key)
+    local known = redis.call('HGET', c.state, 'k' .. key)
     if not c.told then
-        redis.call('HDEL', registry, key)
+        redis.call('HDEL', c.state, 'k' .. key, 'c' .. key)
         return -2
     end
     local at = redis.call('PEXPIRETIME', key)
@@ -114,13 +114,20 @@ local function noticed(keys, args)
             redis.call('SET', once, '', 'PX', ONCE_MS)
         end
     elseif event == 'written' then
+        -- Whoever had heard of a foreign write later than the caller had heard of anything has told of this one, too.
+        -- Where the caller has heard of nothing, the value tells it.
+        local heard = tonumber(args[5])
+        local told = tonumber(redis.call('HGET', c.state, 'c' .. key) or 0)
         local mark = ':' .. redis.sha1hex(redis.call('DUMP', key))
-        if known ~= whole(at) .. mark then
+        if heard > 0 and told <= heard or heard == 0 and known ~= whole(at) .. mark then
             changed(c, key, 'changed', words_of(key), true)
             c.changes[1].mark = mark
         end
     end
-    finish(c)
+    local revision = finish(c)
+    if event == 'written' and at ~= -2 and #c.changes > 0 then
+        redis.call('HSET', c.state, 'c' .. key, whole(revision))
+    end
     return at
 end
 
@@ -178,8 +185,7 @@ local function size(_, args)
     if c.prefix > 0 or has(args[3], 'c') then
         return #all_keys(c, args[5])
     end
-    local own = redis.call('EXISTS', c.base .. 'rev', c.base .. 'known', c.base .. 'fences')
-    return redis.call('DBSIZE') - own
+    return redis.call('DBSIZE') - redis.call('EXISTS', c.state)
 end
 
 redis.register_function('@LIBRARY@_grow', write)

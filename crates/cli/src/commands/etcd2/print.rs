@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use hyrax_client::etcd_v2::{Action, Node, Response};
-use serde_json::Value;
 
 /// How to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,15 +111,29 @@ fn write_node(out: &mut String, node: &Node) {
 
 /// A string as Go's JSON has it, safe inside HTML.
 fn string(text: &str) -> String {
-    let mut out = String::new();
-    for character in Value::from(text).to_string().chars() {
+    let mut out = String::from("\"");
+    for character in text.chars() {
         match character {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..' ' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 out.push_str(&format!("\\u{:04x}", u32::from(character)));
             }
             other => out.push(other),
         }
     }
-    // Go has no short form of these two.
-    out.replace("\\b", "\\u0008").replace("\\f", "\\u000c")
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_written_as_go_does() {
+        assert_eq!(string("a\\b\"<\u{8}\n\u{2028}é"), r#""a\\b\"\u003c\u0008\n\u2028é""#);
+    }
 }
