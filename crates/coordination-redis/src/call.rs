@@ -170,9 +170,10 @@ impl Next {
     fn after(error: &RedisError) -> Next {
         match error.code() {
             // It is no primary, not the one that has the slot, not ready yet, or has lost the functions.
-            Some("READONLY" | "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING" | "NOREPLICAS") => {
-                Next::Again
-            }
+            Some(
+                "READONLY" | "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING"
+                | "NOREPLICAS",
+            ) => Next::Again,
             Some("ERR") if error.to_string().contains("Function not found") => Next::Again,
             Some(_) => Next::Answer,
             None => Next::AgainIfReading,

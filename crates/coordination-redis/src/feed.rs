@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hyrax_coordination::{Event, EventKind, Key, Unavailable, WatchBatch, WatchError, WatchRequest};
 use hyrax_types::Revision;
 use hyrax_types::limits::{
-    ETCD_WATCH_QUEUE_BYTES_MAX, REDIS_LOG_PAGE_ENTRIES, REDIS_LOG_WAIT, REDIS_RETRY_MIN, WATCH_QUEUE_EVENTS_MAX,
+    ETCD_WATCH_QUEUE_BYTES_MAX, REDIS_LOG_PAGE_ENTRIES, REDIS_LOG_WAIT, REDIS_RETRY_MIN,
+    WATCH_QUEUE_EVENTS_MAX,
 };
 use parking_lot::Mutex;
 use redis::Value;
@@ -14,7 +15,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::call::{Caller, Effect, Failure};
+use crate::call::{Caller, Effect};
 use crate::entry::{Assembly, Change, Mark, page};
 use crate::library::STATUS;
 use crate::link::{Connection, next_wait};
@@ -25,17 +26,22 @@ pub(crate) struct Standing {
     pub(crate) revision: Revision,
     pub(crate) compacted: Revision,
     /// When it began: another one has another time.
-    born: String,
+    pub(crate) born: String,
     last: Mark,
 }
 
 impl Standing {
     pub(crate) async fn ask(caller: &Caller) -> Result<Standing, Unavailable> {
         let words: [&str; 0] = [];
-        let mut answer = caller.call(STATUS, Effect::Reads, &words).await.map_err(|failure| match failure {
-            Failure::Refused(words) => Unavailable::because(words),
-            Failure::Unavailable(unavailable) => unavailable,
-        })?;
+        Standing::read(caller.call(STATUS, Effect::Reads, &words).await?)
+    }
+
+    /// What a function returned that tells it.
+    pub(crate) fn of(value: Value) -> Result<Standing, Unavailable> {
+        Standing::read(Answer::of(value)?.map_err(Unavailable::because)?)
+    }
+
+    fn read(mut answer: Answer) -> Result<Standing, Unavailable> {
         Ok(Standing {
             revision: answer.revision()?,
             compacted: answer.revision()?,
@@ -110,7 +116,8 @@ impl Watcher {
             };
             !left_out && range.contains(&event.kv.key)
         };
-        let told = |event: &Event| Event { prev_kv: event.prev_kv.clone().filter(|_| *prev_kv), ..event.clone() };
+        let told =
+            |event: &Event| Event { prev_kv: event.prev_kv.clone().filter(|_| *prev_kv), ..event.clone() };
         events.iter().filter(wanted).map(told).collect()
     }
 
@@ -235,7 +242,12 @@ impl Feed {
                 if first.is_some_and(|first| !std::ptr::eq(&change.events[first], event)) {
                     continue;
                 }
-                members.singles.get(&event.kv.key).into_iter().flatten().for_each(|watcher| watcher.offer(change));
+                members
+                    .singles
+                    .get(&event.kv.key)
+                    .into_iter()
+                    .flatten()
+                    .for_each(|watcher| watcher.offer(change));
             }
             members.ranges.iter().for_each(|watcher| watcher.offer(change));
             self.position.send_replace(change.revision);
@@ -300,7 +312,10 @@ impl Feed {
             let Some(entries) = entries else { continue };
             let changes = reading.assembly.take(entries)?;
             let mut expected = *self.position.borrow();
-            if changes.iter().all(|change| std::mem::replace(&mut expected, change.revision).next() == change.revision) {
+            if changes
+                .iter()
+                .all(|change| std::mem::replace(&mut expected, change.revision).next() == change.revision)
+            {
                 self.hand_over(&changes);
             } else {
                 self.lose(&Standing::ask(caller).await?);

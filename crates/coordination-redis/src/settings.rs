@@ -59,13 +59,17 @@ impl fmt::Debug for RedisSettings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
     /// Another scheme, or none.
-    #[error("a Redis is named redis://HOST:PORT, rediss://, unix:PATH or redis-cluster://HOST:PORT,HOST:PORT…")]
+    #[error(
+        "a Redis is named redis://HOST:PORT, rediss://, unix:PATH or redis-cluster://HOST:PORT,HOST:PORT…"
+    )]
     Scheme,
     /// The library does not take it.
     #[error("this is no address of a Redis: {0}")]
     Server(String),
     /// Somebody fed printed configuration back in.
-    #[error("`{REDACTED}` stands where the password was left out of printed configuration; put the real one there")]
+    #[error(
+        "`{REDACTED}` stands where the password was left out of printed configuration; put the real one there"
+    )]
     Redacted,
     /// An option that there is not, or whose value makes no sense.
     #[error(
@@ -144,7 +148,8 @@ impl Options {
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let bad = || BadUrl::Option(format!("{name}={value}"));
-            let span = || humantime::parse_duration(&value).ok().filter(|span| !span.is_zero()).ok_or_else(bad);
+            let span =
+                || humantime::parse_duration(&value).ok().filter(|span| !span.is_zero()).ok_or_else(bad);
             match &*name {
                 "namespace" if is_namespace(&value) => options.namespace = value.into_owned(),
                 "timeout" => options.request_max = span()?,

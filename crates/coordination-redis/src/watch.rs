@@ -27,7 +27,12 @@ pub(crate) struct RedisWatch {
 }
 
 impl RedisWatch {
-    pub(crate) fn new(watcher: Arc<Watcher>, feed: Arc<Feed>, caller: Caller, created: Revision) -> RedisWatch {
+    pub(crate) fn new(
+        watcher: Arc<Watcher>,
+        feed: Arc<Feed>,
+        caller: Caller,
+        created: Revision,
+    ) -> RedisWatch {
         RedisWatch {
             watcher,
             feed,
@@ -117,9 +122,9 @@ impl RedisWatch {
             }
         }
         let mut expected = from;
-        let in_order = changes.iter().all(|change| {
-            std::mem::replace(&mut expected, change.revision.next()) == change.revision
-        });
+        let in_order = changes
+            .iter()
+            .all(|change| std::mem::replace(&mut expected, change.revision.next()) == change.revision);
         if !in_order || (changes.is_empty() && from <= standing.revision) {
             // It was forgotten since it was asked how far the past reaches.
             let compacted = Standing::ask(&self.caller).await?.compacted;

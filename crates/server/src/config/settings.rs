@@ -52,8 +52,8 @@ pub struct Settings {
     /// This node's name among others [default: the host's name and a random suffix]
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
-    /// The engine of coordination: embedded:, or etcd://[NAME:PASSWORD@]HOST:PORT[,HOST:PORT…] to share it with other
-    /// nodes [default: embedded:]
+    /// The engine of coordination: embedded:, or etcd://[NAME:PASSWORD@]HOST:PORT[,HOST:PORT…] or
+    /// redis://[NAME:PASSWORD@]HOST:PORT to share it with other nodes [default: embedded:]
     #[arg(long, value_name = "URL")]
     pub coordination: Option<CoordinationEngine>,
     /// Where coordination (locks, leaders, groups, services, stored secrets) is kept, so that it outlives the
