@@ -254,6 +254,17 @@ impl Feed {
         }
     }
 
+    /// The log is read from after this revision on. Watches that were added before read up to there by themselves.
+    fn begin_at(&self, revision: Revision) {
+        let members = self.members.lock();
+        self.position.send_replace(revision);
+        for watcher in members.all() {
+            let from = watcher.inner.lock().from;
+            self.place(watcher, from);
+            watcher.filled.notify_one();
+        }
+    }
+
     /// What was read is not what is there any more, or some of it was forgotten before it was read.
     fn lose(&self, standing: &Standing) {
         let members = self.members.lock();
@@ -299,7 +310,10 @@ impl Feed {
             None => false,
         };
         if !goes_on {
-            self.lose(&standing);
+            match reading {
+                Some(_) => self.lose(&standing),
+                None => self.begin_at(standing.revision),
+            }
             *reading = Some(Reading::from(standing));
         }
         let Some(reading) = reading else { return Err(Unavailable::Stopped) };
