@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use hyrax_client::signing;
 use hyrax_server::config::{Operator, Secret};
-use hyrax_server::signing;
 use serde_json::{Value, json};
 
 use crate::address::Address;

@@ -120,7 +120,7 @@ fn signing_makes_what_the_documents_say() {
         serde_json::from_str(&made(&["sign", "v2", "--expires", "60s", "--json", "SET", "foo"])).unwrap();
     let expires = v2["expires"].as_u64().unwrap();
     let secret = v2["secret"].as_str().unwrap();
-    assert!(hyrax_server::signing::verify_v2(secret, b"turtles", b"set", b"foo", b"", expires), "{secret}");
+    assert!(hyrax_client::signing::verify_v2(secret, b"turtles", b"set", b"foo", b"", expires), "{secret}");
     check_failure(&hyrax(&["sign", "flat", "set", "foo"]).output().unwrap(), &["--secret"]);
 }
 
@@ -142,7 +142,7 @@ fn cmd_sends_the_flat_dialect_and_prints_the_return() {
         );
         assert_eq!(sent["id"], "gopher");
         let secret = sent["secret"].as_str().unwrap();
-        assert!(hyrax_server::signing::verify_v2(secret, b"turtles", b"hset", b"foo", b"gopher", 0));
+        assert!(hyrax_client::signing::verify_v2(secret, b"turtles", b"hset", b"foo", b"gopher", 0));
         answer(&mut connection, &json!({"cmd": "set", "key": "a push before it"}));
         answer(&mut connection, &json!({"return": ["x", null]}));
     });

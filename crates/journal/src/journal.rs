@@ -8,11 +8,10 @@ use parking_lot::Mutex;
 
 use crate::format::identity;
 use crate::recovery::recover;
-use crate::shared::{Files, Listener, Phase, Shared, State};
-use crate::writer::Writer;
+use crate::shared::{Asked, Files, Listener, Phase, Shared, State};
 use crate::{
     AppendError, Cut, Disk, Failure, JournalSettings, OpenError, Position, Records, SnapshotError,
-    SnapshotReader, SnapshotWriter, preparer,
+    SnapshotReader, SnapshotWriter, preparer, writer,
 };
 
 /// How long a reservation waits for a segment to be prepared.
@@ -72,10 +71,10 @@ impl Journal {
         };
         let state = State::new(found.last, found.bytes_since_snapshot, files);
         let seed = found.seed.unwrap_or(settings.seed);
-        let shared = Arc::new(Shared::new(Arc::clone(&disk), settings, seed, state));
+        let shared = Arc::new(Shared::new(Arc::clone(&disk), settings, seed, state, found.tail));
         let journal = Journal { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
-        let writer = Writer::new(Arc::clone(&shared), found.tail);
-        journal.start("journal sync", move || writer.run())?;
+        let writing = Arc::clone(&shared);
+        journal.start("journal sync", move || writer::run(&writing))?;
         journal.start("journal space", move || preparer::run(&shared))?;
         let recovered = Recovered {
             snapshot: found.snapshot,
@@ -129,7 +128,21 @@ impl Journal {
         position
     }
 
-    /// Has `listener` told, from the thread that syncs, after each group: that all records up to a position are on
+    /// Has `ask` called where a record is pending whose client is alone, while the disk is quick: it promises that some
+    /// thread calls [`Journal::sync_pending`] at once. To hand one record to the journal's own thread, and to be told by
+    /// that one, costs more than to sync it. Otherwise nobody is asked, and the journal's own thread does it. `ask`
+    /// should do no more than wake somebody. It can be set once.
+    pub fn on_pending(&self, ask: Asked) {
+        // Who was there first stays.
+        _ = self.shared.ask.set(ask);
+    }
+
+    /// Writes and syncs what is pending, and has the listener told, by this thread; it waits for the disk once.
+    pub fn sync_pending(&self) {
+        self.shared.sync_pending();
+    }
+
+    /// Has `listener` told, from the thread that synced, after each group: that all records up to a position are on
     /// disk, or that the journal stopped. Every appended record is followed by such a call. The listener should be
     /// quick: the next group waits for it. Replaces an earlier listener.
     pub fn on_synced(&self, listener: Listener) {

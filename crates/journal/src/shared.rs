@@ -3,17 +3,21 @@
 //! while the disk works.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyrax_types::limits::JOURNAL_RECORD_BYTES_MAX;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::format::{FILE_HEADER_BYTES, FrameKind, MARK_BYTES, frame_bytes, push_frame, push_mark, salt};
-use crate::recovery::{SegmentFile, SnapshotFile};
+use crate::pen::Pen;
+use crate::recovery::{SegmentFile, SnapshotFile, Tail};
 use crate::{AppendError, Disk, Failure, File, JournalSettings, Position};
 
 /// Called after each group.
 pub(crate) type Listener = Box<dyn Fn(Result<Position, Failure>) + Send + Sync>;
+
+/// Called where something is pending that somebody is to write.
+pub(crate) type Asked = Box<dyn Fn() + Send + Sync>;
 
 /// Bytes that a segment must have beyond its records: its header, and the mark of a clean end.
 pub(crate) const SEGMENT_OVERHEAD: u64 = FILE_HEADER_BYTES + MARK_BYTES as u64;
@@ -28,6 +32,10 @@ pub(crate) struct Shared {
     pub seed: u128,
     pub salt: u32,
     pub state: Mutex<State>,
+    /// Held by whoever writes. Locked before the state, if both are.
+    pub pen: Mutex<Pen>,
+    /// Asks somebody to write in the place of the thread that syncs, if there is somebody.
+    pub ask: OnceLock<Asked>,
     /// Told to the thread that syncs: there is something to write, or the end.
     pub work: Condvar,
     /// Told to the thread that prepares segments: one is wanted, or the end.
@@ -57,6 +65,9 @@ pub(crate) struct State {
     pub last: u64,
     /// The last one on disk.
     pub synced: u64,
+    /// Records that are likely to come before long: as many as were told with the last group, whose clients may
+    /// now send others, and those that came while it was synced.
+    pub expected: u64,
     /// What is to be written, in order.
     pub pending: Vec<Part>,
     /// A buffer to fill next.
@@ -64,8 +75,13 @@ pub(crate) struct State {
     /// Bytes appended and not yet synced.
     pub unsynced_bytes: u64,
     pub room: Room,
-    /// The thread that syncs waits until this record is appended, or for something else to do.
+    /// The thread that syncs waits until this record is appended, or for something else to do. Zero when it has
+    /// nothing to do at all.
     pub wake_at: Option<u64>,
+    /// Whether somebody else was asked to write what is pending, or is at it.
+    pub is_promised: bool,
+    /// Whether a sync takes so little time that somebody else may be asked.
+    pub is_quick: bool,
     /// Whether the last attempt to prepare a segment found the disk full.
     pub out_of_space: bool,
     /// Bytes of frames appended since the beginning, to tell how many a snapshot covers.
@@ -151,11 +167,14 @@ impl State {
             failure: None,
             last,
             synced: last,
+            expected: 0,
             pending: Vec::new(),
             buffer: Vec::new(),
             unsynced_bytes: 0,
             room: Room { offset: 0, size: 0, prepared: None, reserved: 0, wanted: 0 },
             wake_at: None,
+            is_promised: false,
+            is_quick: false,
             out_of_space: false,
             appended_bytes: bytes_since_snapshot,
             snapshot_bytes: 0,
@@ -253,13 +272,21 @@ impl State {
 }
 
 impl Shared {
-    pub(crate) fn new(disk: Arc<dyn Disk>, settings: JournalSettings, seed: u128, state: State) -> Shared {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        settings: JournalSettings,
+        seed: u128,
+        state: State,
+        tail: Option<Tail>,
+    ) -> Shared {
         Shared {
             disk,
             settings,
             seed,
             salt: salt(seed),
             state: Mutex::new(state),
+            pen: Mutex::new(Pen::new(tail)),
+            ask: OnceLock::new(),
             work: Condvar::new(),
             shortage: Condvar::new(),
             progress: Condvar::new(),
@@ -291,9 +318,37 @@ impl Shared {
         }
     }
 
-    /// Has the thread that syncs look, if it waits for what was appended.
-    pub(crate) fn appended(&self, state: MutexGuard<'_, State>) {
-        if state.wake_at.is_some_and(|record| record <= state.last) {
+    /// Has somebody look at what was appended, unless somebody will look anyway: where its client is alone and would
+    /// not wait for long, whoever can be asked, or else the thread that syncs.
+    pub(crate) fn appended(&self, mut state: MutexGuard<'_, State>) {
+        let works = state.phase == Phase::Open && state.failure.is_none();
+        if works && state.is_promised || state.wake_at.is_none_or(|record| record > state.last) {
+            return;
+        }
+        let is_idle = state.wake_at == Some(0);
+        match self.ask.get() {
+            Some(ask) if works && is_idle && state.is_quick && state.expected <= 1 => {
+                state.is_promised = true;
+                drop(state);
+                ask();
+            }
+            _ => self.wake_writer(state),
+        }
+    }
+
+    /// Writes, syncs and tells what is pending, by this thread. Should more have come meanwhile, the client is not
+    /// alone, and the thread that syncs goes on.
+    pub(crate) fn sync_pending(&self) {
+        let mut pen = self.pen.lock();
+        let state = self.state.lock();
+        if !state.pending.is_empty() && state.failure.is_none() {
+            pen.write_pending(self, state);
+        } else {
+            drop(state);
+        }
+        let mut state = self.state.lock();
+        state.is_promised = false;
+        if !state.pending.is_empty() {
             self.wake_writer(state);
         }
     }
@@ -305,9 +360,23 @@ impl Shared {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
             }
-            self.progress.wait(&mut state);
+            if state.is_promised {
+                // Whoever promised may wait for this very thread.
+                drop(state);
+                self.sync_pending();
+                state = self.state.lock();
+            } else {
+                self.progress.wait(&mut state);
+            }
         }
         Ok(())
+    }
+
+    /// Tells the listener.
+    pub(crate) fn tell(&self, outcome: Result<Position, Failure>) {
+        if let Some(listener) = &*self.listener.lock() {
+            listener(outcome);
+        }
     }
 
     /// Counts a snapshot that is in its place, and removes what only older ones needed.

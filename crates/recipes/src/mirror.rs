@@ -73,6 +73,11 @@ impl<M: Materialized> Mirror<M> {
         read(&copy.value, copy.revision)
     }
 
+    /// Hears of each revision that the copy takes in.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Revision> {
+        self.shared.applied.subscribe()
+    }
+
     /// Waits until the copy shows `revision`, which must have written under the prefix.
     pub(crate) async fn reached(&self, revision: Revision) -> Result<(), Unavailable> {
         let mut applied = self.shared.applied.subscribe();
@@ -140,8 +145,8 @@ async fn follow<M: Materialized>(engine: Arc<dyn Coordination>, range: KeyRange,
     }
 }
 
-/// All of `range` at one revision.
-async fn load_once(
+/// All of `range` at one revision, and which.
+pub(crate) async fn load_once(
     engine: &dyn Coordination,
     range: &KeyRange,
 ) -> Result<(Revision, Vec<Arc<KeyValue>>), Unavailable> {

@@ -12,6 +12,7 @@ use hyrax_coordination::{
     Unavailable,
 };
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::task::Task;
 
@@ -22,13 +23,17 @@ const RENEWALS_PER_LIFE: u32 = 3;
 /// dies does; [`NodeLease::revoke`] ends it at once.
 pub struct NodeLease {
     shared: Arc<Shared>,
-    _task: Task,
+    _tasks: [Task; 2],
 }
 
 struct Shared {
     engine: Arc<dyn Coordination>,
     ttl: Duration,
     current: watch::Sender<LeaseId>,
+    /// Until then the lease surely lives: counted from when a renewal was sent, not from when it was answered.
+    lives_until: watch::Sender<Instant>,
+    /// Whether that time has not come.
+    lives: watch::Sender<bool>,
     /// Somebody found it gone before the next renewal did.
     suspected: Notify,
 }
@@ -36,20 +41,39 @@ struct Shared {
 impl NodeLease {
     /// Grants a lease and keeps it alive.
     pub async fn start(engine: Arc<dyn Coordination>, ttl: Duration) -> Result<NodeLease, LeaseGrantError> {
+        let asked = Instant::now();
         let granted = engine.lease_grant(request(ttl)).await?;
         let shared = Arc::new(Shared {
             engine,
             ttl,
             current: watch::Sender::new(granted.id),
+            lives_until: watch::Sender::new(asked + granted.ttl),
+            lives: watch::Sender::new(true),
             suspected: Notify::new(),
         });
-        let task = Task::spawn(keep_alive(Arc::clone(&shared)));
-        Ok(NodeLease { shared, _task: task })
+        let tasks = [
+            Task::spawn(keep_alive(Arc::clone(&shared))),
+            Task::spawn(look_at_the_clock(Arc::clone(&shared))),
+        ];
+        Ok(NodeLease { shared, _tasks: tasks })
     }
 
     /// The lease as it is now.
     pub fn id(&self) -> LeaseId {
         *self.shared.current.borrow()
+    }
+
+    /// Waits until `id` is not known to live any more: it was replaced, or no renewal was answered for its whole
+    /// time to live. Whoever owns by it stops by then, even when nothing can tell it so.
+    pub fn ended(&self, id: LeaseId) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.ended(id).await }
+    }
+
+    /// Waits until the lease, or one in its place, is known to live.
+    pub async fn lives(&self) {
+        // The sender is in `self`.
+        _ = self.shared.lives.subscribe().wait_for(|lives| *lives).await;
     }
 
     /// Hears of each lease that takes the place of a lost one.
@@ -64,7 +88,7 @@ impl NodeLease {
     }
 
     /// Waits until `lost`, which the engine does not know any more, has been replaced.
-    pub(crate) async fn replaced(&self, lost: LeaseId) -> Result<(), Unavailable> {
+    pub async fn replaced(&self, lost: LeaseId) -> Result<(), Unavailable> {
         self.shared.suspected.notify_one();
         let mut current = self.shared.current.subscribe();
         let replaced = current.wait_for(|current| *current != lost);
@@ -76,8 +100,8 @@ impl NodeLease {
 
     /// Ends the lease, and with it all that hangs on it: a node that leaves deliberately.
     pub async fn revoke(self) -> Result<(), LeaseRevokeError> {
-        let NodeLease { shared, _task: task } = self;
-        drop(task);
+        let NodeLease { shared, _tasks: tasks } = self;
+        drop(tasks);
         let id = *shared.current.borrow();
         shared.engine.lease_revoke(id).await.map(|_| ())
     }
@@ -86,10 +110,15 @@ impl NodeLease {
 impl Shared {
     async fn renew(&self) -> Result<(), Unavailable> {
         let id = *self.current.borrow();
+        let asked = Instant::now();
         match self.engine.lease_keep_alive(id).await {
-            Ok(_) => Ok(()),
+            Ok(renewed) => {
+                self.lives_until(asked + renewed.ttl);
+                Ok(())
+            }
             Err(LeaseKeepAliveError::Unavailable(unavailable)) => Err(unavailable),
             Err(LeaseKeepAliveError::NotFound) => {
+                let asked = Instant::now();
                 let granted = self.engine.lease_grant(request(self.ttl)).await;
                 let granted = granted.map_err(|error| Unavailable::because(error.to_string()))?;
                 self.current.send_if_modified(|current| {
@@ -97,6 +126,7 @@ impl Shared {
                     // with nothing on it, runs out.
                     let first = *current == id;
                     if first {
+                        self.lives_until(asked + granted.ttl);
                         *current = granted.id;
                     }
                     first
@@ -105,11 +135,46 @@ impl Shared {
             }
         }
     }
+
+    fn lives_until(&self, until: Instant) {
+        self.lives_until.send_if_modified(|lives_until| {
+            let is_later = until > *lives_until;
+            *lives_until = until.max(*lives_until);
+            is_later
+        });
+        if until > Instant::now() {
+            self.lives.send_replace(true);
+        }
+    }
+
+    async fn ended(&self, id: LeaseId) {
+        let (mut current, mut lives) = (self.current.subscribe(), self.lives.subscribe());
+        // The senders are in `self`.
+        tokio::select! {
+            _ = current.wait_for(|current| *current != id) => {}
+            _ = lives.wait_for(|lives| !lives) => {}
+        }
+    }
 }
 
 /// What hangs on it belongs to sessions of this process.
 fn request(ttl: Duration) -> LeaseGrantRequest {
     LeaseGrantRequest { dies_with_process: true, ..LeaseGrantRequest::new(ttl) }
+}
+
+/// Notes when the lease is not known to live any more: one timer for all who wait for that.
+async fn look_at_the_clock(shared: Arc<Shared>) {
+    let mut lives_until = shared.lives_until.subscribe();
+    loop {
+        let until = *lives_until.borrow_and_update();
+        tokio::time::sleep_until(until).await;
+        if *lives_until.borrow() > until {
+            continue;
+        }
+        shared.lives.send_replace(false);
+        // The sender is in `shared`.
+        _ = lives_until.changed().await;
+    }
 }
 
 async fn keep_alive(shared: Arc<Shared>) {

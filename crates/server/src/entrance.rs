@@ -2,17 +2,19 @@
 
 use crate::config::Limits;
 use crate::core::Core;
+use crate::doors::discovery::Discovery;
 use crate::doors::etcd2::Etcd2;
 use crate::doors::etcd3::Etcd;
 use crate::doors::{line, resp};
-use crate::grpc::{Connection, ReplyBody};
+use crate::grpc::{Connection, Reply as CallReply};
+use crate::http::{PlainRequest, Reply};
+use crate::http2::{Body as CallBody, Head};
 use crate::metrics::{Gauges, Metrics};
-use crate::net::{Authorization, Doors, Peer, Stream};
+use crate::net::{Authorization, Doors, Peer, Seat, Stream};
 use axum::body::Body;
 use axum::extract::ws::WebSocket;
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// Every door of a server.
@@ -20,12 +22,18 @@ pub(crate) struct Entrance {
     core: Arc<Core>,
     etcd: Arc<Etcd>,
     etcd2: Arc<Etcd2>,
+    discovery: Arc<Discovery>,
 }
 
 impl Entrance {
     /// The doors over `core`.
-    pub(crate) fn new(core: Arc<Core>, etcd: Arc<Etcd>, etcd2: Arc<Etcd2>) -> Arc<Entrance> {
-        Arc::new(Entrance { core, etcd, etcd2 })
+    pub(crate) fn new(
+        core: Arc<Core>,
+        etcd: Arc<Etcd>,
+        etcd2: Arc<Etcd2>,
+        discovery: Arc<Discovery>,
+    ) -> Arc<Entrance> {
+        Arc::new(Entrance { core, etcd, etcd2, discovery })
     }
 }
 
@@ -46,12 +54,8 @@ impl Doors for Entrance {
         line::post(self.core.clone(), &body, peer, authorization).await
     }
 
-    async fn grpc(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        connection: Arc<Connection>,
-    ) -> Response<ReplyBody> {
-        self.etcd.clone().answer(request, connection).await
+    async fn grpc(self: Arc<Self>, head: Head, body: CallBody, connection: Arc<Connection>) -> CallReply {
+        self.etcd.clone().answer(head, body, connection).await
     }
 
     async fn gateway(
@@ -70,6 +74,20 @@ impl Doors for Entrance {
         authorization: Option<Authorization>,
     ) -> Response<Body> {
         self.etcd2.clone().answer(request, peer, authorization).await
+    }
+
+    async fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        seat: Arc<Seat>,
+    ) -> Response<Body> {
+        self.discovery.clone().answer(request, peer, authorization, seat).await
+    }
+
+    async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
+        self.etcd2.answer_directly(request, peer, reply).await
     }
 
     fn limits(&self) -> Limits {

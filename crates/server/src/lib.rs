@@ -7,8 +7,10 @@ pub mod core;
 pub mod doors;
 mod entrance;
 mod errors;
+pub mod groups;
 mod grpc;
 mod http;
+mod http2;
 pub mod hub;
 mod kept_settings;
 pub mod metrics;
@@ -17,7 +19,6 @@ mod onlookers;
 mod pause;
 mod server;
 pub mod session;
-pub mod signing;
 mod slow_log;
 mod storage;
 

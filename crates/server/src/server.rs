@@ -1,17 +1,20 @@
 //! Puts the parts together and runs them.
 
 use crate::auth::Authorizer;
-use crate::config::{Config, ListenAddress};
+use crate::config::{Config, ListenAddress, ValuesEngine};
 use crate::core::{Core, Parts};
-use crate::doors::etcd2::Etcd2;
+use crate::doors::discovery::Discovery;
+use crate::doors::etcd2::{self, Etcd2};
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
 use crate::entrance::Entrance;
+use crate::groups::Groups;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::Metrics;
 use crate::net::{BindError, Listeners, TlsError, TlsServer};
 use crate::storage::{Storage, StorageError};
 use hyrax_coordination::{Key, LeaseGrantError, Unavailable, Visible};
+use hyrax_recipes::members::{Members, Node};
 use hyrax_recipes::tree::Tree;
 use hyrax_recipes::{
     LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
@@ -19,6 +22,8 @@ use hyrax_recipes::{
 use hyrax_types::{Clock, Revision, SessionId, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
+use hyrax_values_redis::{ConnectError, RedisValues};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -43,6 +48,9 @@ pub enum StartError {
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no engine of values.
+    #[error("the engine of values: {0}")]
+    Values(#[from] ConnectError),
     /// There is no coordination engine.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -86,15 +94,20 @@ impl Server {
             _ => None,
         };
         let listeners = Listeners::bind(&config.listen).await?;
-        let addresses = listeners.addresses().cloned().collect();
+        let addresses: Vec<ListenAddress> = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut names = resp::metrics_names().to_vec();
         let first_method = names.len();
         names.extend(etcd3::metrics_names());
+        let first_call = names.len();
+        names.extend(etcd2::metrics_names());
         let metrics = Metrics::new(&names);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
-        let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
+        let removes_expired = Arc::new(AtomicBool::new(true));
+        let mut background = JoinSet::new();
+        let values = start_values(&config, &hub, memory, &removes_expired, &mut background).await?;
         values.limit_memory(config.limits.memory());
+        hub.ask(&values);
         let storage = Storage::start(&config, clock.clone()).await?;
         let coordination = storage.coordination();
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
@@ -102,16 +115,23 @@ impl Server {
         let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
         let lost_locks = Arc::new(LostLocks::default());
         let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
+        let groups = Groups::new(coordination.clone(), lease.clone(), clock.clone(), line::GROUP_PUSHES);
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
         let tree = Tree::start(coordination.clone(), clock.clone());
-        let visible = Arc::new(Visible::new(coordination, Box::new(move |id| id == lease.id())));
-        let mut background = JoinSet::new();
+        let node_name = config.node_name_or_new();
+        let ids = storage.ids(&node_name);
+        let members = storage.is_shared().then(|| {
+            let addresses = addresses_for_others(&addresses);
+            let own = Node { number: ids.member, name: node_name.clone(), addresses };
+            Members::start(coordination.clone(), lease.clone(), own)
+        });
+        let hidden = lease.clone();
+        let is_hidden = Box::new(move |id| id == hidden.id());
+        let visible = Arc::new(Visible::new(coordination.clone(), is_hidden));
         for number in 0..hub.flushers() {
             let hub = hub.clone();
             background.spawn(async move { hub.run_flusher(number).await });
         }
-        let removes_expired = Arc::new(AtomicBool::new(true));
-        background.spawn(expire(values.clone(), removes_expired.clone()));
         watch_the_poller();
         background.spawn(sweep(hub.clone()));
         let core = Core::new(Parts {
@@ -119,20 +139,26 @@ impl Server {
             coordination: visible,
             presence,
             locks,
+            groups,
             authorizer: Authorizer::new(&config, secrets),
             metrics,
             hub,
             clock,
             removes_expired,
-            node_name: config.node_name_or_new(),
+            node_name,
             config,
         });
         lost_locks.tell_sessions_of(&core);
+        core.groups.tell_sessions_of(&core);
+        let watches = core.clone();
+        background.spawn(async move { watches.groups.watch_the_lease().await });
         let stop = CancellationToken::new();
-        let ids = storage.ids(&core.node_name);
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
-        let etcd2 = Etcd2::new(core.clone(), tree, ids, stop.clone());
-        let doors = Entrance::new(core.clone(), etcd, etcd2);
+        let etcd2 = Etcd2::new(core.clone(), tree, members, ids, first_call, stop.clone());
+        let discovery =
+            Discovery::start(core.clone(), (coordination, storage.is_shared()), lease, ids, &mut background)
+                .await?;
+        let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
             core,
@@ -190,6 +216,27 @@ impl Server {
         self.stop.cancel();
         self.core.kick_all();
         Ok(serving.await)
+    }
+}
+
+/// Starts the engine of values that the configuration asks for.
+async fn start_values(
+    config: &Config,
+    hub: &Arc<Hub>,
+    memory: Arc<dyn Memory>,
+    removes_expired: &Arc<AtomicBool>,
+    background: &mut JoinSet<()>,
+) -> Result<Arc<dyn Values>, StartError> {
+    match &config.values {
+        ValuesEngine::Embedded => {
+            let values = EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory);
+            let values = Arc::new(values);
+            background.spawn(expire(values.clone(), removes_expired.clone()));
+            Ok(values)
+        }
+        ValuesEngine::Redis(address) => {
+            Ok(Arc::new(RedisValues::connect(address.clone(), hub.clone()).await?))
+        }
     }
 }
 
@@ -291,4 +338,16 @@ impl LockListener for LostLocks {
             outbox.tell(line.into());
         }
     }
+}
+
+/// Where clients of other nodes reach this one. Who listens on every address of the machine is reached by its name.
+fn addresses_for_others(addresses: &[ListenAddress]) -> Vec<String> {
+    let reachable = |address: &ListenAddress| match address {
+        ListenAddress::Tcp { host, port } if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) => {
+            Some(format!("{}:{port}", rustix::system::uname().nodename().to_string_lossy()))
+        }
+        ListenAddress::Tcp { .. } => Some(address.to_string()),
+        ListenAddress::Unix(_) => None,
+    };
+    addresses.iter().filter_map(reachable).collect()
 }

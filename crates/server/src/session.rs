@@ -1,4 +1,5 @@
-//! A connection and what it owns: its identity, its monitors, its channels, its locks, its EKG entries.
+//! A connection and what it owns: its identity, its monitors, its channels, its seats in groups, its locks, its EKG
+//! entries, its place among a service's nodes.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
@@ -12,12 +13,14 @@ use crate::net::Peer;
 use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
-use hyrax_types::limits::MONITORED_KEY_BYTES_PER_SESSION_MAX;
+use hyrax_recipes::services::Registration;
+use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX, REGISTER_WAIT_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 /// A session was refused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +37,11 @@ pub enum Refusal {
     #[error("this needs a connection that stays open: use TCP or a WebSocket")]
     NoConnection,
 }
+
+/// It observes as many elections as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many elections: a connection may observe {FOLLOWED_PER_SESSION_MAX}; stop some with unobserve")]
+pub struct TooManyObserved;
 
 /// A client's session.
 pub struct Session {
@@ -58,6 +66,11 @@ pub struct Session {
     subscriber: Option<Box<Subscriber>>,
     has_presence: bool,
     has_locks: bool,
+    /// The node of a service that it has registered.
+    registration: Option<Box<Registration>>,
+    has_groups: bool,
+    /// The elections that it observes.
+    observed: Vec<(Box<[u8]>, AbortHandle)>,
     /// What waits apart from what the client says meanwhile.
     apart: Option<Box<JoinSet<()>>>,
     /// When the command that is being run began, in nanoseconds since the epoch.
@@ -96,6 +109,9 @@ impl Session {
             subscriber: None,
             has_presence: false,
             has_locks: false,
+            registration: None,
+            has_groups: false,
+            observed: Vec::new(),
             apart: None,
             begun_ns: 0,
         }
@@ -274,10 +290,11 @@ impl Session {
     }
 
     /// Monitors every key that begins with `prefix`.
-    pub fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
+    pub async fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
         self.stop_prefix(prefix);
         self.check_room(1, prefix.len())?;
         let monitor = self.begin(form, Kind::Any, Scope::Prefix(prefix.into()))?;
+        self.hear_everything().await;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);
         self.monitored_bytes += prefix.len();
@@ -295,11 +312,24 @@ impl Session {
         true
     }
 
-    /// Monitors every key there is.
-    pub fn monitor_everything(&mut self, form: &'static dyn Form) -> Result<(), Refusal> {
+    /// Waits until the engine tells of all changes.
+    async fn hear_everything(&self) {
+        if let Some(heard) = self.core.values.heard(hyrax_values::Scope::Everything) {
+            heard.await;
+        }
+    }
+
+    /// Monitors every key there is; with `only_here`, what is changed through this node.
+    pub async fn monitor_everything(
+        &mut self,
+        only_here: bool,
+        form: &'static dyn Form,
+    ) -> Result<(), Refusal> {
         self.stop_everything();
         self.check_room(1, 0)?;
-        let monitor = self.begin(form, Kind::Any, Scope::Everything)?;
+        let scope = if only_here { Scope::Here } else { Scope::Everything };
+        let monitor = self.begin(form, Kind::Any, scope)?;
+        self.hear_everything().await;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);
         self.everything = Some(monitor);
@@ -410,11 +440,44 @@ impl Session {
         self.has_locks = true;
     }
 
+    /// Takes over the node of a service that was registered for it.
+    pub fn owns_registration(&mut self, registration: Registration) {
+        self.registration = Some(Box::new(registration));
+    }
+
+    /// Notes that it may have seats in groups, or follow them.
+    pub fn owns_groups(&mut self) {
+        self.has_groups = true;
+    }
+
+    /// Has an election observed, in place of an observation of it that there was.
+    pub fn observe(
+        &mut self,
+        election: &[u8],
+        observation: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), TooManyObserved> {
+        self.stop_observing(election);
+        self.observed.retain(|(_, observation)| !observation.is_finished());
+        if self.observed.len() >= FOLLOWED_PER_SESSION_MAX {
+            return Err(TooManyObserved);
+        }
+        let observation = self.wait_apart(observation);
+        self.observed.push((election.into(), observation));
+        Ok(())
+    }
+
+    /// Has an election observed no more.
+    pub fn stop_observing(&mut self, election: &[u8]) {
+        if let Some(place) = self.observed.iter().position(|(observed, _)| **observed == *election) {
+            self.observed.swap_remove(place).1.abort();
+        }
+    }
+
     /// Has something waited for that ends with the session at the latest.
-    pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) {
+    pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let apart = self.apart.get_or_insert_default();
         while apart.try_join_next().is_some() {}
-        apart.spawn(waiting);
+        apart.spawn(waiting)
     }
 
     /// Releases everything it owns.
@@ -432,6 +495,19 @@ impl Session {
         }
         if self.has_locks {
             self.core.locks.release(self.id).await;
+        }
+        if let Some(registration) = self.registration.take() {
+            let ends = async {
+                match cause {
+                    Cause::Timeout | Cause::NodeLost => registration.expire().await,
+                    Cause::Closed | Cause::Kicked => registration.deregister().await,
+                }
+            };
+            // It goes on by itself, however long the engine takes.
+            _ = timeout(REGISTER_WAIT_MAX, ends).await;
+        }
+        if self.has_groups {
+            self.core.groups.release(self.id, cause).await;
         }
         if self.has_presence
             && let Err(error) = self.core.presence.release(self.id, cause).await

@@ -102,6 +102,11 @@ impl Storage {
         }
     }
 
+    /// Whether other nodes may stand on it, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Storage::Etcd(_))
+    }
+
     /// Marks a clean end of the data directory, if there is one.
     pub(crate) async fn close(&self) {
         let Storage::Embedded(engine) = self else { return };
@@ -150,6 +155,8 @@ async fn embedded(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Embedded
     let settings = EmbeddedSettings {
         pause_min: Some(PAUSE_MIN),
         auto_compaction: config.auto_compaction(),
+        // The server watches over its poller.
+        syncs_in_runtime: true,
         ..EmbeddedSettings::default()
     };
     let Some(directory) = config.data_dir.clone() else {

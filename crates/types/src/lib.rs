@@ -1,5 +1,5 @@
 //! Names and values that every layer shares: keys, revisions, changes, limits, the clock,
-//! timers.
+//! timers, and how secrets are made of what they sign.
 //!
 //! Nothing here does I/O, knows a wire format or names an engine.
 
@@ -9,6 +9,7 @@ mod key;
 pub mod limits;
 mod revision;
 mod session;
+pub mod signing;
 mod wheel;
 
 pub use change::{Change, OwnedChange};

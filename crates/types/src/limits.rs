@@ -91,6 +91,10 @@ pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
 /// largest frame, so that one large request need not wait for credit.
 pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
+/// Streams of an HTTP/2 connection that its client may break off in a second, or get broken off by its faults. Each
+/// costs the client next to nothing; clients that give up watches and waits do not come near it.
+pub const HTTP2_RESETS_PER_SECOND_MAX: u32 = 1_000;
+
 /// Bytes read from a WebSocket at a time. The library's own 128 KiB for each connection would be most of
 /// what an idle one costs.
 pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
@@ -135,6 +139,44 @@ pub const EKGS_PER_SESSION_MAX: usize = 1_000;
 /// Locks that one session holds or waits for. Each is a watch in the engine; a client that needs thousands
 /// locks too fine.
 pub const LOCKS_PER_SESSION_MAX: usize = 1_000;
+
+/// Commands of one client of the line door that are not answered yet. Beyond it commands wait for their turn, so that a
+/// server which does not answer costs a client no more than these.
+pub const CLIENT_COMMANDS_IN_FLIGHT_MAX: usize = 4_096;
+
+/// Bytes that a client has written, and its socket not taken yet, beyond which it takes no further command: a few
+/// of the largest lines.
+pub const CLIENT_OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A line that a client takes from a server: the longest reply there is, each of its bytes escaped, is shorter. A peer
+/// that is no Hyrax must not fill the memory.
+pub const CLIENT_LINE_BYTES_MAX: usize = 4 * COMMAND_REPLY_BYTES_MAX;
+
+/// Bytes of the name of a group, a member, a subgroup, an assigned topic or id, or a member's ephemeral key. They are
+/// what people and configurations name, parts of one path, and repeated in what is told of every join.
+pub const NAME_BYTES_MAX: usize = 1024;
+
+/// Subgroups of one member. All of them are told to everybody who follows the group.
+pub const SUBGROUPS_MAX: usize = 100;
+
+/// The shortest heartbeat: below it, the pauses of a busy machine look like deaths.
+pub const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
+
+/// The longest heartbeat: who is found missing after hours was not looked for.
+pub const HEARTBEAT_MAX: Duration = Duration::from_secs(3600);
+
+/// Seats in groups of one session. Each is a key that everybody who follows its group keeps; a connection speaks
+/// for few.
+pub const SEATS_PER_SESSION_MAX: usize = 1_000;
+
+/// Ephemeral keys of one member. They are deleted one by one when it leaves.
+pub const EPHEMERALS_PER_MEMBER_MAX: usize = 1_000;
+
+/// Groups and elections that one session follows. Each may be a watch in the engine.
+pub const FOLLOWED_PER_SESSION_MAX: usize = 1_000;
+
+/// Ids of one topic that are assigned to members. Everybody who takes some keeps in mind who has which.
+pub const ASSIGNED_IDS_MAX: usize = 10_000;
 
 /// Locks under whose tokens values were written, remembered for those that come late with a token that was
 /// overtaken. Beyond it the locks with the oldest tokens are forgotten, and who holds one of these for so long
@@ -296,9 +338,55 @@ pub const TREE_WATCH_QUEUE_EVENTS: usize = 100;
 /// not be percent-encoded.
 pub const ETCD2_BODY_BYTES_MAX: usize = 2 * ETCD_REQUEST_BYTES_MAX;
 
+/// Bytes of an answer that a client of etcd v2 takes, by default: a listing of some hundred thousand keys. A server
+/// must not fill its clients' memory.
+pub const ETCD2_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of one directory's listing in an import from etcd v2. A store of v2 is held in memory, most of a few hundred
+/// mebibytes; a larger directory than that is none.
+pub const ETCD2_IMPORT_ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Writes under way at one time in an import to etcd v2. A durable store syncs those that come together at once; more
+/// would only queue there.
+pub const ETCD2_IMPORT_WRITES_MAX: usize = 32;
+
 /// Bytes of a snapshot in one message over etcd's protocol. Clients take messages of 4 MiB and more; smaller ones let
 /// other calls of the connection in between.
 pub const SNAPSHOT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a command is sent again to a Redis that says that it could not run it: the slot is being moved, another
+/// server takes over. Beyond it the client knows better what to do.
+pub const REDIS_UNSETTLED_MAX: Duration = Duration::from_secs(5);
+
+/// Words of a command that writes over Redis. It runs in a function there, whose language hands on no more than 8,000.
+pub const REDIS_CALL_WORDS_MAX: usize = 7_900;
+
+/// Announcements of a Redis that wait to be told. One is a change, and a node tells hundreds of thousands a second; if
+/// it lags further behind, it is told less by asking for the values anew.
+pub const REDIS_ANNOUNCEMENTS_MAX: usize = 100_000;
+
+/// Bytes of those announcements.
+pub const REDIS_ANNOUNCEMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Keys of a Redis whose expiry is awaited without their being monitored one by one, while somebody monitors a prefix.
+/// Of those beyond it Redis' own events tell, if it is let.
+pub const REDIS_AWAITED_EXPIRIES_MAX: usize = 1_000_000;
+
+/// How long a monitor that begins waits for Redis to tell it of changes.
+pub const REDIS_FOLLOW_MAX: Duration = Duration::from_secs(5);
+
+/// The name of a service: as long as a host's name, which it often is.
+pub const SERVICE_NAME_BYTES_MAX: usize = 255;
+
+/// A custom event to services: its type, its body and the services' names together. Who listens may have thousands of
+/// sockets, and each is sent it.
+pub const SERVICE_EVENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The same as it is kept, in JSON: what a real etcd takes in one request, less the rest of that request.
+pub const SERVICE_EVENT_RECORD_BYTES_MAX: usize = ETCD_REQUEST_BYTES_MAX - 1024;
+
+/// Services that one event is sent to by name, or that one socket monitors. Who means more of them means all.
+pub const SERVICES_NAMED_MAX: usize = 1_000;
 
 /// How long a connection to an etcd may take, with encryption and greeting, by default: some round trips on a long
 /// line, and short enough that another member is tried while a request still waits.
@@ -352,6 +440,20 @@ pub const ENGINE_START_MAX: Duration = Duration::from_secs(60);
 
 /// How long it waits between two tries.
 pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of a request's body that holds an event: one of the largest, each byte percent-encoded, and its names.
+pub const SERVICE_EVENT_BODY_BYTES_MAX: usize = 4 * SERVICE_EVENT_BYTES_MAX;
+
+/// How long a socket that registers waits for the coordination engine before it is refused, and one that ends before
+/// it is left to the background. Whoever registers tries
+/// again, and by then may have been given another address.
+pub const REGISTER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes read at a time from a socket of the discovery door, which says nothing but that it is there.
+pub const DISCOVERY_SOCKET_BUFFER_BYTES: usize = 256;
+
+/// A message from such a socket. Nothing that it may say is longer; what is, ends it.
+pub const DISCOVERY_FRAME_BYTES_MAX: usize = 4 * 1024;
 
 /// How long a connection to a Redis may take that coordination is kept in, by default, and a request with all its attempts:
 /// as to an etcd.

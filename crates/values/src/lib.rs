@@ -27,6 +27,7 @@ pub use reply::{Reply, ReplySink};
 
 use futures_util::future::BoxFuture;
 use hyrax_types::{Change, Revision};
+use std::any::Any;
 use std::sync::Arc;
 
 /// One command to run.
@@ -91,7 +92,24 @@ pub struct Watched {
     /// Its revision when the watch began.
     pub since: Revision,
     /// What the engine keeps for it.
-    pub registration: Box<dyn Send + Sync>,
+    pub registration: Box<dyn Any + Send + Sync>,
+}
+
+/// A key that is about to be under watch.
+pub enum Watch {
+    /// It is.
+    Begun(Watched),
+    /// It is once this is there.
+    Later(BoxFuture<'static, Watched>),
+}
+
+/// What a feed wants to hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// The changes of one key.
+    Key(&'a [u8]),
+    /// Those of all keys.
+    Everything,
 }
 
 /// What became of a transaction.
@@ -214,8 +232,8 @@ pub trait Values: Send + Sync + 'static {
         body: &mut dyn FnMut(&mut dyn Calls),
     ) -> Transaction;
 
-    /// Begins to watch a key for a transaction.
-    fn watch(&self, key: &[u8]) -> Watched;
+    /// Begins to watch a key for a transaction, `beside` those that it watches already.
+    fn watch(&self, key: &[u8], beside: &[Watched]) -> Watch;
 
     /// Writes the value of `key` and calls `joined` with its revision, as one step: a change up to
     /// that revision is in the value, and one after it reaches the feed after `joined` returned.
@@ -230,6 +248,26 @@ pub trait Values: Send + Sync + 'static {
         reply: &mut dyn ReplySink,
         joined: &mut dyn FnMut(Revision),
     ) -> Snapshot;
+
+    /// Has the feed told of changes of this, until what is answered is dropped. Returns at once: a
+    /// [`Values::snapshot`] of a key that comes after it is of a moment from which on its changes are told. An engine
+    /// that tells of every change answers nothing.
+    fn follow(&self, scope: Scope<'_>) -> Option<Box<dyn Send + Sync>> {
+        let _ = scope;
+        None
+    }
+
+    /// Comes once the feed is told of changes of what it [follows](Values::follow), or not within a bound; nothing where it is from the
+    /// beginning.
+    fn heard(&self, scope: Scope<'_>) -> Option<BoxFuture<'static, ()>> {
+        let _ = scope;
+        None
+    }
+
+    /// Which engine this is: what the URL that names it begins with.
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
 
     /// Says that commands on keys of these hashes ([`key_hash`]) follow at once, so that an engine in
     /// memory can have them fetched. Some of the hashes may be of no key.
@@ -302,6 +340,11 @@ pub trait Feed: Send + Sync + 'static {
     /// Takes one change, in order for its key.
     fn emit(&self, hash: u64, change: &Change<'_>);
 
+    /// The same of a change that another node has made.
+    fn emit_from_afar(&self, hash: u64, change: &Change<'_>) {
+        self.emit(hash, change);
+    }
+
     /// Takes note that `key` has changed by a call that nobody is to be told of: copies of it are stale all the
     /// same. Called as [`Feed::emit`] is.
     fn emit_quietly(&self, hash: u64, key: &[u8]) {
@@ -323,6 +366,15 @@ pub trait Feed: Send + Sync + 'static {
     fn notify(&self, class: EventClass, event: &'static str, key: &[u8]) {
         let _ = (class, event, key);
     }
+
+    /// Changes of a key may have been missed: who hears of it has to be told its value anew. What is emitted
+    /// after this comes after that.
+    fn lost(&self, hash: u64, key: &[u8]) {
+        let _ = (hash, key);
+    }
+
+    /// Changes of whichever keys may have been missed by those who hear of many.
+    fn lost_everything(&self) {}
 
     /// Everything emitted by this call may be delivered.
     fn settle(&self);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::etcd::EtcdCase;
+use super::etcd2::Etcd2Case;
 use super::plain::{Door, Plain};
 
 /// A kind of load, as named on the command line.
@@ -45,6 +46,10 @@ pub enum Workload {
     Idle,
     /// Come and go in an EKG that some monitor
     Ekg,
+    /// Join a group of many members that many watch, and stall in it
+    Groups,
+    /// Hold many sockets that registered services, and register others that some monitor
+    Register,
     /// Get and set at few and at many keys, deliver to few and to many monitors
     Scale,
     /// Put over etcd's API, durably
@@ -53,6 +58,8 @@ pub enum Workload {
     EtcdRange,
     /// Compare and put over etcd's API, durably
     EtcdTxn,
+    /// Take locks and give them up over etcd's API, durably; alone, and with others who want the same
+    EtcdLock,
     /// Put a key that many watch over etcd's API
     EtcdWatch,
     /// Keep many leases alive; put while many end together
@@ -61,6 +68,16 @@ pub enum Workload {
     EtcdMemory,
     /// All over etcd's API
     Etcd,
+    /// Put over etcd's v2 API, durably
+    Etcd2Put,
+    /// Read single keys over etcd's v2 API
+    Etcd2Get,
+    /// Compare and swap over etcd's v2 API, durably
+    Etcd2Cas,
+    /// Put a key that many wait for over etcd's v2 API
+    Etcd2Wait,
+    /// All over etcd's v2 API
+    Etcd2,
 }
 
 /// The numbers that a user may set; each workload has its own defaults.
@@ -70,7 +87,7 @@ pub struct Sizes {
     pub door: Door,
     /// Keys in all.
     pub keys: Option<u64>,
-    /// Monitors of a key; for `idle`, connections.
+    /// Monitors of a key; for `idle` and `register`, connections.
     pub monitors: Option<u64>,
     /// Changes under way at one time, where there are monitors.
     pub in_flight: Vec<u64>,
@@ -148,8 +165,14 @@ pub enum Case {
     Idle { connections: u64 },
     /// See [`Workload::Ekg`].
     Ekg { monitors: u64 },
+    /// See [`Workload::Groups`].
+    Groups { members: u64, watchers: u64 },
+    /// See [`Workload::Register`].
+    Register { sockets: u64 },
     /// See [`Workload::Etcd`].
     Etcd(EtcdCase),
+    /// See [`Workload::Etcd2`].
+    Etcd2(Etcd2Case),
 }
 
 impl Workload {
@@ -170,14 +193,35 @@ impl Workload {
     ];
 
     /// What `etcd` stands for.
-    const ETCD: [Workload; 6] = [
+    const ETCD: [Workload; 7] = [
         Workload::EtcdPut,
         Workload::EtcdRange,
         Workload::EtcdTxn,
+        Workload::EtcdLock,
         Workload::EtcdWatch,
         Workload::EtcdLeases,
         Workload::EtcdMemory,
     ];
+
+    /// What `etcd2` stands for.
+    const ETCD2: [Workload; 4] =
+        [Workload::Etcd2Put, Workload::Etcd2Get, Workload::Etcd2Cas, Workload::Etcd2Wait];
+
+    fn etcd2_cases(self, sizes: &Sizes) -> Vec<Etcd2Case> {
+        match self {
+            Workload::Etcd2Put => {
+                Etcd2Case::requests(sizes, |clients, keys| Etcd2Case::Put { clients, keys })
+            }
+            Workload::Etcd2Get => {
+                Etcd2Case::requests(sizes, |clients, keys| Etcd2Case::Get { clients, keys })
+            }
+            Workload::Etcd2Cas => {
+                Etcd2Case::requests(sizes, |clients, keys| Etcd2Case::Cas { clients, keys })
+            }
+            Workload::Etcd2Wait => Etcd2Case::waits(sizes),
+            _ => Vec::new(),
+        }
+    }
 
     fn etcd_cases(self, sizes: &Sizes) -> Vec<EtcdCase> {
         match self {
@@ -186,6 +230,7 @@ impl Workload {
                 EtcdCase::requests(sizes, |clients, keys| EtcdCase::Range { clients, keys })
             }
             Workload::EtcdTxn => EtcdCase::requests(sizes, |clients, keys| EtcdCase::Txn { clients, keys }),
+            Workload::EtcdLock => EtcdCase::locks(sizes),
             Workload::EtcdWatch => EtcdCase::watches(sizes),
             Workload::EtcdLeases => EtcdCase::leases(sizes),
             Workload::EtcdMemory => EtcdCase::memory(sizes),
@@ -237,6 +282,10 @@ impl Workload {
             }
             Workload::Idle => vec![Case::Idle { connections: monitors(10_000) }],
             Workload::Ekg => vec![Case::Ekg { monitors: monitors(10) }],
+            Workload::Groups => {
+                vec![Case::Groups { members: sizes.keys.unwrap_or(10_000), watchers: monitors(1_000) }]
+            }
+            Workload::Register => vec![Case::Register { sockets: monitors(10_000) }],
             Workload::Scale => {
                 let in_flight = windows.max().unwrap_or(1);
                 let (few, many) = (1_000, sizes.keys.unwrap_or(1_000_000));
@@ -259,10 +308,15 @@ impl Workload {
             Workload::EtcdPut
             | Workload::EtcdRange
             | Workload::EtcdTxn
+            | Workload::EtcdLock
             | Workload::EtcdWatch
             | Workload::EtcdLeases
             | Workload::EtcdMemory => self.etcd_cases(sizes).into_iter().map(Case::Etcd).collect(),
             Workload::Etcd => Workload::ETCD.iter().flat_map(|workload| workload.cases(sizes)).collect(),
+            Workload::Etcd2Put | Workload::Etcd2Get | Workload::Etcd2Cas | Workload::Etcd2Wait => {
+                self.etcd2_cases(sizes).into_iter().map(Case::Etcd2).collect()
+            }
+            Workload::Etcd2 => Workload::ETCD2.iter().flat_map(|workload| workload.cases(sizes)).collect(),
         }
     }
 }
@@ -282,13 +336,26 @@ impl Case {
             Case::FanOut { .. }
                 | Case::Spread { .. }
                 | Case::Publish { .. }
+                | Case::Groups { .. }
                 | Case::Etcd(EtcdCase::Watch { .. })
+                | Case::Etcd2(Etcd2Case::Wait { .. })
         )
     }
 
-    /// Whether it is put over etcd's API, to servers that keep what they acknowledge.
+    /// Whether it is put over one of etcd's APIs, to servers that keep what they acknowledge.
     pub fn is_etcds(self) -> bool {
-        matches!(self, Case::Etcd(_))
+        matches!(self, Case::Etcd(_) | Case::Etcd2(_))
+    }
+
+    /// Whether it is about what a connection takes, and not about how many come in a second: the generator opens one
+    /// after the other.
+    pub fn is_of_connections(self) -> bool {
+        matches!(self, Case::Idle { .. } | Case::Register { .. })
+    }
+
+    /// Whether it is said how long things take.
+    pub fn has_latencies(self) -> bool {
+        self.is_etcds() || matches!(self, Case::Groups { .. } | Case::Register { .. })
     }
 
     /// Whether `other` is the same load at another size.
@@ -300,6 +367,9 @@ impl Case {
             ) => one == two && a != b && c == d,
             (Case::FanOut { monitors: a, in_flight: c }, Case::FanOut { monitors: b, in_flight: d }) => {
                 a != b && c == d
+            }
+            (Case::Etcd(EtcdCase::Contend { clients: a }), Case::Etcd(EtcdCase::Contend { clients: b })) => {
+                a != b
             }
             _ => false,
         }
@@ -316,7 +386,10 @@ impl Case {
             Case::Spread { keys, monitors, .. } => keys.saturating_mul(monitors).saturating_add(1),
             Case::Idle { connections } => connections,
             Case::Ekg { monitors } => monitors.saturating_add(drivers),
+            Case::Groups { members, watchers } => members.saturating_add(watchers).saturating_add(3),
+            Case::Register { sockets } => sockets.saturating_add(drivers),
             Case::Etcd(case) => case.connections(),
+            Case::Etcd2(case) => case.connections(),
         }
     }
 }
@@ -352,7 +425,12 @@ impl fmt::Display for Case {
             }
             Case::Idle { connections } => write!(f, "idle, {} connections", Grouped(*connections)),
             Case::Ekg { monitors } => write!(f, "ekg churn, {} monitors", Grouped(*monitors)),
+            Case::Groups { members, watchers } => {
+                write!(f, "group of {}, {} watch", Grouped(*members), Grouped(*watchers))
+            }
+            Case::Register { sockets } => write!(f, "{} registered sockets", Grouped(*sockets)),
             Case::Etcd(case) => case.fmt(f),
+            Case::Etcd2(case) => case.fmt(f),
         }
     }
 }
@@ -431,7 +509,12 @@ mod tests {
             names(Workload::EtcdPut, &sizes),
             ["etcd put, 1 client", "etcd put, 16 clients", "etcd put, 256 clients"]
         );
-        assert_eq!(names(Workload::Etcd, &sizes).len(), 3 * 3 + 2 + 2 + 1);
+        assert_eq!(names(Workload::Etcd, &sizes).len(), 3 * 3 + 4 + 2 + 2 + 1);
+        assert_eq!(
+            names(Workload::Etcd2Cas, &sizes),
+            ["etcd v2 cas, 1 client", "etcd v2 cas, 16 clients", "etcd v2 cas, 128 clients"]
+        );
+        assert_eq!(names(Workload::Etcd2, &sizes).len(), 3 * 3 + 1);
         sizes.pipelines = vec![8];
         sizes.door = Door::Line;
         assert_eq!(names(Workload::Get, &sizes), ["get as lines, 100,000 keys, pipeline 8"]);

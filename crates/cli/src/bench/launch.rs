@@ -143,7 +143,7 @@ fn redis(address: SocketAddr, directory: &Path) -> Command {
 fn etcd(client: SocketAddr, peer: SocketAddr, directory: &Path) -> Command {
     let (client, peer) = (format!("http://{client}"), format!("http://{peer}"));
     let mut command = Command::new("etcd");
-    command.args(["--name", "bench", "--logger", "zap", "--log-level", "fatal"]);
+    command.args(["--name", "bench", "--enable-v2=true", "--logger", "zap", "--log-level", "fatal"]);
     command.args(["--quota-backend-bytes", ETCD_QUOTA, "--data-dir"]).arg(directory.join("data"));
     command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
     command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);

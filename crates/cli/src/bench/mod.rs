@@ -8,12 +8,15 @@
 
 mod case;
 mod etcd;
+mod etcd2;
 mod generator;
+mod groups;
 mod latency;
 mod launch;
 mod measure;
 mod plain;
 mod process;
+mod register;
 mod report;
 mod requests;
 mod target;

@@ -2,6 +2,7 @@
 //! what comes back without looking into it.
 
 use super::etcd::{Awaited, GrpcCounter, greeting};
+use super::etcd2::HttpCounter;
 
 /// How a target is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,13 +13,15 @@ pub enum Protocol {
     Resp,
     /// gRPC, over HTTP/2.
     Grpc(Awaited),
+    /// HTTP/1.1.
+    Http,
 }
 
 impl Protocol {
     /// What a client sends before its first request.
     pub fn greeting(self) -> Vec<u8> {
         match self {
-            Protocol::Line | Protocol::Resp => Vec::new(),
+            Protocol::Line | Protocol::Resp | Protocol::Http => Vec::new(),
             Protocol::Grpc(awaited) => greeting(awaited),
         }
     }
@@ -44,6 +47,8 @@ pub enum Counter {
     Resp(RespCounter),
     /// See [`GrpcCounter`].
     Grpc(Box<GrpcCounter>),
+    /// See [`HttpCounter`].
+    Http(HttpCounter),
 }
 
 impl Counter {
@@ -53,6 +58,7 @@ impl Counter {
             Protocol::Line => Counter::Line(LineCounter::default()),
             Protocol::Resp => Counter::Resp(RespCounter::default()),
             Protocol::Grpc(awaited) => Counter::Grpc(Box::new(GrpcCounter::new(awaited))),
+            Protocol::Http => Counter::Http(HttpCounter::default()),
         }
     }
 
@@ -69,6 +75,7 @@ impl Counter {
             Counter::Line(counter) => counter.feed(bytes),
             Counter::Resp(counter) => counter.feed(bytes),
             Counter::Grpc(counter) => counter.feed(bytes),
+            Counter::Http(counter) => counter.feed(bytes),
         }
     }
 }

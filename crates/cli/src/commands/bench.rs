@@ -13,7 +13,7 @@ use crate::open_files;
 /// Measure a server, and another beside it.
 ///
 /// What it does in a second, what CPU time of the server one operation takes, and its memory. Without
-/// --url it starts a server of its own for every measurement; for what goes over etcd's API one that keeps what
+/// --url it starts a server of its own for every measurement; for what goes over etcd's APIs one that keeps what
 /// it acknowledges, in a temporary directory.
 #[derive(Args, Debug)]
 pub struct Bench {
@@ -37,18 +37,20 @@ pub struct Bench {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     runs: u64,
     /// Keys [default: strings 1000000 (as lines 100000); hashes and sets 100000; lists and sorted sets
-    /// 10000; spread 500; over etcd's API 100000, of leases as many, held 1000000]. Memory has a tenth as
+    /// 10000; spread 500; over etcd's API 100000, of leases as many, held 1000000; over its v2 API
+    /// 10000]. Memory has a tenth as
     /// many hashes, a hundredth sorted sets
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=9_999_999_999))]
     keys: Option<u64>,
     /// Monitors of each key, subscribers; for idle, connections [default: fan-out and publish 1000,
-    /// spread 4, idle 10000, ekg 10, etcd-watch 1000]
+    /// spread 4, idle 10000, ekg 10, etcd-watch and etcd2-wait 1000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     monitors: Option<u64>,
     /// Changes under way at one time in publish, fan-out, spread and etcd-watch, several separated by commas
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,64", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     in_flight: Vec<u64>,
-    /// Connections that send requests [default: 50; etcd-put, etcd-range and etcd-txn 1, 16 and 256]
+    /// Connections that send requests [default: 50; etcd-put, etcd-range and etcd-txn 1, 16 and 256;
+    /// etcd2-put, etcd2-get and etcd2-cas 1, 16 and 128]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     connections: Option<u64>,
     /// Requests that a connection sends at once, several separated by commas [default: get and set

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use hyrax_client::signing;
 use hyrax_server::config::{Secret, Span};
-use hyrax_server::signing;
 use serde_json::json;
 
 use crate::request::unix_seconds;

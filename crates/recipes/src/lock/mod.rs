@@ -6,6 +6,8 @@
 //!
 //! An etcd client's mutex of the same name and these exclude each other.
 
+#[cfg(test)]
+mod cut_off_tests;
 mod fence;
 mod sessions;
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Owner {
     }
 
     /// What names it in a key.
-    pub(super) fn suffix(self) -> String {
+    pub(crate) fn suffix(self) -> String {
         // As Go prints a signed number in hexadecimal.
         let LeaseId(lease) = self.lease;
         let sign = if lease < 0 { "-" } else { "" };

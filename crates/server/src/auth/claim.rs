@@ -1,6 +1,6 @@
 //! What a secret in a command has to prove.
 
-use crate::signing;
+use hyrax_types::signing;
 
 /// One thing that a client wants to do, to one key.
 #[derive(Clone, Copy, Debug)]

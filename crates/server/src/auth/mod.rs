@@ -5,6 +5,7 @@
 
 mod claim;
 mod identity;
+mod shown;
 mod token;
 
 pub use claim::{Claim, Proof};

@@ -1,10 +1,11 @@
-//! Which coordination engine a server stands on, as a URL.
+//! Which engines a server stands on, as URLs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use hyrax_coordination_etcd::EtcdSettings;
 use hyrax_coordination_redis::RedisSettings;
+use hyrax_values_redis::{Address, BadAddress};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Where coordination (presence, locks, leaders, groups, services, the key space of etcd's doors) is kept.
@@ -81,9 +82,86 @@ impl<'de> Deserialize<'de> for CoordinationEngine {
     }
 }
 
+/// Where values (Redis' commands) are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ValuesEngine {
+    /// In this process: `embedded:`.
+    #[default]
+    Embedded,
+    /// In a Redis or a cluster of them, which several nodes share: `redis://…`, `redis-cluster://…`.
+    Redis(Address),
+}
+
+/// Why a text names no engine of values. No password is repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum BadValuesEngine {
+    /// There is no such engine.
+    #[error(
+        "an engine of values is embedded:, redis://HOST:PORT, unix:PATH or redis-cluster://HOST:PORT,HOST:PORT…"
+    )]
+    Unknown,
+    /// Not a Redis' URL.
+    #[error("the engine of values {0}")]
+    Redis(BadAddress),
+}
+
+impl FromStr for ValuesEngine {
+    type Err = BadValuesEngine;
+
+    fn from_str(text: &str) -> Result<ValuesEngine, BadValuesEngine> {
+        if text == "embedded:" {
+            return Ok(ValuesEngine::Embedded);
+        }
+        text.parse().map(ValuesEngine::Redis).map_err(|error| match error {
+            BadAddress::Scheme => BadValuesEngine::Unknown,
+            error => BadValuesEngine::Redis(error),
+        })
+    }
+}
+
+/// The URL, a password left out.
+impl fmt::Display for ValuesEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValuesEngine::Embedded => f.write_str("embedded:"),
+            ValuesEngine::Redis(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Serialize for ValuesEngine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ValuesEngine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A value that is no text could be anything, and is not repeated.
+        let value = toml::Value::deserialize(deserializer)?;
+        let text = value.as_str().ok_or_else(|| serde::de::Error::custom(BadValuesEngine::Unknown))?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_of_values_is_named_by_a_url() {
+        for url in ["embedded:", "redis://h:1/2?prefix=a", "unix:/run/r.sock", "redis-cluster://a:1,b:2"] {
+            assert_eq!(url.parse::<ValuesEngine>().unwrap().to_string(), url);
+        }
+        for (bad, expected) in [
+            ("", "is embedded:, redis://"),
+            ("etcd://a", "is embedded:, redis://"),
+            ("redis://:hunter2@h?x=1", "has a parameter"),
+        ] {
+            let error = bad.parse::<ValuesEngine>().unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("hunter2"), "{bad}: {error}");
+        }
+    }
 
     #[test]
     fn an_engine_is_named_by_a_url() {

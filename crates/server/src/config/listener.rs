@@ -12,17 +12,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Door {
     /// JSON lines.
     Line,
-    /// Everything over HTTP/1.1 and HTTP/2 that is not gRPC, WebSockets included.
+    /// Everything over HTTP/1.1 and HTTP/2 that is not gRPC and no door of its own, WebSockets included.
     Http,
     /// Redis' protocol.
     Resp,
     /// gRPC, as etcd v3 clients speak it.
     Grpc,
+    /// Services that register over a WebSocket and hear of each other: everything below `/etcd` over HTTP.
+    Discovery,
 }
 
 impl Door {
     /// Every door.
-    pub const ALL: [Door; 4] = [Door::Line, Door::Http, Door::Resp, Door::Grpc];
+    pub const ALL: [Door; 5] = [Door::Line, Door::Http, Door::Resp, Door::Grpc, Door::Discovery];
 
     /// The door's name in the configuration.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Door {
             Door::Http => "http",
             Door::Resp => "resp",
             Door::Grpc => "grpc",
+            Door::Discovery => "discovery",
         }
     }
 }
@@ -145,10 +148,10 @@ pub enum BadListener {
     )]
     Address(String),
     /// A door that does not exist.
-    #[error("there is no door `{0}`; the doors are line, http, resp and grpc")]
+    #[error("there is no door `{0}`; the doors are line, http, resp, grpc and discovery")]
     UnknownDoor(String),
     /// Something other than `doors` after the `?`.
-    #[error("`?{0}` is not understood; a listener takes ?doors=line,http,resp,grpc")]
+    #[error("`?{0}` is not understood; a listener takes ?doors=line,http,resp,grpc,discovery")]
     UnknownOption(String),
 }
 

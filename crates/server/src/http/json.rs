@@ -2,12 +2,16 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 /// An answer with a JSON body.
-pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
+pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    // Text, flags and numbers are always JSON.
+    let mut text = serde_json::to_vec(body).unwrap_or_default();
     // A terminal's prompt begins on a line of its own.
-    raw(status, format!("{body}\n").into_bytes())
+    text.push(b'\n');
+    raw(status, text)
 }
 
 /// An answer whose body is JSON already.

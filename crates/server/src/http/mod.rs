@@ -3,18 +3,19 @@
 //! Which routes there are, who may use them from a browser, and how a connection is kept within bounds.
 //! What a command does is not known here, but behind [`Doors`].
 
-mod absent;
 mod authorization;
 mod calls;
 mod connection;
+mod direct;
+mod discovery;
 mod etcd2;
 mod gate;
 mod gateway;
 mod json;
 mod line;
+mod openapi;
 mod origin;
 mod pages;
-mod streams;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::config::DoorSet;
 use crate::net::{Doors, Peer, Seat};
 
 pub(crate) use connection::Version;
+pub(crate) use direct::{PlainRequest, Reply};
 
 /// How a request arrived. Every request carries it.
 #[derive(Clone)]
@@ -53,6 +55,9 @@ impl<D: Doors> Http<D> {
             .route("/health", get(pages::health::<D>))
             .route("/version", get(pages::version))
             .route("/metrics", get(pages::metrics::<D>))
+            .route(openapi::PATH, get(openapi::document))
+            .route(discovery::PREFIX, any(discovery::answer::<D>))
+            .route(&format!("{}{{*rest}}", discovery::PREFIX), any(discovery::answer::<D>))
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
         let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {
             let (any_of_it, itself) = (format!("{prefix}/{{*rest}}"), format!("{prefix}/"));
@@ -61,9 +66,7 @@ impl<D: Doors> Http<D> {
         let router = etcd2::PREFIXES.iter().fold(router, |router, prefix| {
             router.route(&format!("{prefix}/{{*rest}}"), any(etcd2::answer::<D>))
         });
-        let router = absent::PREFIXES
-            .iter()
-            .fold(router, |router, prefix| router.route(&format!("{prefix}/{{*rest}}"), any(absent::answer)))
+        let router = router
             .fallback(pages::not_found)
             .method_not_allowed_fallback(pages::method_not_allowed)
             // The last added is the first passed: whether the door is open is asked first.

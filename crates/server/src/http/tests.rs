@@ -86,12 +86,18 @@ async fn what_is_not_there_is_told_with_what_is() {
 }
 
 #[tokio::test]
-async fn doors_that_are_not_there_answer_in_their_own_shapes() {
+async fn the_discovery_door_has_all_below_its_prefix() {
     let running = Running::plain().await;
-    let json = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap();
-    let (status, _, body) = ask(&running, "GET /etcd/services", "", "").await;
-    assert_eq!(status, 501);
-    assert!(json(&body)["error"].as_str().unwrap().contains("discovery"), "{body}");
+    for path in ["/etcd/services/a%20b", "/etcd/leader", "/etcd/nowhere"] {
+        let (status, _, body) = ask(&running, &format!("GET {path}"), "", "").await;
+        assert!(status == 200 && body.starts_with(&format!("discovery {path} None")), "{body}");
+    }
+    let (status, _, _) = ask(&running, "GET /etcd/leader", "authorization: Basic ?\r\n", "").await;
+    assert_eq!(status, 401);
+    let (status, head, body) = ask(&running, "GET /openapi.json", "", "").await;
+    assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
+    let document: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert!(document["paths"]["/etcd/register"]["get"].is_object(), "{body}");
 }
 
 #[tokio::test]

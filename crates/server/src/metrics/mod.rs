@@ -32,12 +32,14 @@ pub enum Door {
     Grpc,
     /// Redis' protocol.
     Resp,
+    /// A WebSocket that registers a service or monitors some.
+    Discovery,
 }
 
 impl Door {
     /// Every door.
-    pub const ALL: [Door; 6] =
-        [Door::Undecided, Door::Line, Door::WebSocket, Door::Http, Door::Grpc, Door::Resp];
+    pub const ALL: [Door; 7] =
+        [Door::Undecided, Door::Line, Door::WebSocket, Door::Http, Door::Grpc, Door::Resp, Door::Discovery];
 
     /// The value of the label `door`.
     pub fn name(self) -> &'static str {
@@ -48,6 +50,7 @@ impl Door {
             Door::Http => "http",
             Door::Grpc => "grpc",
             Door::Resp => "resp",
+            Door::Discovery => "discovery",
         }
     }
 }

@@ -120,8 +120,7 @@ async fn enter<D: Doors>(
             seat.becomes(Door::Http);
             let version = if protocol == Protocol::Http2 { http::Version::Two } else { http::Version::One };
             let arrival = Arrival { peer, seat, open };
-            let stream = Replayed::new(read_ahead, stream);
-            Box::pin(connections.http.serve(version, stream, arrival)).await;
+            Box::pin(connections.http.serve(version, stream, read_ahead, arrival)).await;
         }
         // Over a Unix socket, or inside of TLS, where it makes no sense.
         Protocol::Tls => farewell(stream, TLS_REFUSAL).await,
@@ -174,7 +173,7 @@ async fn first_bytes(stream: &mut Stream, shutdown: &CancellationToken) -> Optio
 
 /// Adds what there is to read, up to some kilobytes, to `gathered`, and returns how much it was: nothing
 /// at the end of the stream. Until there is something, no space is held for it.
-pub(super) async fn read_some(
+pub(crate) async fn read_some(
     mut stream: Pin<&mut (impl AsyncRead + ?Sized)>,
     gathered: &mut Vec<u8>,
 ) -> io::Result<usize> {

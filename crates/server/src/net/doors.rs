@@ -8,11 +8,12 @@ use axum::body::Body;
 use axum::extract::ws::WebSocket;
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use hyper::body::Incoming;
 
-use super::{Peer, Stream};
+use super::{Peer, Seat, Stream};
 use crate::config::Limits;
-use crate::grpc::{Connection, ReplyBody};
+use crate::grpc::{Connection, Reply as CallReply};
+use crate::http::{PlainRequest, Reply};
+use crate::http2::{Body as CallBody, Head};
 use crate::metrics::{Gauges, Metrics};
 
 /// Who an HTTP request says it comes from.
@@ -78,9 +79,10 @@ pub(crate) trait Doors: Send + Sync + 'static {
     /// Answers a gRPC call over HTTP/2. `connection` is what the calls of its connection share.
     fn grpc(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        head: Head,
+        body: CallBody,
         connection: Arc<Connection>,
-    ) -> impl Future<Output = Response<ReplyBody>> + Send;
+    ) -> impl Future<Output = CallReply> + Send;
 
     /// Answers a request of etcd's JSON gateway.
     fn gateway(
@@ -97,6 +99,23 @@ pub(crate) trait Doors: Send + Sync + 'static {
         peer: Peer,
         authorization: Option<Authorization>,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers a request of the discovery door. A WebSocket that it becomes keeps the seat.
+    fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        seat: Arc<Seat>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Answers a request for a key of etcd's v2 API at once. False where that cannot be, and nothing was done.
+    fn etcd2_key(
+        &self,
+        request: &PlainRequest<'_>,
+        peer: Peer,
+        reply: Reply<'_>,
+    ) -> impl Future<Output = bool> + Send;
 
     /// How much clients may use, as of now.
     fn limits(&self) -> Limits;

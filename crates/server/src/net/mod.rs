@@ -15,6 +15,7 @@ mod sniff;
 mod stream;
 mod tls;
 
+pub(crate) use connection::read_some;
 pub use doors::Authorization;
 pub(crate) use doors::Doors;
 pub(crate) use farewell::farewell;

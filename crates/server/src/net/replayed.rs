@@ -14,8 +14,19 @@ pub struct Replayed<S> {
 }
 
 impl<S> Replayed<S> {
-    pub(super) fn new(read_ahead: Vec<u8>, stream: S) -> Self {
+    pub(crate) fn new(read_ahead: Vec<u8>, stream: S) -> Self {
         Replayed { read_ahead, given: 0, stream }
+    }
+
+    /// What has been read ahead, and not given back yet.
+    pub(crate) fn read_ahead(&self) -> &[u8] {
+        &self.read_ahead[self.given..]
+    }
+
+    /// That, and the stream.
+    pub(crate) fn into_parts(mut self) -> (Vec<u8>, S) {
+        self.read_ahead.drain(..self.given);
+        (self.read_ahead, self.stream)
     }
 }
 

@@ -51,6 +51,12 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// The only place of a server that has one.
+    #[cfg(test)]
+    pub(crate) fn alone(metrics: Arc<Metrics>) -> Option<Seat> {
+        Seats::new(metrics).take(1)
+    }
+
     /// The connection turned out to be one of `door`.
     pub(crate) fn becomes(&self, door: Door) {
         self.connection.becomes(door);

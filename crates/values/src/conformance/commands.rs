@@ -33,8 +33,8 @@ impl std::fmt::Debug for Step {
 /// The commands that the reference model knows.
 ///
 /// In braces stands what is drawn: a key that usually holds a string, hash, list, set (`t`), sorted set or
-/// stream (`x`), any key (`k`), an element, an integer, an index, a score, an id, a time to live, an end of
-/// a list.
+/// stream (`x`), any key (`k`), an element, an integer, an index, a score, an id, a time to live, one that
+/// is soon over, an end of a list.
 const CORE: &[&str] = &[
     "get {s}",
     "set {s} {e}",
@@ -54,7 +54,7 @@ const CORE: &[&str] = &[
     "exists {k} {k}",
     "type {k}",
     "pexpire {k} {ms}",
-    "pexpire {k} {n}",
+    "pexpire {k} {soon}",
     "persist {k}",
     "pttl {k}",
     "rename {k} {k}",
@@ -106,7 +106,7 @@ const FURTHER: &[&str] = &[
     "copy {k} {k}",
     "renamenx {k} {k}",
     "unlink {k} {k}",
-    "expire {k} 1",
+    "expire {k} 1000",
     "pexpire {k} {ms} gt",
     "hsetnx {h} {e} {e}",
     "hmset {h} {e} {e}",
@@ -199,6 +199,8 @@ fn drawn(place: &str, draw: usize, time_passes: bool) -> &'static str {
         // Without a clock that stands still, nothing may expire by itself.
         "ms" if time_passes => of(&["5", "20", "60", "1000"]),
         "ms" => of(&["1000000", "2000000"]),
+        "soon" if time_passes => of(&["1", "2", "3", "-1", "0", "10", "9223372036854775807", "x"]),
+        "soon" => of(&["1000000", "-1", "0", "x"]),
         // Seldom a key of another kind.
         _ if place == "k" || draw.is_multiple_of(16) => of_any_kind(draw),
         _ => {

@@ -2,7 +2,9 @@
 
 use super::text::{in_order, show, words};
 use super::{Recorded, TestEngine};
-use crate::{Call, Calls, Execution, Fence, Fenced, Kind, Reply, Snapshot, Transaction, Watched, command};
+use crate::{
+    Call, Calls, Execution, Fence, Fenced, Kind, Reply, Snapshot, Transaction, Watch, Watched, command,
+};
 use hyrax_types::Revision;
 use std::collections::BTreeMap;
 
@@ -20,6 +22,14 @@ impl Driver {
         let mut execution = Execution::Done;
         Reply::collect(|sink| execution = self.0.values().execute(&call, sink));
         execution
+    }
+
+    /// Puts a key under watch, beside others of the same transaction.
+    pub fn watch(&self, key: &[u8], beside: &[Watched]) -> Watched {
+        match self.0.values().watch(key, beside) {
+            Watch::Begun(watched) => watched,
+            Watch::Later(watched) => self.0.wait_for_watch(watched),
+        }
     }
 
     /// Runs calls as one step; nothing, if a watched key has changed.
@@ -180,7 +190,8 @@ impl Driver {
     pub fn wait_ms(&self, ms: u64) {
         match self.0.clock() {
             Some(clock) => clock.advance_ms(ms),
-            None => std::thread::sleep(std::time::Duration::from_millis(ms)),
+            // Two clocks are never quite the same.
+            None => std::thread::sleep(std::time::Duration::from_millis(ms + 5)),
         }
     }
 }

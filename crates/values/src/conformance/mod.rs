@@ -35,7 +35,7 @@ pub mod waiting;
 pub use recorder::{Recorded, Recorder};
 pub use text::show;
 
-use crate::{Reply, Values};
+use crate::{Reply, Values, Watched};
 use driver::Driver;
 use futures_util::future::BoxFuture;
 use hyrax_types::ManualClock;
@@ -61,7 +61,7 @@ pub trait TestEngine: Send + Sync {
     /// Lets the engine remove what is due, where it waits to be told.
     fn expire(&self) {}
 
-    /// Waits until the changes of all calls that have been answered are recorded.
+    /// Waits until the changes of all calls that have been answered are recorded, and those that wait have met them.
     fn settle(&self) {}
 
     /// Waits for a reply.
@@ -72,6 +72,11 @@ pub trait TestEngine: Send + Sync {
     /// Waits for a transaction.
     fn wait_for_transaction(&self, replies: BoxFuture<'static, Option<Vec<Reply>>>) -> Option<Vec<Reply>> {
         block_on(replies)
+    }
+
+    /// Waits until a key is under watch.
+    fn wait_for_watch(&self, watched: BoxFuture<'static, Watched>) -> Watched {
+        block_on(watched)
     }
 
     /// Waits for a snapshot.

@@ -56,7 +56,10 @@ pub fn a_watched_key_that_changed_stops_all(make: Make<'_>) {
 }
 
 fn watch(driver: &Driver, keys: &str) -> Vec<Watched> {
-    keys.split(' ').map(|key| driver.0.values().watch(key.as_bytes())).collect()
+    keys.split(' ').fold(Vec::new(), |mut watched, key| {
+        watched.push(driver.watch(key.as_bytes(), &watched));
+        watched
+    })
 }
 
 /// A key that was there and is past its time has changed, whether anybody has met it or not; one that was
@@ -88,9 +91,13 @@ pub fn calls_do_what_they_do_one_by_one(make: Make<'_>) {
                 .filter(|argv| !argv.is_empty())
                 .collect();
             let replies = together.transaction(&[], &calls).expect("nothing is watched");
-            let expected: Vec<_> =
-                calls.iter().map(|argv| show(&in_order(apart.execute(argv, None, false)))).collect();
-            let replies: Vec<_> = replies.into_iter().map(|reply| show(&in_order(reply))).collect();
+            let shown = |reply: Reply| match reply {
+                // Where time does not stand still, how much is left is not the same twice.
+                Reply::Integer(1000..) if together.0.clock().is_none() => "much".to_owned(),
+                reply => show(&in_order(reply)),
+            };
+            let expected: Vec<_> = calls.iter().map(|argv| shown(apart.execute(argv, None, false))).collect();
+            let replies: Vec<_> = replies.into_iter().map(shown).collect();
             prop_assert_eq!(replies, expected);
             prop_assert_eq!(together.changes_shown(), apart.changes_shown());
         }

@@ -128,6 +128,7 @@ impl Play {
             let began = self.driver.begin(&words(call));
             let Execution::Waiting(waiting) = began else { panic!("{call} does not wait") };
             self.waiting.insert(name_of(name), waiting);
+            self.driver.0.settle();
         } else if let Some(name) = line.strip_suffix(" waits") {
             self.still_waits(name_of(name));
         } else {
@@ -152,6 +153,7 @@ impl Play {
     }
 
     fn still_waits(&mut self, name: char) {
+        self.driver.0.settle();
         let waiting = self.waiting.get_mut(&name).expect("it was begun");
         assert_eq!((&mut waiting.reply).now_or_never(), None, "{name}");
     }

@@ -114,7 +114,7 @@ impl Check {
 
     /// Puts keys under watch.
     pub(super) fn watch(&self, keys: &str) -> Vec<Watched> {
-        keys.split(' ').map(|key| self.engine.watch(key.as_bytes())).collect()
+        keys.split(' ').map(|key| self.engine.watch_key(key.as_bytes())).collect()
     }
 
     /// Lets time pass, without anything being looked at.

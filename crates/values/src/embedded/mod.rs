@@ -30,7 +30,7 @@ pub use shard::Expiry;
 use crate::command::COMMANDS;
 use crate::{
     Call, Calls, EventClass, Execution, Feed, Fence, Fenced, Kind, Memory, MemoryLimit, ReplySink, Snapshot,
-    Statistics, StreamNodes, Transaction, Unmeasured, Values, Watched, key_hash,
+    Statistics, StreamNodes, Transaction, Unmeasured, Values, Watch, Watched, key_hash,
 };
 use blocking::WaitingRoom;
 use commands::Handler;
@@ -254,8 +254,8 @@ impl Values for Embedded {
         self.run_transaction(watched, calls, body)
     }
 
-    fn watch(&self, key: &[u8]) -> Watched {
-        self.watch_key(key)
+    fn watch(&self, key: &[u8], _beside: &[Watched]) -> Watch {
+        Watch::Begun(self.watch_key(key))
     }
 
     fn snapshot(

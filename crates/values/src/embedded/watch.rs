@@ -80,7 +80,7 @@ impl Drop for Registration {
 
 impl Embedded {
     /// Puts a key under watch. One that is past its time is removed first: that it goes is no change.
-    pub(super) fn watch_key(&self, key: &[u8]) -> Watched {
+    pub(in crate::embedded) fn watch_key(&self, key: &[u8]) -> Watched {
         let now = self.clock.now_ms();
         let hash = key_hash(key);
         let mut shard = self.shard(hash).lock();

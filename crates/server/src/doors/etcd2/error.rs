@@ -76,7 +76,16 @@ impl Refusal {
         Refusal { status: StatusCode::PAYLOAD_TOO_LARGE, ..Refusal::new(Code::INVALID_FORM, cause) }
     }
 
-    pub(super) fn response(&self) -> Response<Body> {
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The index at which it was refused.
+    pub(super) fn index(&self) -> u64 {
+        self.index
+    }
+
+    pub(super) fn body(&self) -> Vec<u8> {
         let mut body = format!("{{\"errorCode\":{},\"message\":", self.code.0).into_bytes();
         json::string(&mut body, self.code.1.as_bytes());
         if !self.cause.is_empty() {
@@ -84,7 +93,11 @@ impl Refusal {
             json::string(&mut body, &self.cause);
         }
         body.extend_from_slice(format!(",\"index\":{}}}\n", self.index).as_bytes());
-        let mut response = Response::new(Body::from(body));
+        body
+    }
+
+    pub(super) fn response(&self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CONTENT_TYPE, JSON);
         response.headers_mut().insert(ETCD_INDEX, HeaderValue::from(self.index));

@@ -7,9 +7,17 @@ use hyrax_recipes::tree::{Action, Content, TreeError, TreeEvent, TreePath, Watch
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::plain::{self, CLUSTER_ID, ETCD_INDEX, JSON};
-use super::{Caller, Etcd2, json, read_form, waiting};
+use super::{Caller, Etcd2, FormText, json, waiting};
 
 const METHODS: &str = "HEAD,GET,PUT,POST,DELETE";
+
+/// What was read or done, and as of which index.
+pub(super) struct Done {
+    pub(super) status: StatusCode,
+    pub(super) index: u64,
+    /// In JSON.
+    pub(super) body: Vec<u8>,
+}
 
 const RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");
 const RAFT_TERM: HeaderName = HeaderName::from_static("x-raft-term");
@@ -37,23 +45,35 @@ impl Etcd2 {
         caller: &Caller,
     ) -> Result<Response<Body>, Refusal> {
         let takes_body = matches!(method, Method::PUT | Method::POST);
-        let form = read_form(request, takes_body).await?;
-        let parameters = Parameters::parse(&form, &method, self.tree.now_ns())?;
+        let text = FormText::read(request, takes_body).await?;
+        let parameters = Parameters::parse(&text.form()?, &method, self.tree.now_ns())?;
+        if parameters.wait {
+            return self.wait(key, &parameters, caller).await;
+        }
+        let Done { status, index, body } = self.run(key, &method, parameters, caller).await?;
+        Ok(indexed(status, index, body))
+    }
+
+    /// Reads or changes a key.
+    pub(super) async fn run(
+        &self,
+        key: &[u8],
+        method: &Method,
+        parameters: Parameters,
+        caller: &Caller,
+    ) -> Result<Done, Refusal> {
         let path = TreePath::clean(key)?;
-        let reads = matches!(method, Method::GET | Method::HEAD);
+        let reads = matches!(*method, Method::GET | Method::HEAD);
         if !(if reads { self.may_read(caller) } else { self.may_write(caller) }) {
             return Err(Refusal::unauthorized());
-        }
-        if parameters.wait {
-            return self.wait(path, &parameters).await;
         }
         if reads {
             let found = self.tree.get(&path, parameters.recursive).await?;
             let body = json::found(&found.node, self.tree.now_ns());
-            return Ok(indexed(StatusCode::OK, found.index, body));
+            return Ok(Done { status: StatusCode::OK, index: found.index, body });
         }
         let quiet = parameters.quiet;
-        let event = match method {
+        let event = match *method {
             Method::PUT => self.put(&path, parameters).await?,
             Method::POST => {
                 let content = content(&parameters);
@@ -65,7 +85,7 @@ impl Etcd2 {
         let is_write = !matches!(event.action, Action::Delete | Action::CompareAndDelete);
         let status = if event.is_creation() { StatusCode::CREATED } else { StatusCode::OK };
         let body = if quiet && is_write { json::done(event.action) } else { json::event(&event) };
-        Ok(indexed(status, event.index(), body))
+        Ok(Done { status, index: event.index(), body })
     }
 
     async fn put(&self, path: &TreePath, parameters: Parameters) -> Result<TreeEvent, TreeError> {
@@ -82,7 +102,16 @@ impl Etcd2 {
     }
 
     /// Answers at once that there will be events, and then with them.
-    async fn wait(&self, path: TreePath, parameters: &Parameters) -> Result<Response<Body>, Refusal> {
+    async fn wait(
+        &self,
+        key: &[u8],
+        parameters: &Parameters,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Refusal> {
+        let path = TreePath::clean(key)?;
+        if !self.may_read(caller) {
+            return Err(Refusal::unauthorized());
+        }
         let what = WatchFor {
             path,
             recursive: parameters.recursive,

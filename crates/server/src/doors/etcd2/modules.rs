@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::error::{Code, Refusal};
 use super::form::Form;
 use super::parameters::end_ns;
-use super::{Caller, Etcd2, plain, read_form};
+use super::{Caller, Etcd2, FormText, plain};
 
 /// Where the places are.
 const LOCKS: &[u8] = b"/_etcd/mod/lock/";
@@ -43,7 +43,8 @@ impl Etcd2 {
     pub(super) async fn lock(&self, name: &[u8], request: Request<Body>, caller: &Caller) -> Response<Body> {
         let method = request.method().clone();
         let answer = async {
-            let form = self.module_form(request, caller).await?;
+            let text = self.module_form(request, caller).await?;
+            let form = text.form()?;
             let folder = TreePath::clean(&[LOCKS, name].concat())?;
             match method {
                 Method::GET => self.holder(&folder, &form, "value").await,
@@ -67,7 +68,8 @@ impl Etcd2 {
     ) -> Response<Body> {
         let method = request.method().clone();
         let answer = async {
-            let form = self.module_form(request, caller).await?;
+            let text = self.module_form(request, caller).await?;
+            let form = text.form()?;
             let folder = TreePath::clean(&[LOCKS, name].concat())?;
             if method == Method::GET {
                 return self.holder(&folder, &Form::default(), "value").await;
@@ -88,16 +90,16 @@ impl Etcd2 {
         }
     }
 
-    async fn module_form(&self, request: Request<Body>, caller: &Caller) -> Result<Form, Refusal> {
+    async fn module_form(&self, request: Request<Body>, caller: &Caller) -> Result<FormText, Refusal> {
         let reads = request.method() == Method::GET;
         if !(if reads { self.may_read(caller) } else { self.may_write(caller) }) {
             return Err(Refusal::unauthorized());
         }
-        read_form(request, true).await
+        FormText::read(request, true).await
     }
 
     /// Waits for the turn, and answers the lock's index.
-    async fn acquire(&self, folder: &TreePath, form: &Form, value: &[u8]) -> Answer {
+    async fn acquire(&self, folder: &TreePath, form: &Form<'_>, value: &[u8]) -> Answer {
         let timeout_s = match form.text("timeout") {
             b"" => -1,
             text => number(text).ok_or_else(|| Refusal::new(Code::TIMEOUT_NAN, "Acquire"))?,
@@ -176,7 +178,7 @@ impl Etcd2 {
         Ok(place.ok_or_else(|| Refusal::new(Code::KEY_NOT_FOUND, cause))?.path)
     }
 
-    async fn renew(&self, folder: &TreePath, form: &Form) -> Answer {
+    async fn renew(&self, folder: &TreePath, form: &Form<'_>) -> Answer {
         let ttl_s = ttl(form, "Renew")?;
         let (index, value) = (form.text("index"), form.text("value"));
         if index.is_empty() && value.is_empty() {
@@ -201,7 +203,7 @@ impl Etcd2 {
     }
 
     /// Who holds the lock: the index or the value; nothing where nobody does.
-    async fn holder(&self, folder: &TreePath, form: &Form, default: &str) -> Answer {
+    async fn holder(&self, folder: &TreePath, form: &Form<'_>, default: &str) -> Answer {
         let field = match form.text("field") {
             b"" => default.as_bytes(),
             field => field,
@@ -271,7 +273,7 @@ fn ending(tree: &Tree, ttl_s: u64) -> Ending {
     Ending { at_ns: (ttl_s > 0).then(|| end_ns(tree.now_ns(), ttl_s)), refresh: false }
 }
 
-fn ttl(form: &Form, cause: &'static str) -> Result<u64, Refusal> {
+fn ttl(form: &Form<'_>, cause: &'static str) -> Result<u64, Refusal> {
     let ttl_s = number(form.text("ttl")).and_then(|ttl_s| u64::try_from(ttl_s).ok());
     ttl_s.ok_or_else(|| Refusal::new(Code::TTL_NAN, cause))
 }

@@ -28,7 +28,7 @@ pub(super) struct Parameters {
 impl Parameters {
     /// Those of a form, at `now_ns`. `sorted` and `quorum` are understood, but change nothing: what is listed is
     /// always sorted, and what is read is what was written last.
-    pub(super) fn parse(form: &Form, method: &Method, now_ns: i64) -> Result<Parameters, Refusal> {
+    pub(super) fn parse(form: &Form<'_>, method: &Method, now_ns: i64) -> Result<Parameters, Refusal> {
         let index = |name: &str| number(form, name).map_err(|()| wrong(Code::INDEX_NAN, name));
         let flag = |name: &str| boolean(form, name).map_err(|()| wrong(Code::INVALID_FIELD, name));
         let previous_index = index("prevIndex")?;
@@ -100,7 +100,7 @@ fn wrong(code: Code, name: &str) -> Refusal {
 }
 
 /// A whole number without sign; zero where none is given.
-fn number(form: &Form, name: &str) -> Result<u64, ()> {
+fn number(form: &Form<'_>, name: &str) -> Result<u64, ()> {
     match form.first(name) {
         None => Ok(0),
         Some(digits) if digits.iter().all(u8::is_ascii_digit) => {
@@ -111,7 +111,7 @@ fn number(form: &Form, name: &str) -> Result<u64, ()> {
 }
 
 /// A truth value in one of Go's spellings; false where none is given.
-fn boolean(form: &Form, name: &str) -> Result<bool, ()> {
+fn boolean(form: &Form<'_>, name: &str) -> Result<bool, ()> {
     match form.first(name) {
         None | Some(b"0" | b"f" | b"F" | b"false" | b"FALSE" | b"False") => Ok(false),
         Some(b"1" | b"t" | b"T" | b"true" | b"TRUE" | b"True") => Ok(true),
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn parse(query: &str) -> Result<Parameters, Refusal> {
-        Parameters::parse(&Form::parse(query, b"").unwrap(), &Method::PUT, 0)
+        Parameters::parse(&Form::parse(query.as_bytes(), b"").unwrap(), &Method::PUT, 0)
     }
 
     #[test]

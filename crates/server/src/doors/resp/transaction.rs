@@ -3,8 +3,9 @@
 use super::commands::{Entry, number_of};
 use super::dialogue::{Conversation, Flow, check_key};
 use super::waiting::Pending;
+use futures_util::future::BoxFuture;
 use hyrax_types::{SteppedClock, limits};
-use hyrax_values::{Call, Calls, Command, Error, Reply, ReplySink, Transaction, Watched};
+use hyrax_values::{Call, Calls, Command, Error, Reply, ReplySink, Transaction, Watch, Watched};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -132,10 +133,11 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         return Err(Error::text("ERR WATCH inside MULTI is not allowed"));
     }
     argv[1..].iter().try_for_each(|key| check_key(key))?;
-    let core = &conversation.session.core;
+    let core = conversation.session.core.clone();
     let room = core.limits.load().monitors_per_session;
     let watched = conversation.watched.get_or_insert_default();
-    for key in &argv[1..] {
+    let mut keys = argv[1..].iter();
+    while let Some(key) = keys.next() {
         if watched.names.contains(*key) {
             continue;
         }
@@ -147,10 +149,41 @@ pub fn watch(conversation: &mut Conversation, argv: &[&[u8]], out: &mut Vec<u8>)
         }
         watched.bytes += key.len();
         watched.names.insert((*key).into());
-        watched.keys.push(core.values.watch(key));
+        match core.values.watch(key, &watched.keys) {
+            Watch::Begun(begun) => watched.keys.push(begun),
+            Watch::Later(later) => {
+                let rest = keys.map(|key| Box::from(*key)).collect();
+                return Ok(watch_later(later, rest));
+            }
+        }
     }
     conversation.reply(out).status("OK");
     Ok(Flow::Done)
+}
+
+/// Answers once a key is under watch, and then the rest of them are.
+fn watch_later(first: BoxFuture<'static, Watched>, rest: Vec<Box<[u8]>>) -> Flow {
+    let number = super::commands::lookup(b"watch").map_or(0, |entry| entry.number(&[b"watch"]));
+    Flow::Pending(Pending::Slow(
+        number,
+        Box::new(move |conversation, out| {
+            Box::pin(async move {
+                let begun = first.await;
+                conversation.watched.get_or_insert_default().keys.push(begun);
+                let words: Vec<&[u8]> =
+                    [&b"watch"[..]].into_iter().chain(rest.iter().map(|key| &**key)).collect();
+                if rest.is_empty() {
+                    conversation.reply(out).status("OK");
+                    return Ok(());
+                }
+                match watch(conversation, &words, out)? {
+                    Flow::Pending(pending) => Box::pin(pending.finish(conversation, out)).await,
+                    Flow::Done | Flow::Close => {}
+                }
+                Ok(())
+            })
+        }),
+    ))
 }
 
 /// `UNWATCH`.

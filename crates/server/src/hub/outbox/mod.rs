@@ -5,6 +5,7 @@
 //! and the session sends each key's current value once the client reads again.
 
 mod messages;
+mod news;
 mod pushes;
 mod writing;
 
@@ -23,6 +24,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Context;
 use std::time::Instant;
 
+pub use self::news::News;
+
 /// How a client is written to.
 pub trait Socket: Send + Sync + 'static {
     /// Writes what fits without waiting, or fails with [`io::ErrorKind::WouldBlock`].
@@ -34,6 +37,7 @@ enum Item {
     Reply(Bytes),
     Pushes(Arc<Segment>, Arc<Subscription>),
     Messages(Arc<Messages>),
+    News(Arc<News>),
 }
 
 impl Item {
@@ -42,6 +46,7 @@ impl Item {
             Item::Reply(bytes) => bytes,
             Item::Pushes(segment, subscription) => segment.encoded(subscription.form),
             Item::Messages(messages) => &messages.bytes,
+            Item::News(news) => &news.bytes,
         }
     }
 
@@ -51,6 +56,7 @@ impl Item {
             Item::Reply(_) => 0,
             Item::Pushes(segment, _) => segment.events().len(),
             Item::Messages(messages) => messages.count,
+            Item::News(_) => 1,
         }
     }
 }

@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket};
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -25,7 +24,9 @@ use tonic::Code;
 
 use super::*;
 use crate::config::{Limits, ListenAddress, Listener};
-use crate::grpc::{self, Connection, ReplyBody, Status};
+use crate::grpc::{Connection, Reply as CallReply, Status};
+use crate::http::{PlainRequest, Reply};
+use crate::http2::{Body as CallBody, Head};
 use crate::metrics::{Gauges, Metrics, StorageGauges};
 
 /// Long enough for anything that must happen in a test, be the machine ever so busy.
@@ -93,12 +94,8 @@ impl Doors for StandIn {
         format!("post {} {authorization:?} {body}", describe(&peer)).into_bytes()
     }
 
-    async fn grpc(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        _connection: Arc<Connection>,
-    ) -> Response<ReplyBody> {
-        grpc::refusal(&Status::new(Code::Unimplemented, format!("the gRPC door at {}", request.uri().path())))
+    async fn grpc(self: Arc<Self>, head: Head, _body: CallBody, _connection: Arc<Connection>) -> CallReply {
+        CallReply::Refused(Status::new(Code::Unimplemented, format!("the gRPC door at {}", head.path())))
     }
 
     async fn gateway(
@@ -120,6 +117,28 @@ impl Doors for StandIn {
     ) -> Response<Body> {
         let path = request.uri().path();
         Response::new(format!("etcd2 {path} {authorization:?} {}", describe(&peer)).into())
+    }
+
+    async fn discovery(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        authorization: Option<Authorization>,
+        _seat: Arc<Seat>,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        Response::new(format!("discovery {path} {authorization:?} {}", describe(&peer)).into())
+    }
+
+    /// What waits is left to [`StandIn::etcd2`].
+    async fn etcd2_key(&self, request: &PlainRequest<'_>, peer: Peer, reply: Reply<'_>) -> bool {
+        let is_plain = !request.query.starts_with(b"wait");
+        if is_plain {
+            let [key, body] = [request.key, request.body].map(String::from_utf8_lossy);
+            let text = format!("directly {} {key} {body} {}", request.method, describe(&peer));
+            reply.begin(StatusCode::OK).end(text.as_bytes());
+        }
+        is_plain
     }
 
     fn limits(&self) -> Limits {

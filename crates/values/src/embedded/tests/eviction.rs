@@ -197,7 +197,7 @@ fn an_eviction_is_told_and_breaks_watches() {
     let world = World::new();
     world.run("set a 1");
     world.log.take();
-    let watched = world.engine.watch(b"a");
+    let watched = world.engine.watch_key(b"a");
     world.engine.limit_memory(MemoryLimit { bytes: 1, policy: EvictionPolicy::AllKeysLru, samples: 5 });
     world.settle();
     let changes = world.log.take();

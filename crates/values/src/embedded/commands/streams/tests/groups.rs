@@ -1,6 +1,6 @@
 use super::*;
+use crate::Reply;
 use crate::embedded::check::show;
-use crate::{Reply, Values};
 
 #[test]
 fn groups_are_made_set_and_destroyed() {
@@ -167,12 +167,12 @@ fn what_groups_do_fails_no_watch_and_what_changes_entries_does() {
         ("xdel s 1-1", true),
         ("xtrim s maxlen 1", true),
     ] {
-        let watched = [check.engine().watch(b"s")];
+        let watched = [check.engine().watch_key(b"s")];
         check.run(line);
         let expected = if is_change { "aborted" } else { "stream" };
         assert_eq!(check.transaction(&watched, &["type s"]), expected, "{line}");
     }
-    let watched = [check.engine().watch(b"new")];
+    let watched = [check.engine().watch_key(b"new")];
     check.run("xgroup create new g $ mkstream");
     assert_eq!(check.transaction(&watched, &["type s"]), "aborted");
 }
