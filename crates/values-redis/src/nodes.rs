@@ -27,6 +27,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// How long to wait before the same is asked again of a cluster that is changing, at first and at most.
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
+/// Commands that wait for the connection's task: more than one pipeline's, so that writers seldom wait for it.
+const COMMANDS_QUEUED: usize = 4_096;
+
 /// How often the cluster's map is asked for at most.
 const REFRESH_EVERY: Duration = Duration::from_millis(100);
 
@@ -43,6 +46,7 @@ impl Node {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_MAX))
             .set_response_timeout(Some(ANSWER_MAX))
+            .set_pipeline_buffer_size(COMMANDS_QUEUED)
             .set_number_of_retries(2)
             .set_min_delay(Duration::from_millis(20))
             .set_max_delay(Duration::from_millis(500));

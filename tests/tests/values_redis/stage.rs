@@ -7,7 +7,7 @@ use hyrax_tests::hyrax::{Hyrax, Wire};
 use hyrax_tests::peers::{Etcd, Redis};
 use std::cell::Cell;
 
-pub use one_node::{Actor, ekg_push, mon_push, without_revisions};
+pub use one_node::{Actor, SECRET, ekg_push, mon_push};
 
 /// Two nodes that share values in Redis and coordination in etcd.
 pub struct Stage {
