@@ -20,7 +20,7 @@ fn says(client: &mut LineClient, command: Value) -> Value {
 
 #[test]
 fn keys_are_spread_and_heard_of_wherever_they_are() {
-    let mut cluster = RedisCluster::start();
+    let cluster = RedisCluster::start();
     let [a, b] = nodes(&cluster);
     let (mut writer, mut monitor, mut prefix) = (a.line(), b.line(), b.line());
     let keys: Vec<String> = (0..60).map(|number| format!("key:{number}")).collect();
@@ -60,7 +60,6 @@ fn keys_are_spread_and_heard_of_wherever_they_are() {
     assert_eq!(resp.run(&words("FLUSHALL")), Resp::simple("OK"));
     assert_eq!(resp.run(&words("DBSIZE")), Resp::Integer(0));
     assert_eq!(monitor.push()["cmd"], "unlink");
-    drop(cluster.servers());
 }
 
 #[test]
