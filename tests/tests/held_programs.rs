@@ -173,7 +173,8 @@ fn of_two_contenders_one_waits_for_the_other() {
         let script = |name: &str, rest: &str| {
             format!("echo {name} begins >> {0}; {rest}; echo {name} ends >> {0}", file.display())
         };
-        let holding = script("one", "read line < /dev/null; sleep 0.5");
+        let go = folder.path().join("go");
+        let holding = script("one", &format!("while ! [ -e {} ]; do sleep 0.01; done", go.display()));
         let mut one = Running::start(url, &["lock", "jobs", "--", "sh", "-c", &holding]);
         wait_for("the first one's turn", || file.exists());
         let busy = run(url, &["lock", "--timeout", "0s", "jobs", "--", "true"]);
@@ -181,7 +182,9 @@ fn of_two_contenders_one_waits_for_the_other() {
         assert!(String::from_utf8_lossy(&busy.stderr).contains("held by another"));
         let waited = run(url, &["lock", "--timeout", "50ms", "jobs", "--", "true"]);
         assert_eq!(waited.status.code(), Some(1));
-        assert!(run(url, &["lock", "jobs", "--", "sh", "-c", &script("two", "true")]).status.success());
+        let mut two = Running::start(url, &["lock", "jobs", "--", "sh", "-c", &script("two", "true")]);
+        std::fs::write(go, "").unwrap();
+        assert_eq!(two.ends(), 0);
         assert_eq!(one.ends(), 0);
         let log = std::fs::read_to_string(&file).unwrap();
         assert_eq!(log, "one begins\none ends\ntwo begins\ntwo ends\n");
@@ -339,7 +342,7 @@ fn what_makes_no_sense_registers_nothing() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(words), "{arguments:?}: {said}");
     };
-    refused(&["register", "web", "--ip", "nowhere", "--port", "80"], "nowhere");
+    refused(&["register", "web", "--ip", "nowhere", "--port", "80"], "ip must be");
     refused(&["register", "", "--ip", "10.0.0.7", "--port", "80"], "service");
     refused(&["register", "web", "--ip", "10.0.0.7", "--port", "70000"], "70000");
     refused(&["group", "members", ""], "group");

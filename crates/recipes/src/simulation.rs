@@ -1,8 +1,7 @@
 //! A world for tests: one engine in memory, a clock that the test moves, and links to the engine that it cuts.
 //!
 //! Time passes for the engine's leases and for everybody's timers alike, in steps that are short beside a heartbeat,
-//! and everybody acts in between. A member's timers come first: a holder must have stopped by the time the engine lets
-//! another begin.
+//! and everybody acts in between: a holder must have stopped by the time the engine lets another begin.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,10 +62,10 @@ impl World {
         let mut left = time_ms;
         while left > 0 {
             let step = left.min(STEP_MS);
+            self.clock.advance_ms(step);
             tokio::time::advance(Duration::from_millis(step)).await;
             settle().await;
             look().await;
-            self.clock.advance_ms(step);
             self.engine.expire_leases();
             settle().await;
             look().await;

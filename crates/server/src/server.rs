@@ -1,7 +1,7 @@
 //! Puts the parts together and runs them.
 
 use crate::auth::Authorizer;
-use crate::config::{Config, ListenAddress};
+use crate::config::{Config, ListenAddress, ValuesEngine};
 use crate::core::{Core, Parts};
 use crate::doors::discovery::Discovery;
 use crate::doors::etcd2::{self, Etcd2};
@@ -22,6 +22,7 @@ use hyrax_recipes::{
 use hyrax_types::{Clock, Revision, SessionId, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
+use hyrax_values_redis::{ConnectError, RedisValues};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -47,6 +48,9 @@ pub enum StartError {
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no engine of values.
+    #[error("the engine of values: {0}")]
+    Values(#[from] ConnectError),
     /// There is no coordination engine.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -99,8 +103,11 @@ impl Server {
         names.extend(etcd2::metrics_names());
         let metrics = Metrics::new(&names);
         let hub = Hub::new(std::thread::available_parallelism().map_or(1, usize::from), metrics.clone());
-        let values = Arc::new(EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory));
+        let removes_expired = Arc::new(AtomicBool::new(true));
+        let mut background = JoinSet::new();
+        let values = start_values(&config, &hub, memory, &removes_expired, &mut background).await?;
         values.limit_memory(config.limits.memory());
+        hub.ask(&values);
         let storage = Storage::start(&config, clock.clone()).await?;
         let coordination = storage.coordination();
         let lease = Arc::new(NodeLease::start(coordination.clone(), config.limits.node_lease).await?);
@@ -121,13 +128,10 @@ impl Server {
         let hidden = lease.clone();
         let is_hidden = Box::new(move |id| id == hidden.id());
         let visible = Arc::new(Visible::new(coordination.clone(), is_hidden));
-        let mut background = JoinSet::new();
         for number in 0..hub.flushers() {
             let hub = hub.clone();
             background.spawn(async move { hub.run_flusher(number).await });
         }
-        let removes_expired = Arc::new(AtomicBool::new(true));
-        background.spawn(expire(values.clone(), removes_expired.clone()));
         watch_the_poller();
         background.spawn(sweep(hub.clone()));
         let core = Core::new(Parts {
@@ -151,7 +155,9 @@ impl Server {
         let stop = CancellationToken::new();
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
         let etcd2 = Etcd2::new(core.clone(), tree, members, ids, first_call, stop.clone());
-        let discovery = Discovery::start(core.clone(), coordination, lease, ids, &mut background).await?;
+        let discovery =
+            Discovery::start(core.clone(), (coordination, storage.is_shared()), lease, ids, &mut background)
+                .await?;
         let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
@@ -210,6 +216,27 @@ impl Server {
         self.stop.cancel();
         self.core.kick_all();
         Ok(serving.await)
+    }
+}
+
+/// Starts the engine of values that the configuration asks for.
+async fn start_values(
+    config: &Config,
+    hub: &Arc<Hub>,
+    memory: Arc<dyn Memory>,
+    removes_expired: &Arc<AtomicBool>,
+    background: &mut JoinSet<()>,
+) -> Result<Arc<dyn Values>, StartError> {
+    match &config.values {
+        ValuesEngine::Embedded => {
+            let values = EmbeddedValues::with_memory(Arc::new(SteppedClock), hub.clone(), memory);
+            let values = Arc::new(values);
+            background.spawn(expire(values.clone(), removes_expired.clone()));
+            Ok(values)
+        }
+        ValuesEngine::Redis(address) => {
+            Ok(Arc::new(RedisValues::connect(address.clone(), hub.clone()).await?))
+        }
     }
 }
 

@@ -14,13 +14,13 @@ use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
 use hyrax_recipes::services::Registration;
-use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX};
+use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX, REGISTER_WAIT_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
-use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
-use std::collections::HashMap;
+use hyrax_values::{Kind, Reply, ReplySink, Snapshot, key_hash};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 /// A session was refused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +70,7 @@ pub struct Session {
     registration: Option<Box<Registration>>,
     has_groups: bool,
     /// The elections that it observes.
-    observed: HashMap<Box<[u8]>, AbortHandle>,
+    observed: Vec<(Box<[u8]>, AbortHandle)>,
     /// What waits apart from what the client says meanwhile.
     apart: Option<Box<JoinSet<()>>>,
     /// When the command that is being run began, in nanoseconds since the epoch.
@@ -111,7 +111,7 @@ impl Session {
             has_locks: false,
             registration: None,
             has_groups: false,
-            observed: HashMap::new(),
+            observed: Vec::new(),
             apart: None,
             begun_ns: 0,
         }
@@ -241,11 +241,11 @@ impl Session {
     }
 
     /// Monitors a key and the EKG of that name, and gives the EKG's members as one step with that.
-    pub fn monitor_presence(
+    pub async fn monitor_presence(
         &mut self,
         ekg: &[u8],
         form: &'static dyn Form,
-        members: &mut dyn FnMut(Vec<bytes::Bytes>),
+        members: &mut (dyn FnMut(Vec<bytes::Bytes>) + Send),
     ) -> Result<Revision, Refusal> {
         self.stop(ekg);
         self.check_room(1, ekg.len())?;
@@ -254,10 +254,22 @@ impl Session {
         let mut erev = Revision::ZERO;
         self.core.presence.snapshot(ekg, &mut |at, present| {
             subscription.outbox.place_presence(subscription, ekg, at);
-            monitor.topic.join_here(subscription);
             members(present.iter().map(|member| member.name.clone()).collect());
             erev = at;
         });
+        // What has happened to the value before is none of its pushes.
+        let mut later = None;
+        Reply::collect(|sink| {
+            let mut join = |rev| monitor.topic.join(&monitor.subscription, rev);
+            if let Snapshot::Later(snapshot) = self.core.values.snapshot(ekg, Kind::Nothing, sink, &mut join)
+            {
+                later = Some(snapshot);
+            }
+        });
+        if let Some(snapshot) = later {
+            let (_, rev) = snapshot.await;
+            monitor.topic.join(&monitor.subscription, rev);
+        }
         self.add(ekg, monitor);
         Ok(erev)
     }
@@ -290,10 +302,11 @@ impl Session {
     }
 
     /// Monitors every key that begins with `prefix`.
-    pub fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
+    pub async fn monitor_prefix(&mut self, prefix: &[u8], form: &'static dyn Form) -> Result<(), Refusal> {
         self.stop_prefix(prefix);
         self.check_room(1, prefix.len())?;
         let monitor = self.begin(form, Kind::Any, Scope::Prefix(prefix.into()))?;
+        self.hear_everything().await;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);
         self.monitored_bytes += prefix.len();
@@ -311,11 +324,24 @@ impl Session {
         true
     }
 
-    /// Monitors every key there is.
-    pub fn monitor_everything(&mut self, form: &'static dyn Form) -> Result<(), Refusal> {
+    /// Waits until the engine tells of all changes.
+    async fn hear_everything(&self) {
+        if let Some(heard) = self.core.values.heard(hyrax_values::Scope::Everything) {
+            heard.await;
+        }
+    }
+
+    /// Monitors every key there is; with `only_here`, what is changed through this node.
+    pub async fn monitor_everything(
+        &mut self,
+        only_here: bool,
+        form: &'static dyn Form,
+    ) -> Result<(), Refusal> {
         self.stop_everything();
         self.check_room(1, 0)?;
-        let monitor = self.begin(form, Kind::Any, Scope::Everything)?;
+        let scope = if only_here { Scope::Here } else { Scope::Everything };
+        let monitor = self.begin(form, Kind::Any, scope)?;
+        self.hear_everything().await;
         monitor.topic.join_here(&monitor.subscription);
         self.core.hub.entered(&monitor);
         self.everything = Some(monitor);
@@ -443,19 +469,19 @@ impl Session {
         observation: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), TooManyObserved> {
         self.stop_observing(election);
-        self.observed.retain(|_, observation| !observation.is_finished());
+        self.observed.retain(|(_, observation)| !observation.is_finished());
         if self.observed.len() >= FOLLOWED_PER_SESSION_MAX {
             return Err(TooManyObserved);
         }
         let observation = self.wait_apart(observation);
-        self.observed.insert(election.into(), observation);
+        self.observed.push((election.into(), observation));
         Ok(())
     }
 
     /// Has an election observed no more.
     pub fn stop_observing(&mut self, election: &[u8]) {
-        if let Some(observation) = self.observed.remove(election) {
-            observation.abort();
+        if let Some(place) = self.observed.iter().position(|(observed, _)| **observed == *election) {
+            self.observed.swap_remove(place).1.abort();
         }
     }
 
@@ -483,10 +509,14 @@ impl Session {
             self.core.locks.release(self.id).await;
         }
         if let Some(registration) = self.registration.take() {
-            match cause {
-                Cause::Timeout | Cause::NodeLost => registration.expire().await,
-                Cause::Closed | Cause::Kicked => registration.deregister().await,
-            }
+            let ends = async {
+                match cause {
+                    Cause::Timeout | Cause::NodeLost => registration.expire().await,
+                    Cause::Closed | Cause::Kicked => registration.deregister().await,
+                }
+            };
+            // It goes on by itself, however long the engine takes.
+            _ = timeout(REGISTER_WAIT_MAX, ends).await;
         }
         if self.has_groups {
             self.core.groups.release(self.id, cause).await;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 ///
 /// `redis://[user:password@]host[:port][/database]`, `rediss://…` over TLS, `unix:PATH`;
 /// `redis-cluster://[user:password@]host:port,host:port…`, `rediss-cluster://…`. Parameters: `prefix`, which all
-/// keys begin with (so that others can use the same Redis), and `events=no` for not asking Redis to tell of writes by
+/// keys begin with (so that others can use the same Redis; in a cluster, one with braces puts all keys into one slot), and `events=no` for not asking Redis to tell of writes by
 /// others.
 #[derive(Clone)]
 pub struct Address {
@@ -18,9 +18,18 @@ pub struct Address {
     pub(crate) is_cluster: bool,
     pub(crate) prefix: Vec<u8>,
     pub(crate) wants_events: bool,
-    /// The URL without its password.
+    /// The URL as it was given, and without its password.
+    given: String,
     shown: String,
 }
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.given == other.given
+    }
+}
+
+impl Eq for Address {}
 
 /// Not the URL of a Redis.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +43,6 @@ pub enum BadAddress {
     /// A parameter that means nothing.
     #[error("has a parameter `{0}`; there are `prefix`, `events` (yes or no) and, for unix:, `db`")]
     Parameter(String),
-    /// The prefix would move all keys into one slot.
-    #[error("has a prefix with braces, which would put all keys into one slot")]
-    BracesInPrefix,
 }
 
 impl Address {
@@ -75,7 +81,14 @@ impl FromStr for Address {
             return Err(BadAddress::Scheme);
         };
         let servers = urls.iter().map(|url| server(url)).collect::<Result<_, _>>()?;
-        Ok(Address { servers, is_cluster, prefix, wants_events, shown: without_password(text) })
+        Ok(Address {
+            servers,
+            is_cluster,
+            prefix,
+            wants_events,
+            given: text.to_owned(),
+            shown: without_password(text),
+        })
     }
 }
 
@@ -113,9 +126,6 @@ impl Parameters {
                 }
                 _ => return Err(BadAddress::Parameter(parameter.to_owned())),
             }
-        }
-        if found.prefix.iter().any(|byte| matches!(byte, b'{' | b'}')) {
-            return Err(BadAddress::BracesInPrefix);
         }
         Ok(found)
     }
@@ -184,7 +194,6 @@ mod tests {
     fn what_is_wrong_with_a_url_is_said() {
         for (url, expected) in [
             ("http://h", BadAddress::Scheme),
-            ("redis://h?prefix={x}", BadAddress::BracesInPrefix),
             ("redis://h?what=1", BadAddress::Parameter("what=1".to_owned())),
         ] {
             assert_eq!(url.parse::<Address>().err(), Some(expected), "{url}");

@@ -54,12 +54,13 @@ impl Prepared {
         command
     }
 
-    /// The call of the function that runs it. `extra` are letters of further options.
+    /// The call of the function that runs it, for this node. `extra` are letters of further options.
     pub fn as_function(
         &self,
         names: &Names,
         call: &Call<'_>,
         fence: Option<&Fence<'_>>,
+        node: &str,
         extra: &str,
     ) -> Result<Cmd, Error> {
         if self.words.len() > REDIS_CALL_WORDS_MAX {
@@ -68,7 +69,9 @@ impl Prepared {
                     .into(),
             ));
         }
-        let keys: Vec<&[u8]> = self.keys.iter().map(|&place| self.words[place].as_slice()).collect();
+        let state = names.state(self.slot);
+        let keys = self.keys.iter().map(|&place| self.words[place].as_slice());
+        let keys: Vec<&[u8]> = keys.chain([&state[..]]).collect();
         let function = if call.command.grows { Function::Grow } else { Function::Write };
         let mut options = extra.to_owned();
         for (letter, is_set) in [
@@ -88,7 +91,7 @@ impl Prepared {
         };
         let mut command = library().call(function, &keys);
         command.arg(names.base(self.slot)).arg(names.prefix().len()).arg(options);
-        command.arg(call.actor.unwrap_or_default());
+        command.arg(call.actor.unwrap_or_default()).arg(node);
         command.arg(fence.map_or(&b""[..], |fence| fence.lock));
         command.arg(fence.map_or(String::new(), |fence| fence.token.to_string()));
         command.arg(places).arg(call.command.name);

@@ -11,7 +11,7 @@ use crate::reply::{error_of, plain, reply_of};
 use crate::waiting::{Awaited, Room};
 use crate::{blocking, transaction, whole};
 use futures_util::future::BoxFuture;
-use hyrax_types::{Revision, limits};
+use hyrax_types::Revision;
 use hyrax_values::command::Name;
 use hyrax_values::{
     Call, Calls, Error, Execution, Fence, Fenced, Kind, Reply, ReplySink, Scope, Snapshot, Statistics,
@@ -20,7 +20,7 @@ use hyrax_values::{
 use parking_lot::Mutex;
 use redis::{RedisError, Value};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::AbortHandle;
 
 /// How often Redis is asked for what it has counted.
@@ -88,6 +88,7 @@ impl RedisValues {
             names: names.clone(),
             nodes: nodes.clone(),
             has_events: address.wants_events,
+            node: node_name(),
         });
         let (awaited, waiting) = Awaited::new();
         let (feed, follower) = Feed::start(&address, nodes.clone(), hub, awaited.clone(), noticing.clone());
@@ -115,6 +116,12 @@ impl RedisValues {
     }
 }
 
+/// A name that no other node has.
+fn node_name() -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", std::process::id(), time.as_nanos())
+}
+
 /// Asks now and then for what Redis has counted.
 async fn count(engine: Weak<Inner>) {
     loop {
@@ -139,6 +146,11 @@ impl Inner {
         self.noticing.options()
     }
 
+    /// This node's name among those that share the Redis.
+    pub fn node(&self) -> &str {
+        &self.noticing.node
+    }
+
     /// The number of the database.
     pub fn database(&self) -> i64 {
         self.address.database()
@@ -155,7 +167,13 @@ impl Inner {
         let command = if !call.command.writes {
             prepared.as_sent()
         } else {
-            prepared.as_function(&self.names, call, fence, &format!("{options}{}", self.options()))?
+            prepared.as_function(
+                &self.names,
+                call,
+                fence,
+                &self.noticing.node,
+                &format!("{options}{}", self.options()),
+            )?
         };
         Ok((prepared.slot, command))
     }
@@ -207,9 +225,9 @@ impl Inner {
 
     async fn snapshot(&self, key: &[u8], kind: Kind) -> (Reply, Revision) {
         // Where it is not heard of in time, what is missed now is made up for by a reset later.
-        let _ = tokio::time::timeout(limits::REDIS_FOLLOW_MAX, self.feed.ready(key)).await;
+        self.feed.ready(Some(key.into())).await;
         let slot = self.names.slot(key);
-        let mut call = library().call(Function::Look, &[&self.names.real(key)]);
+        let mut call = library().call(Function::Look, &[&self.names.real(key), &self.names.state(slot)]);
         let only_revision = if kind == Kind::Nothing { "o" } else { "" };
         call.arg(self.names.base(slot)).arg(self.names.prefix().len());
         call.arg(format!("{only_revision}{}", self.options()));
@@ -217,7 +235,7 @@ impl Inner {
             Ok(Value::Array(parts)) => {
                 let (value, rev, expires_at) = read_snapshot(parts, kind);
                 if let Some(at) = expires_at {
-                    self.feed.expires(key, at);
+                    self.feed.looked(key, rev, at);
                 }
                 (value, rev)
             }
@@ -343,6 +361,15 @@ impl Values for RedisValues {
             Scope::Everything => self.0.feed.follow(None),
         };
         Some(Box::new(following))
+    }
+
+    fn heard(&self, scope: Scope<'_>) -> Option<BoxFuture<'static, ()>> {
+        let key = match scope {
+            Scope::Key(key) => Some(Box::from(key)),
+            Scope::Everything => None,
+        };
+        let feed = self.0.feed.clone();
+        Some(Box::pin(async move { feed.ready(key).await }))
     }
 
     fn name(&self) -> &'static str {

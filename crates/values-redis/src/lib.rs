@@ -10,7 +10,7 @@
 //!    `streams.lua`), most of them one of four forms (always, as many as are counted, if it was there, what was
 //!    taken), and looks before and after only where the reply does not tell. What counts as a change, and how it is
 //!    told, is what the engine in the process does: the conformance suite compares them;
-//! 4. takes a revision for each changed key from the slot's counter. Revisions follow the time in microseconds, so
+//! 4. takes a revision for each changed key from the slot's counter, which is kept in the slot. Revisions follow the time in microseconds, so
 //!    that none is met twice after Redis has lost some of the past: after a restart, or when a replica took over;
 //! 5. announces each change on the key's sharded channel, if anybody listens.
 //!

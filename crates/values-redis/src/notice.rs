@@ -5,6 +5,7 @@
 use crate::library::{Function, library};
 use crate::names::Names;
 use crate::nodes::Nodes;
+use hyrax_types::Revision;
 use redis::Value;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub struct Noticing {
     pub nodes: Arc<Nodes>,
     /// Whether Redis tells of events of keys, which functions then have to tell apart.
     pub has_events: bool,
+    /// This node's name among those that share the Redis.
+    pub node: String,
 }
 
 impl Noticing {
@@ -22,13 +25,14 @@ impl Noticing {
         if self.has_events { "k" } else { "" }
     }
 
-    /// Has told what happened to a key (`due`, `expired`, `evicted`, `written`), if it is not told already; when the
-    /// key expires, as Redis answers, or nothing where it does not.
-    pub async fn notice(&self, key: &[u8], event: &str) -> Option<i64> {
+    /// Has told what happened to a key (`due`, `expired`, `evicted`, `written`; or nothing, when this node has `left` it), if
+    /// it is not told already. What was `seen` of the key when it happened tells what is new. When the key expires, as Redis answers, or nothing where it does not.
+    pub async fn notice(&self, key: &[u8], event: &str, seen: Revision) -> Option<i64> {
         let slot = self.names.slot(key);
         let real = self.names.real(key);
-        let mut call = library().call(Function::Noticed, &[&real]);
+        let mut call = library().call(Function::Noticed, &[&real, &self.names.state(slot)]);
         call.arg(self.names.base(slot)).arg(self.names.prefix().len()).arg(self.options()).arg(event);
+        call.arg(seen.0);
         match self.nodes.run(slot, &call).await {
             Ok(Value::Int(at)) => Some(at),
             Ok(_) => None,

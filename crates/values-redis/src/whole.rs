@@ -124,7 +124,7 @@ pub fn on_one_server(inner: &Inner, call: &Call<'_>) -> Result<Cmd, Error> {
     };
     let mut command = library().call(function, &[]);
     command.arg(base).arg(names.prefix().len()).arg(options).arg(call.actor.unwrap_or_default());
-    command.arg(names.pattern(b"*")).arg(names.prefix());
+    command.arg(names.pattern(b"*")).arg(names.prefix()).arg(inner.node());
     Ok(command)
 }
 

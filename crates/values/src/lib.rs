@@ -257,6 +257,13 @@ pub trait Values: Send + Sync + 'static {
         None
     }
 
+    /// Comes once the feed is told of changes of what it [follows](Values::follow), or not within a bound; nothing where it is from the
+    /// beginning.
+    fn heard(&self, scope: Scope<'_>) -> Option<BoxFuture<'static, ()>> {
+        let _ = scope;
+        None
+    }
+
     /// Which engine this is: what the URL that names it begins with.
     fn name(&self) -> &'static str {
         "embedded"
@@ -332,6 +339,11 @@ pub trait Feed: Send + Sync + 'static {
 
     /// Takes one change, in order for its key.
     fn emit(&self, hash: u64, change: &Change<'_>);
+
+    /// The same of a change that another node has made.
+    fn emit_from_afar(&self, hash: u64, change: &Change<'_>) {
+        self.emit(hash, change);
+    }
 
     /// Takes note that `key` has changed by a call that nobody is to be told of: copies of it are stale all the
     /// same. Called as [`Feed::emit`] is.

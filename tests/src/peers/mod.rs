@@ -7,9 +7,11 @@ mod etcd_cluster;
 mod ports;
 mod process;
 mod redis;
+mod redis_cluster;
 
 pub use etcd::Etcd;
 pub use etcd_cluster::EtcdCluster;
 pub use ports::on_free_ports;
 pub use process::Process;
 pub use redis::Redis;
+pub use redis_cluster::RedisCluster;

@@ -28,7 +28,7 @@ impl Redis {
         on_free_ports(|[port]| Redis::start_on(port, arguments))
     }
 
-    fn start_on(port: u16, arguments: &[&str]) -> Result<Self, String> {
+    pub(super) fn start_on(port: u16, arguments: &[&str]) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut command = Command::new("redis-server");
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--databases", "1"]);

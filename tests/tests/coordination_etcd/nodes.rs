@@ -82,6 +82,20 @@ fn a_node_that_dies_is_told_to_monitors_on_others_within_its_lease() {
 }
 
 #[test]
+fn status_tells_the_engine_and_what_it_promises() {
+    let etcd = Etcd::start();
+    let promised =
+        |hyrax: &Hyrax| hyrax.line().request(&json!({"cmd":"status"}))["return"]["coordination"].clone();
+    let mut told = promised(&node(&etcd, &[]));
+    assert!(told["revision"].take().as_u64().is_some_and(|revision| revision > 0));
+    let expected =
+        json!({"engine":"etcd","revision":null,"linearizable":true,"durable":true,"fencing":"strong"});
+    assert_eq!(told, expected);
+    let alone = promised(&Hyrax::start(&[]));
+    assert_eq!((&alone["engine"], &alone["durable"]), (&json!("embedded"), &json!(false)));
+}
+
+#[test]
 fn a_lock_is_one_for_all_nodes() {
     let etcd = Etcd::start();
     let (mut a, b) = (node(&etcd, &["--node-lease", "3s"]), node(&etcd, &["--node-lease", "3s"]));

@@ -18,7 +18,7 @@ enum Form {
 }
 
 /// Each variable (without `HYRAX_`) with the table and the name of its setting.
-const VARIABLES: [(&str, &str, &str, Form); 30] = [
+const VARIABLES: [(&str, &str, &str, Form); 31] = [
     ("LISTEN", "", "listen", Form::List),
     ("SECRET", "", "secrets", Form::List),
     ("OPERATOR", "", "operators", Form::List),
@@ -28,6 +28,7 @@ const VARIABLES: [(&str, &str, &str, Form); 30] = [
     ("ALLOW_LEGACY_SECRETS", "", "allow_legacy_secrets", Form::Boolean),
     ("ALLOWED_ORIGIN", "", "allowed_origins", Form::List),
     ("NODE_NAME", "", "node_name", Form::Text),
+    ("VALUES", "", "values", Form::Text),
     ("COORDINATION", "", "coordination", Form::Text),
     ("DATA_DIR", "", "data_dir", Form::Text),
     ("AUTO_COMPACTION_MODE", "", "auto_compaction_mode", Form::Text),

@@ -27,7 +27,7 @@ use serde::Serialize;
 
 pub use amount::{BadSize, BadSpan, ByteSize, Span};
 pub use cidr::{BadCidr, Cidr};
-pub use engine::{BadCoordinationEngine, CoordinationEngine};
+pub use engine::{BadCoordinationEngine, BadValuesEngine, CoordinationEngine, ValuesEngine};
 pub use environment::{meant_variable, variables};
 pub use listener::{BadListener, Door, DoorSet, ListenAddress, Listener};
 pub use log::{BadLog, LogFormat, LogLevel};
@@ -67,6 +67,8 @@ pub struct Config {
     /// start (see [`Config::node_name_or_new`]), so that no two nodes share one by accident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
+    /// The engine of values. Default: embedded, in this process.
+    pub values: ValuesEngine,
     /// The engine of coordination. Default: embedded, in this process.
     pub coordination: CoordinationEngine,
     /// The directory in which coordination lasts: locks, leaders, groups, services, stored secrets. Default:
@@ -157,6 +159,7 @@ impl Default for Config {
             allow_legacy_secrets: true,
             allowed_origins: Vec::new(),
             node_name: None,
+            values: ValuesEngine::default(),
             coordination: CoordinationEngine::default(),
             data_dir: None,
             auto_compaction_mode: CompactionMode::default(),
@@ -233,6 +236,7 @@ impl Config {
             ("allow_legacy_secrets", self.allow_legacy_secrets != next.allow_legacy_secrets),
             ("allowed_origins", self.allowed_origins != next.allowed_origins),
             ("node_name", self.node_name != next.node_name),
+            ("values", self.values != next.values),
             ("coordination", self.coordination != next.coordination),
             ("data_dir", self.data_dir != next.data_dir),
             ("auto_compaction_mode", self.auto_compaction_mode != next.auto_compaction_mode),
@@ -284,6 +288,7 @@ mod tests {
             listen: vec!["unix:/run/h.sock?doors=line".parse().unwrap(), "127.0.0.1:0".parse().unwrap()],
             allowed_origins: vec!["https://example.org".to_owned()],
             node_name: Some("a".to_owned()),
+            values: "redis-cluster://a:1,b:2?prefix=p".parse().unwrap(),
             coordination: "etcds://a,b:1?ca=ca.pem&timeout=1s".parse().unwrap(),
             data_dir: Some("data".into()),
             auto_compaction_mode: CompactionMode::Revision,
@@ -303,6 +308,7 @@ mod tests {
         let config = Config {
             secrets: vec!["hunter2".parse::<Secret>().unwrap()],
             operators: vec!["admin:hunter2".parse().unwrap()],
+            values: "redis://me:hunter2@a".parse().unwrap(),
             coordination: "etcd://root:hunter2@a".parse().unwrap(),
             ..Config::default()
         };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use super::secret::read_list;
 use super::{
     ByteSize, Cidr, CompactionMode, Config, CoordinationEngine, Listener, LogFormat, LogLevel, Operator,
-    Retention, Secret, Span,
+    Retention, Secret, Span, ValuesEngine,
 };
 use crate::hub::EventClasses;
 
@@ -53,8 +53,13 @@ pub struct Settings {
     /// This node's name among others [default: the host's name and a random suffix]
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
-    /// The engine of coordination: embedded:, or etcd://[NAME:PASSWORD@]HOST:PORT[,HOST:PORT…] to share it with other
-    /// nodes [default: embedded:]
+    /// Where values are kept: embedded:, redis://[NAME:PASSWORD@]HOST:PORT[/DB] (rediss:// over TLS, unix:PATH), or
+    /// redis-cluster://HOST:PORT[,HOST:PORT…], to share them with other nodes; with ?prefix=TEXT beside others' keys
+    /// [default: embedded:]
+    #[arg(long, value_name = "URL")]
+    pub values: Option<ValuesEngine>,
+    /// The engine of coordination: embedded:, or etcd://[NAME:PASSWORD@]HOST:PORT[,HOST:PORT…] or
+    /// redis://[NAME:PASSWORD@]HOST:PORT to share it with other nodes [default: embedded:]
     #[arg(long, value_name = "URL")]
     pub coordination: Option<CoordinationEngine>,
     /// Where coordination (locks, leaders, groups, services, stored secrets) is kept, so that it outlives the
@@ -187,6 +192,7 @@ impl Config {
             allow_legacy_secrets,
             allowed_origins,
             node_name,
+            values,
             coordination,
             data_dir,
             auto_compaction_mode,
@@ -205,6 +211,7 @@ impl Config {
         set(&mut self.allow_legacy_secrets, allow_legacy_secrets);
         set(&mut self.allowed_origins, allowed_origins);
         set(&mut self.node_name, node_name.map(Some));
+        set(&mut self.values, values);
         set(&mut self.coordination, coordination);
         set(&mut self.data_dir, data_dir.map(Some));
         set(&mut self.auto_compaction_mode, auto_compaction_mode);

@@ -13,11 +13,15 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use tokio::sync::OnceCell;
+use std::time::Duration;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::AbortHandle;
 
 /// Changes told with one write. Who comes by the thousand is told in pieces that a socket takes.
 const TOLD_BYTES: usize = 64 * 1024;
+
+/// How long to wait for the feed to show what was written.
+const SHOWN_MAX: Duration = Duration::from_secs(5);
 
 /// Clients told before others have their turn.
 const TOLD_PER_TURN: usize = 256;
@@ -34,8 +38,8 @@ struct Audience {
     members: BTreeMap<String, Member>,
     revision: Revision,
     watchers: HashMap<SessionId, Arc<Watcher>>,
-    /// Which of the members are sessions of this node, by id, with the revision that made them members.
-    seats: HashMap<String, (SessionId, Revision)>,
+    /// Which of the members are sessions of this node, by the revision that made them members.
+    seats: HashMap<Revision, SessionId>,
 }
 
 /// One group.
@@ -44,6 +48,8 @@ pub(super) struct Topic {
     inner: Weak<Inner>,
     pushes: Pushes,
     audience: Mutex<Audience>,
+    /// The audience's revision, for those who wait for it.
+    told: watch::Sender<Revision>,
     following: OnceCell<AbortHandle>,
 }
 
@@ -54,6 +60,7 @@ impl Topic {
             inner: Arc::downgrade(inner),
             pushes: inner.pushes,
             audience: Mutex::default(),
+            told: watch::Sender::default(),
             following: OnceCell::new(),
         }
     }
@@ -102,16 +109,27 @@ impl Topic {
         if audience.revision >= member.revision && revision != Some(member.revision) {
             return false;
         }
-        audience.seats.insert(member.id.clone(), (session, member.revision));
+        audience.seats.insert(member.revision, session);
         true
     }
 
     /// Notes that a seat is nobody's here any more.
     pub(super) fn unseat(&self, member: &Member) {
-        let mut audience = self.audience.lock();
-        if audience.seats.get(&member.id).is_some_and(|(_, revision)| *revision == member.revision) {
-            audience.seats.remove(&member.id);
-        }
+        self.audience.lock().seats.remove(&member.revision);
+    }
+
+    /// Waits until everybody here has been told that somebody is a member, or is none any more: who has been answered
+    /// finds it so.
+    pub(super) async fn shows(&self, member: &Member, is_there: bool) {
+        let shown = |_: &Revision| {
+            let audience = self.audience.lock();
+            let there = audience.members.get(&member.id);
+            let has_seat = there.is_some_and(|there| there.revision == member.revision);
+            // Whoever came later under the id was told of later.
+            has_seat == is_there || (is_there && audience.revision >= member.revision)
+        };
+        // An engine that is silent so long will tell it in the end.
+        _ = tokio::time::timeout(SHOWN_MAX, self.told.subscribe().wait_for(shown)).await;
     }
 
     /// Takes in what happened; whom to tell, and who has lost a seat by it.
@@ -131,6 +149,7 @@ impl Topic {
                 }
             }
         }
+        self.told.send_replace(audience.revision);
         (audience.watchers.values().cloned().collect(), losses)
     }
 }
@@ -145,12 +164,8 @@ struct Loss {
 
 impl Audience {
     fn lost(&mut self, member: &Member, cause: LeaveCause) -> Option<Loss> {
-        let (session, revision) = *self.seats.get(&member.id)?;
-        if revision != member.revision {
-            return None;
-        }
-        self.seats.remove(&member.id);
-        Some(Loss { session, id: member.id.clone(), revision, cause })
+        let session = self.seats.remove(&member.revision)?;
+        Some(Loss { session, id: member.id.clone(), revision: member.revision, cause })
     }
 }
 

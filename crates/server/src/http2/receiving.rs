@@ -313,7 +313,7 @@ where
 
     /// Whether a stream was open once. What still comes for it means nothing.
     fn is_past(&self, id: u32) -> bool {
-        id % 2 == 1 && id <= self.last_stream
+        !id.is_multiple_of(2) && id <= self.last_stream
     }
 }
 

@@ -1,6 +1,7 @@
 //! A connection on its socket.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -12,7 +13,7 @@ use super::OUT_BYTES;
 use super::answer::Answer;
 use super::body::Body;
 use super::connection::Connection;
-use super::frame::{self, Reason};
+use super::frame;
 use super::head::Head;
 use crate::metrics::Metrics;
 use crate::net::{Stream, farewell};
@@ -29,14 +30,6 @@ thread_local! {
     static OUT_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How a connection came to its end.
-enum End {
-    /// All is done, or the client is gone.
-    Done,
-    /// The client is to be told what was wrong.
-    Fault,
-}
-
 /// A connection and its socket.
 struct Served<'a, M, A> {
     connection: Connection<M, A>,
@@ -46,6 +39,8 @@ struct Served<'a, M, A> {
     input: Vec<u8>,
     /// Bytes of what is to be written that were.
     written: usize,
+    /// Whether what carries the bytes may still hold some of them.
+    is_held: bool,
 }
 
 /// Serves a connection to its end, with what `answer` makes of each request. `read_ahead` was read of it before. When
@@ -62,28 +57,27 @@ where
     A: Future<Output = Answer>,
 {
     let connection = Connection::new(answer);
-    let mut served = Served { connection, stream, metrics, input: Vec::new(), written: 0 };
+    let mut served = Served { connection, stream, metrics, input: Vec::new(), written: 0, is_held: false };
     metrics.received(read_ahead.len() as u64);
     let mut shutdown = pin!(shutdown.cancelled());
     let mut is_stopping = false;
-    let mut end = served.take(&read_ahead);
+    let goes_on = served.take(&read_ahead);
     drop(read_ahead);
-    if end.is_none() {
-        end = Some(
-            std::future::poll_fn(|cx| {
-                if !is_stopping && shutdown.as_mut().poll(cx).is_ready() {
-                    is_stopping = true;
-                    served.connection.go_away();
-                }
-                served.poll(cx)
-            })
-            .await?,
-        );
+    if goes_on {
+        poll_fn(|cx| {
+            if !is_stopping && shutdown.as_mut().poll(cx).is_ready() {
+                is_stopping = true;
+                served.connection.go_away();
+            }
+            served.poll(cx)
+        })
+        .await?;
     }
-    let Served { connection, stream, written, .. } = served;
-    if matches!(end, Some(End::Fault)) {
-        farewell(stream, &connection.out[written..]).await;
-    }
+    let Served { mut connection, stream, written, .. } = served;
+    let last_words = std::mem::take(&mut connection.out);
+    // What its calls hold is free at once.
+    drop(connection);
+    farewell(stream, &last_words[written..]).await;
     Ok(())
 }
 
@@ -92,7 +86,7 @@ where
     M: Fn(Head, Body) -> A,
     A: Future<Output = Answer>,
 {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.ready.task.register(cx.waker());
         self.connection.ready.begin_turn();
         if self.connection.out.is_empty() {
@@ -109,22 +103,21 @@ where
         turn
     }
 
-    /// Works, writes and reads for as long as one has something for the other.
-    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+    /// Works, writes and reads for as long as one has something for the other; ready at the connection's end.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_MAX {
             self.connection.work();
             let has_written = self.write(cx)?;
             let mut has_read = false;
             if self.connection.has_room() {
-                match self.read(cx) {
-                    Poll::Ready(Ok(Some(end))) => return Poll::Ready(Ok(end)),
-                    Poll::Ready(Ok(None)) => has_read = true,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                match self.read(cx)? {
+                    Poll::Ready(false) => return Poll::Ready(Ok(())),
+                    Poll::Ready(true) => has_read = true,
                     Poll::Pending => {}
                 }
             }
             if self.connection.is_over() && self.connection.out.is_empty() {
-                return Poll::Ready(Ok(End::Done));
+                return Poll::Ready(Ok(()));
             }
             let can_go_on = has_written && self.connection.has_stalled();
             if !has_read && !can_go_on && !self.connection.ready.has_some() {
@@ -138,15 +131,14 @@ where
     /// Writes what there is; whether something was, and nothing is left.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let out = &mut self.connection.out;
-        if out.is_empty() {
-            return Ok(false);
-        }
         let mut stream = Pin::new(&mut self.stream);
+        let has_some = !out.is_empty();
         while self.written < out.len() {
             match stream.as_mut().poll_write(cx, &out[self.written..])? {
                 Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(length) => {
                     self.written += length;
+                    self.is_held = true;
                     self.metrics.sent(length as u64);
                 }
                 Poll::Pending => return Ok(false),
@@ -154,26 +146,27 @@ where
         }
         self.written = 0;
         out.clear();
-        _ = stream.poll_flush(cx)?;
-        Ok(true)
+        if self.is_held {
+            self.is_held = stream.poll_flush(cx)?.is_pending();
+        }
+        Ok(has_some)
     }
 
-    /// Reads once, and takes what came; how it ends, if it does.
-    fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<End>>> {
+    /// Reads once, and takes what came; whether the connection goes on.
+    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<bool>> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             let mut space = ReadBuf::new(buffer);
-            std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
-            let read = space.filled();
-            if read.is_empty() {
-                return Poll::Ready(Ok(Some(End::Done)));
+            if Pin::new(&mut self.stream).poll_read(cx, &mut space)?.is_pending() {
+                return Ok(Poll::Pending);
             }
+            let read = space.filled();
             self.metrics.received(read.len() as u64);
-            Poll::Ready(Ok(self.take(read)))
+            Ok(Poll::Ready(!read.is_empty() && self.take(read)))
         })
     }
 
-    /// Takes what came; the end, if something is wrong with it.
-    fn take(&mut self, read: &[u8]) -> Option<End> {
+    /// Takes what came; whether the connection goes on. If not, the client is to be told why.
+    fn take(&mut self, read: &[u8]) -> bool {
         let taken = if self.input.is_empty() {
             self.connection.take(read).map(|taken| self.input.extend_from_slice(&read[taken..]))
         } else {
@@ -186,12 +179,10 @@ where
                 }
             })
         };
-        taken.err().map(|reason| self.fault(reason))
-    }
-
-    fn fault(&mut self, reason: Reason) -> End {
-        tracing::debug!(?reason, "an HTTP/2 connection is ended for what its client sent");
-        frame::put_go_away(self.connection.last_stream, reason, &mut self.connection.out);
-        End::Fault
+        if let Err(reason) = taken {
+            tracing::debug!(?reason, "an HTTP/2 connection is ended for what its client sent");
+            frame::put_go_away(self.connection.last_stream, reason, &mut self.connection.out);
+        }
+        taken.is_ok()
     }
 }

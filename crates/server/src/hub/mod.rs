@@ -23,6 +23,7 @@ pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What}
 pub use keyspace_events::EventClasses;
 pub use outbox::{Counters, Failure, News, Outbox, Owed, Socket, Standing};
 pub use subscription::{Scope, Subscription};
+use topic::Following;
 pub use topic::Topic;
 pub use tracking::{Invalidation, Teller, Tracker, Tracking, TrackingTotals};
 
@@ -30,14 +31,14 @@ use crate::metrics::Metrics;
 use flusher::Flusher;
 use hashbrown::HashTable;
 use hyrax_types::{Change, limits};
-use hyrax_values::{EventClass, Feed, key_hash};
+use hyrax_values::{EventClass, Feed, Values, key_hash};
 use keyspace_events::KeyspaceEvents;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 /// As many as the embedded engine has shards: two writers that do not meet there seldom meet here.
@@ -59,6 +60,8 @@ struct Wide {
     /// How many prefixes there are of each length.
     lengths: BTreeMap<usize, usize>,
     everything: Option<Arc<Topic>>,
+    /// Everything that is changed through this node.
+    here: Option<Arc<Topic>>,
 }
 
 /// A topic that lost its last subscriber.
@@ -121,9 +124,20 @@ pub struct Hub {
     keyspace_events: KeyspaceEvents,
     tracking: Tracking,
     counters: Arc<Counters>,
+    /// Who has to be asked for changes of what is monitored.
+    source: OnceLock<Weak<dyn Values>>,
 }
 
 impl Hub {
+    /// Has an engine asked for the changes of what is monitored, from now on.
+    pub fn ask(&self, values: &Arc<dyn Values>) {
+        self.source.get_or_init(|| Arc::downgrade(values));
+    }
+
+    fn follow(&self, scope: hyrax_values::Scope<'_>) -> Option<Following> {
+        self.source.get()?.upgrade()?.follow(scope)
+    }
+
     /// A hub with a number of flushers of monitors, one of channels, and one of what copies are stale. Somebody
     /// must [run](Hub::run_flusher) each of them.
     pub fn new(flushers: usize, metrics: Arc<Metrics>) -> Arc<Self> {
@@ -139,6 +153,7 @@ impl Hub {
             keyspace_events: KeyspaceEvents::default(),
             tracking: Tracking::default(),
             counters,
+            source: OnceLock::new(),
         })
     }
 
@@ -223,6 +238,7 @@ impl Hub {
             Scope::Key(key) => self.claim_key(key),
             Scope::Prefix(prefix) => self.claim_prefix(prefix),
             Scope::Everything => self.claim_everything(),
+            Scope::Here => self.claim_here(),
         };
         Monitor { subscription, topic }
     }
@@ -240,7 +256,12 @@ impl Hub {
         let topic = match topics.find(hash, |topic| *topic.name == *key) {
             Some(found) => found.clone(),
             None => {
-                let topic = Arc::new(Topic::new(key, true, hash as usize % self.flushers.len()));
+                let topic = Arc::new(Topic::new(
+                    key,
+                    true,
+                    hash as usize % self.flushers.len(),
+                    self.follow(hyrax_values::Scope::Key(key)),
+                ));
                 topics.insert_unique(hash, topic.clone(), |topic| key_hash(&topic.name));
                 registry.count.store(topics.len(), Ordering::Release);
                 topic
@@ -256,7 +277,8 @@ impl Hub {
             Some(found) => found.clone(),
             None => {
                 let flusher = key_hash(prefix) as usize % self.flushers.len();
-                let topic = Arc::new(Topic::new(prefix, false, flusher));
+                let following = self.follow(hyrax_values::Scope::Everything);
+                let topic = Arc::new(Topic::new(prefix, false, flusher, following));
                 wide.prefixes.insert(prefix.into(), topic.clone());
                 *wide.lengths.entry(prefix.len()).or_default() += 1;
                 self.has_wide.store(true, Ordering::Release);
@@ -270,7 +292,17 @@ impl Hub {
     fn claim_everything(&self) -> Arc<Topic> {
         let mut wide = self.wide.write();
         self.has_wide.store(true, Ordering::Release);
-        let topic = wide.everything.get_or_insert_with(|| Arc::new(Topic::new(b"", false, 0))).clone();
+        let make = || Arc::new(Topic::new(b"", false, 0, self.follow(hyrax_values::Scope::Everything)));
+        let topic = wide.everything.get_or_insert_with(make).clone();
+        topic.claim();
+        topic
+    }
+
+    fn claim_here(&self) -> Arc<Topic> {
+        let mut wide = self.wide.write();
+        self.has_wide.store(true, Ordering::Release);
+        let make = || Arc::new(Topic::new(b"", false, 0, self.follow(hyrax_values::Scope::Everything)));
+        let topic = wide.here.get_or_insert_with(make).clone();
         topic.claim();
         topic
     }
@@ -284,7 +316,7 @@ impl Hub {
         self.settle();
         match monitor.subscription.scope {
             Scope::Key(_) if was_last => self.linger(monitor.topic.clone()),
-            Scope::Prefix(_) | Scope::Everything if was_last => self.drop_wide(&monitor.topic),
+            Scope::Prefix(_) | Scope::Everything | Scope::Here if was_last => self.drop_wide(&monitor.topic),
             _ => {}
         }
     }
@@ -336,6 +368,8 @@ impl Hub {
         }
         if wide.everything.as_ref().is_some_and(|everything| Arc::ptr_eq(everything, topic)) {
             wide.everything = None;
+        } else if wide.here.as_ref().is_some_and(|here| Arc::ptr_eq(here, topic)) {
+            wide.here = None;
         } else if wide.prefixes.get(&topic.name).is_some_and(|prefix| Arc::ptr_eq(prefix, topic)) {
             // Two who left one after the other may both be here: by now the name may be another's.
             wide.prefixes.remove(&topic.name);
@@ -348,13 +382,14 @@ impl Hub {
                 wide.lengths.remove(&length);
             }
         }
-        self.has_wide.store(wide.everything.is_some() || !wide.prefixes.is_empty(), Ordering::Release);
+        let is_heard = wide.everything.is_some() || wide.here.is_some() || !wide.prefixes.is_empty();
+        self.has_wide.store(is_heard, Ordering::Release);
     }
 
     /// Takes a change of an EKG, in order for its name.
     pub fn emit_presence(&self, change: PresenceChange) {
         let hash = key_hash(&change.ekg);
-        let topics = self.topics(hash, &change.ekg);
+        let topics = self.topics(hash, &change.ekg, true);
         if topics.is_empty() {
             return;
         }
@@ -389,10 +424,10 @@ impl Hub {
     }
 
     /// The topics that a key's events belong to; mostly one at most.
-    fn topics(&self, hash: u64, key: &[u8]) -> SmallVec<[Arc<Topic>; 2]> {
+    fn topics(&self, hash: u64, key: &[u8], is_of_here: bool) -> SmallVec<[Arc<Topic>; 2]> {
         let mut topics: SmallVec<[_; 2]> = self.find(hash, key).into_iter().collect();
         if self.has_wide.load(Ordering::Acquire) {
-            topics.extend(self.wide_topics(key));
+            topics.extend(self.wide_topics(key, is_of_here));
         }
         topics
     }
@@ -405,13 +440,26 @@ impl Hub {
     }
 
     /// The topics over many keys that a key belongs to.
-    fn wide_topics(&self, key: &[u8]) -> Vec<Arc<Topic>> {
+    fn wide_topics(&self, key: &[u8], is_of_here: bool) -> Vec<Arc<Topic>> {
         let wide = self.wide.read();
-        let mut found: Vec<_> = wide.everything.iter().cloned().collect();
+        let here = wide.here.iter().filter(|_| is_of_here);
+        let mut found: Vec<_> = wide.everything.iter().chain(here).cloned().collect();
         for &length in wide.lengths.keys().take_while(|&&length| length <= key.len()) {
             found.extend(wide.prefixes.get(&key[..length]).cloned());
         }
         found
+    }
+}
+
+impl Hub {
+    /// Takes a change that was made through this node, or through another.
+    fn take(&self, hash: u64, change: &Change<'_>, is_of_here: bool) {
+        let topics = self.topics(hash, change.key, is_of_here);
+        if !topics.is_empty() {
+            self.append(&topics, &Arc::new(Event::new(What::Change(change.to_owned()))));
+        }
+        let by_itself = matches!(change.command, "expired" | "evicted");
+        self.changed_quietly(hash, change.key, by_itself);
     }
 }
 
@@ -429,12 +477,28 @@ impl Feed for Hub {
     }
 
     fn emit(&self, hash: u64, change: &Change<'_>) {
-        let topics = self.topics(hash, change.key);
-        if !topics.is_empty() {
-            self.append(&topics, &Arc::new(Event::new(What::Change(change.to_owned()))));
+        self.take(hash, change, true);
+    }
+
+    fn emit_from_afar(&self, hash: u64, change: &Change<'_>) {
+        self.take(hash, change, false);
+    }
+
+    fn lost(&self, hash: u64, key: &[u8]) {
+        if let Some(topic) = self.find(hash, key) {
+            topic.lose();
+            self.enqueue(&topic);
         }
-        let by_itself = matches!(change.command, "expired" | "evicted");
-        self.changed_quietly(hash, change.key, by_itself);
+        self.changed_quietly(hash, key, false);
+    }
+
+    fn lost_everything(&self) {
+        let wide = self.wide.read();
+        for topic in wide.everything.iter().chain(&wide.here).chain(wide.prefixes.values()) {
+            topic.lose();
+            self.enqueue(topic);
+        }
+        self.tracking.emptied();
     }
 
     fn emit_quietly(&self, hash: u64, key: &[u8]) {

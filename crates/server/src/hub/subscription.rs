@@ -18,6 +18,8 @@ pub enum Scope {
     Prefix(Box<[u8]>),
     /// Every key.
     Everything,
+    /// Every key, as far as changes are made through this node.
+    Here,
 }
 
 /// A monitor: where its pushes go, in what form, and from where in the history on.

@@ -43,7 +43,12 @@ pub struct Topic {
     has_leavers: AtomicBool,
     /// An event of an EKG has passed.
     had_presence: AtomicBool,
+    /// Has the engine tell of it, where that has to be asked for.
+    _following: Option<Following>,
 }
+
+/// While it lives, an engine tells of something.
+pub(super) type Following = Box<dyn Send + Sync>;
 
 /// Events in order, and the subscribers that are to come.
 #[derive(Default)]
@@ -80,7 +85,12 @@ struct Batch {
 }
 
 impl Topic {
-    pub(super) fn new(name: &[u8], keeps_history: bool, flusher: usize) -> Self {
+    pub(super) fn new(
+        name: &[u8],
+        keeps_history: bool,
+        flusher: usize,
+        following: Option<Following>,
+    ) -> Self {
         Topic {
             name: name.into(),
             flusher,
@@ -92,6 +102,7 @@ impl Topic {
             claims: AtomicUsize::new(0),
             has_leavers: AtomicBool::new(false),
             had_presence: AtomicBool::new(false),
+            _following: following,
         }
     }
 
@@ -138,6 +149,20 @@ impl Topic {
         if log.pending_bytes > PENDING_BYTES_MAX {
             log.lose_pending();
         }
+    }
+
+    /// Changes may have been missed: nothing is known of the past any more, and every subscriber is owed the
+    /// value (of a prefix, that of the key called so: which keys have changed, nobody knows).
+    pub(super) fn lose(&self) {
+        let mut log = self.log.lock();
+        log.lose_pending();
+        log.events.clear();
+        (log.delivered, log.delivered_bytes) = (0, 0);
+        log.known_after = None;
+        for joining in &mut log.joining {
+            joining.place = 0;
+        }
+        log.lost.entry(self.name.clone()).or_default().0 = true;
     }
 
     /// Lets a subscriber in that has seen everything up to `rev`, which is the present, or a little
@@ -284,16 +309,12 @@ fn push(segment: &Arc<Segment>, subscribers: &[Arc<Subscription>], dirty: &mut V
     }
 }
 
-fn changed_after(event: &Event, since: Revision) -> bool {
-    matches!(event.what(), What::Change(change) if change.rev > since)
-}
-
 impl Log {
     /// Lets a subscriber in at once, with what was delivered and it has not seen.
     fn admit(&mut self, subscription: &Arc<Subscription>, seen: Revision) {
         subscription.place(seen);
         let delivered = self.events.iter().take(self.delivered);
-        let missed = delivered.filter(|event| changed_after(event, seen)).cloned().collect();
+        let missed = delivered.filter(|event| subscription.has_not_seen(event)).cloned().collect();
         self.joining.push(Joining { subscription: subscription.clone(), place: self.delivered, missed });
     }
 

@@ -15,6 +15,8 @@ pub struct Announcement<'a> {
     pub begins: bool,
     /// Nothing has changed.
     pub is_nothing: bool,
+    /// Through which node it was made; empty where nobody made it.
+    pub node: &'a [u8],
     /// Who the client said it was.
     pub actor: Option<&'a [u8]>,
     /// The command.
@@ -32,6 +34,7 @@ impl<'a> Announcement<'a> {
         let rev = number(field(text)?)?;
         let expires_at = number(field(text)?)?;
         let flags = field(text)?;
+        let node = field(text)?;
         let actor = field(text)?;
         let command = std::str::from_utf8(field(text)?).ok()?;
         let key = field(text)?;
@@ -45,6 +48,7 @@ impl<'a> Announcement<'a> {
             is_quiet: flags.contains(&b'q'),
             begins: flags.contains(&b'b'),
             is_nothing: flags.contains(&b'n'),
+            node,
             actor: flags.contains(&b'a').then_some(actor),
             command,
             key,
@@ -72,15 +76,16 @@ mod tests {
 
     #[test]
     fn an_announcement_is_read_as_it_was_written() {
-        let found = Announcement::parse(b"2:122:-12:qa2:me3:set1:k2:a:0:").unwrap();
+        let found = Announcement::parse(b"2:122:-12:qa1:x2:me3:set1:k2:a:0:").unwrap();
         assert_eq!((found.rev, found.expires_at), (Revision(12), -1));
+        assert_eq!(found.node, b"x");
         assert_eq!((found.is_quiet, found.is_nothing, found.actor), (true, false, Some(&b"me"[..])));
         assert_eq!((found.command, found.key, found.args), ("set", &b"k"[..], vec![&b"a:"[..], b""]));
     }
 
     #[test]
     fn what_is_none_is_not_taken_for_one() {
-        for text in ["", "x", "1:", "99999999999999999999:1", "2:122:-12:qa2:me3:set1:k9:a", "1:x1:11:1"] {
+        for text in ["", "x", "1:", "99999999999999999999:1", "2:122:-12:qa1:x2:me3:set1:k9:a", "1:x1:11:1"] {
             assert_eq!(Announcement::parse(text.as_bytes()), None, "{text}");
         }
     }

@@ -8,7 +8,6 @@ use crate::Address;
 use crate::names::Names;
 use crate::nodes::Nodes;
 use crate::notice::Noticing;
-use crate::slot::SLOTS;
 use crate::waiting::Awaited;
 use futures_util::future::join_all;
 use hyrax_types::{Change, Revision, limits};
@@ -57,6 +56,8 @@ struct Followed {
     awaiting: Vec<oneshot::Sender<()>>,
     /// The last change that was told.
     newest: Revision,
+    /// The last that anybody here knows of: told, or in a snapshot.
+    seen: Revision,
 }
 
 impl Followed {
@@ -67,6 +68,7 @@ impl Followed {
             was_lost: false,
             awaiting: Vec::new(),
             newest: Revision::ZERO,
+            seen: Revision::ZERO,
         }
     }
 }
@@ -110,6 +112,8 @@ pub struct Follower {
     wanted: HashSet<Topic>,
     /// How many follow everything.
     wide: usize,
+    /// Who waits until everything is heard of.
+    awaiting: Vec<oneshot::Sender<()>>,
     lines: HashMap<String, Line>,
     last_number: u64,
     /// Channels that were given up: their connection confirms it.
@@ -147,6 +151,7 @@ impl Follower {
             slots: HashMap::new(),
             wanted: HashSet::new(),
             wide: 0,
+            awaiting: Vec::new(),
             lines: HashMap::new(),
             last_number: 0,
             given_up: HashMap::new(),
@@ -197,6 +202,12 @@ impl Follower {
             Event::Silent(number) => self.lose_line(number),
             Event::Retry => self.retries = false,
             Event::Expires(key, at) => self.expires(&key, at),
+            Event::Looked(key, rev, at) => {
+                if let Some(followed) = self.keys.get_mut(&key) {
+                    followed.seen = followed.seen.max(rev);
+                }
+                self.expires(&key, at);
+            }
             Event::Noticed => self.noticing_now -= 1,
             Event::Settled(tell) if self.noticing_now == 0 => {
                 self.hub.settle();
@@ -217,13 +228,9 @@ impl Follower {
         }
     }
 
-    fn all_slots(&self) -> std::ops::Range<u16> {
-        0..if self.names.is_cluster() { SLOTS } else { 1 }
-    }
-
     fn follow_everything(&mut self) {
         self.wide += 1;
-        for slot in self.all_slots() {
+        for slot in self.names.slots() {
             let followed = self.slots.entry(slot).or_insert_with(Followed::new);
             followed.holders += 1;
             if followed.state == State::Wanted {
@@ -234,7 +241,7 @@ impl Follower {
 
     fn unfollow_everything(&mut self) {
         self.wide -= 1;
-        self.all_slots().for_each(|slot| self.unfollow(Topic::Slot(slot)));
+        self.names.slots().for_each(|slot| self.unfollow(Topic::Slot(slot)));
     }
 
     fn followed(&mut self, topic: &Topic) -> Option<&mut Followed> {
@@ -274,15 +281,21 @@ impl Follower {
             let _ = link.unsubscribe(std::slice::from_ref(&topic)).await;
             if let Topic::Key(key) = topic {
                 // What was kept in mind of it goes, if nobody else listens.
-                noticing.notice(&key, "left").await;
+                noticing.notice(&key, "left", Revision::ZERO).await;
             }
         });
     }
 
-    fn wait_for(&mut self, key: Box<[u8]>, tell: oneshot::Sender<()>) {
-        match self.keys.get_mut(&key) {
-            Some(followed) if !matches!(followed.state, State::Heard(_)) => followed.awaiting.push(tell),
-            _ => {
+    fn wait_for(&mut self, key: Option<Box<[u8]>>, tell: oneshot::Sender<()>) {
+        match key {
+            None if self.slots.values().any(|followed| !followed.is_heard()) => self.awaiting.push(tell),
+            Some(key) => match self.keys.get_mut(&key) {
+                Some(followed) if !followed.is_heard() => followed.awaiting.push(tell),
+                _ => {
+                    let _ = tell.send(());
+                }
+            },
+            None => {
                 let _ = tell.send(());
             }
         }
@@ -384,6 +397,11 @@ impl Follower {
             }
             self.begins(&topic, was_lost);
         }
+        if self.wide > 0 && !self.awaiting.is_empty() && self.slots.values().all(Followed::is_heard) {
+            for tell in self.awaiting.drain(..) {
+                let _ = tell.send(());
+            }
+        }
     }
 
     /// Something is heard of from here on, for the first time or again.
@@ -400,7 +418,8 @@ impl Follower {
                 self.hub.lost_everything();
                 self.has_told = true;
             }
-            Topic::Slot(_) => {}
+            // Who keeps copies of what it read before has not been told of changes.
+            Topic::Slot(_) => self.hub.emptied(),
         }
     }
 
@@ -501,22 +520,32 @@ impl Follower {
                 return;
             }
             followed.newest = change.rev;
+            followed.seen = followed.seen.max(change.rev);
+        }
+        if of_slot && let Some(slot) = self.slots.get_mut(&self.names.slot(change.key)) {
+            slot.seen = slot.seen.max(change.rev);
         }
         self.expires(change.key, Some(change.expires_at));
         self.awaited.changed(change.key);
         let hash = key_hash(change.key);
-        if !change.is_quiet && self.hub.wants(hash, change.key) {
-            self.hub.emit(
-                hash,
-                &Change {
-                    key: change.key,
-                    rev: change.rev,
-                    command: change.command,
-                    args: &change.args,
-                    actor: change.actor,
-                },
-            );
-            self.has_told = true;
+        if !self.hub.wants(hash, change.key) {
+            return;
+        }
+        self.has_told = true;
+        if change.is_quiet {
+            return self.hub.emit_quietly(hash, change.key);
+        }
+        let told = Change {
+            key: change.key,
+            rev: change.rev,
+            command: change.command,
+            args: &change.args,
+            actor: change.actor,
+        };
+        if change.node == self.noticing.node.as_bytes() {
+            self.hub.emit(hash, &told);
+        } else {
+            self.hub.emit_from_afar(hash, &told);
         }
     }
 
@@ -530,15 +559,17 @@ impl Follower {
             b"evicted" => "evicted",
             _ => "written",
         };
-        self.notice(key.into(), event);
+        let seen = self.keys.get(key).or_else(|| self.slots.get(&self.names.slot(key)));
+        let seen = seen.map_or(Revision::ZERO, |followed| followed.seen);
+        self.notice(key.into(), event, seen);
     }
 
-    fn notice(&mut self, key: Box<[u8]>, event: &'static str) {
+    fn notice(&mut self, key: Box<[u8]>, event: &'static str, seen: Revision) {
         let Some(events) = self.events.upgrade() else { return };
         self.noticing_now += 1;
         let noticing = self.noticing.clone();
         tokio::spawn(async move {
-            let at = noticing.notice(&key, event).await;
+            let at = noticing.notice(&key, event, seen).await;
             let _ = events.send(Event::Expires(key.clone(), at));
             let _ = events.send(Event::Noticed);
         });
@@ -562,7 +593,7 @@ impl Follower {
 
     fn look_at_due(&mut self) {
         for key in self.deadlines.take_due(now_ms()) {
-            self.notice(key, "due");
+            self.notice(key, "due", Revision::ZERO);
         }
     }
 

@@ -83,9 +83,9 @@ impl Link {
         let database = info.redis_settings().db();
         let channel = format!("__keyspace@{database}__:").into_bytes();
         let start: Arc<[u8]> = channel.into();
-        let start_of_events = start.clone();
+        let (start_of_events, names_of_channels) = (start.clone(), names.clone());
         let tell = move |push: PushInfo| -> Result<(), ()> {
-            let Some(told) = read(push, &start_of_events) else { return Ok(()) };
+            let Some(told) = read(push, &names_of_channels, &start_of_events) else { return Ok(()) };
             let size = told.size();
             let told = if backlog.add(size) {
                 told
@@ -149,7 +149,7 @@ impl Link {
 }
 
 /// Reads what was pushed, unless it only confirms.
-fn read(push: PushInfo, start_of_events: &[u8]) -> Option<Told> {
+fn read(push: PushInfo, names: &Names, start_of_events: &[u8]) -> Option<Told> {
     let mut data = push.data.into_iter();
     let mut next = || match data.next() {
         Some(Value::BulkString(bytes)) => Some(bytes),
@@ -157,8 +157,7 @@ fn read(push: PushInfo, start_of_events: &[u8]) -> Option<Told> {
     };
     match push.kind {
         PushKind::SMessage => {
-            // Braces stand in no prefix, so these are the tag's.
-            let of_slot = next()?.split(|&byte| byte == b'}').nth(1).is_some_and(<[u8]>::is_empty);
+            let of_slot = names.is_of_slot(&next()?);
             next().map(|message| Told::Message { of_slot, message })
         }
         PushKind::Message => event(next()?, next()?, start_of_events),

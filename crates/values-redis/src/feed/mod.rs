@@ -15,11 +15,13 @@ use crate::nodes::Nodes;
 use crate::notice::Noticing;
 use crate::waiting::Awaited;
 use follower::Follower;
+use hyrax_types::{Revision, limits};
 use link::{Link, Told};
 use redis::RedisResult;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 /// What is followed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,8 +38,8 @@ pub enum Event {
     Follow(Option<Box<[u8]>>),
     /// Somebody does not any more.
     Unfollow(Option<Box<[u8]>>),
-    /// Somebody waits until a followed key is heard of.
-    Await(Box<[u8]>, oneshot::Sender<()>),
+    /// Somebody waits until a followed key is heard of; everything, where there is none.
+    Await(Option<Box<[u8]>>, oneshot::Sender<()>),
     /// Somebody waits until all that has happened was told.
     Settle(oneshot::Sender<()>),
     /// A server told something, on the connection of this number.
@@ -53,6 +55,8 @@ pub enum Event {
     /// When a key expires, as Redis last said (-1 for never, -2 for a key that is gone); nothing where it did not
     /// answer.
     Expires(Box<[u8]>, Option<i64>),
+    /// A key was looked at: its revision, and when it expires.
+    Looked(Box<[u8]>, Revision, Option<i64>),
     /// A call of which the answer says that has come back.
     Noticed,
     /// Everything that had happened when somebody asked was told.
@@ -98,11 +102,12 @@ impl Feed {
         Following { what: key.map(Into::into), events: self.events.clone() }
     }
 
-    /// Waits until a key is heard of, if it is followed at all.
-    pub async fn ready(&self, key: &[u8]) {
+    /// Waits until a key is heard of (or everything), if it is followed at all; not for ever.
+    pub async fn ready(&self, key: Option<Box<[u8]>>) {
         let (tell, told) = oneshot::channel();
-        self.tell(Event::Await(key.into(), tell));
-        let _ = told.await;
+        self.tell(Event::Await(key, tell));
+        // Where it is not heard of in time, a reset makes up for what is missed.
+        let _ = timeout(limits::REDIS_FOLLOW_MAX, told).await;
     }
 
     /// Waits until everything that has happened so far was told.
@@ -112,9 +117,9 @@ impl Feed {
         let _ = told.await;
     }
 
-    /// Notes when a key expires.
-    pub fn expires(&self, key: &[u8], at: i64) {
-        self.tell(Event::Expires(key.into(), Some(at)));
+    /// Notes what a look at a key has told: its revision, and when it expires.
+    pub fn looked(&self, key: &[u8], rev: Revision, at: i64) {
+        self.tell(Event::Looked(key.into(), rev, Some(at)));
     }
 
     fn tell(&self, event: Event) {

@@ -1,9 +1,13 @@
 -- What of the engine runs inside Redis: a write, its revision and its announcement as one step.
 --
--- KEYS are the keys of the command as Redis knows them. The arguments of `write`: the base of all names of the slot
--- (counter, registry, fences, channels); how many bytes of a key are the prefix; options, a letter each
+-- KEYS are the keys of the command as Redis knows them, and then the slot's state: a hash with the counter of revisions
+-- (`r`), what is known of monitored keys (`k…`, and
+-- `c…`: when something was told that no command of ours did) and the tokens of locks (`l…`, how many: `n`, forgotten ones: `f`). That it
+-- is named with the keys keeps Redis from running a command while only some of them have moved to another server.
+-- The arguments of `write`: the base of the names of the slot's channels; how many bytes of a key are the prefix; options, a letter each
 -- (q quiet, a an actor is named, s the command names several keys, r it is tried again after waiting, k Redis tells
--- of events of keys, f fenced); the actor; the lock; its token; the command's name; and the command as sent.
+-- of events of keys, f fenced); the actor; the node; the lock; its token; the places of keys among the words, where
+-- there is a prefix; the command's name; and the command as sent.
 
 -- Channels asked for in one call. A command over more keys announces all of them unasked.
 local ASKED_MAX = 1000
@@ -11,6 +15,9 @@ local ASKED_MAX = 1000
 local REMOVED_MAX = 1000
 -- Locks whose tokens are remembered for a slot, and of how many the older half is forgotten.
 local LOCKS_MAX = 100000
+
+-- How long it is known that a key's end was told: nodes hear of it within milliseconds of each other.
+local ONCE_MS = '2000'
 
 local function failed(reply)
     return type(reply) == 'table' and reply.err ~= nil
@@ -76,7 +83,8 @@ end
 local function signal(c, keys, letter)
     for _, key in ipairs(keys) do
         if is_heard(c, key) then
-            publish(c, key, field('0') .. field('0') .. field(letter) .. field('') .. field('') .. field(bare(c, key)))
+            publish(c, key, field('0') .. field('0') .. field(letter) .. field('') .. field('') .. field('')
+                .. field(bare(c, key)))
         end
     end
 end
@@ -119,10 +127,10 @@ local function settle_expired(c)
     for _, key in ipairs(c.keys) do
         if is_heard(c, key) and not seen[key] then
             seen[key] = true
-            local known = redis.call('HGET', c.base .. 'known', key)
+            local known = redis.call('HGET', c.state, 'k' .. key)
             local at = known and tonumber(string.match(known, '^-?%d+')) or 0
             if at > 0 and not exists(key) and at * 1000 <= now_us() then
-                redis.call('HDEL', c.base .. 'known', key)
+                redis.call('HDEL', c.state, 'k' .. key)
                 changed(c, key, 'expired', {}, true)
             end
         end
@@ -133,9 +141,9 @@ end
 -- Redis has lost some: it was restarted, or a replica took over.
 local function take_revisions(c, count)
     local now = now_us()
-    local last = tonumber(redis.call('GET', c.base .. 'rev') or 0)
+    local last = tonumber(redis.call('HGET', c.state, 'r') or 0)
     local first = math.max(now, last + 1)
-    redis.call('SET', c.base .. 'rev', whole(first + count - 1))
+    redis.call('HSET', c.state, 'r', whole(first + count - 1))
     return first
 end
 
@@ -143,18 +151,18 @@ end
 local function remember(c, key, mark)
     local at = redis.call('PEXPIRETIME', key)
     if at == -2 then
-        redis.call('HDEL', c.base .. 'known', key)
+        redis.call('HDEL', c.state, 'k' .. key)
     else
-        redis.call('HSET', c.base .. 'known', key, whole(at) .. (mark or ''))
+        redis.call('HSET', c.state, 'k' .. key, whole(at) .. (mark or ''))
     end
     return at
 end
 
--- Announces what was noted, each change under a revision of its own.
+-- Announces what was noted, each change under a revision of its own; the first of them.
 local function finish(c)
     local revision = #c.changes > 0 and take_revisions(c, #c.changes) or 0
     if not c.told then
-        return
+        return revision
     end
     local times = {}
     for i, change in ipairs(c.changes) do
@@ -167,7 +175,7 @@ local function finish(c)
             end
             local parts = {
                 field(whole(revision + i - 1)), field(whole(times[key])), field(flags),
-                field(not change.nobody and c.actor or ''), field(change.command), field(bare(c, key)),
+                field(not change.nobody and c.node or ''), field(not change.nobody and c.actor or ''), field(change.command), field(bare(c, key)),
             }
             for _, arg in ipairs(change.args) do
                 parts[#parts + 1] = field(arg)
@@ -184,6 +192,7 @@ local function finish(c)
         end
         signal(c, others, 'n')
     end
+    return revision
 end
 
 -- The words of the command from one on, as the client sent them: without the prefix.
@@ -230,36 +239,42 @@ local function is_less(a, b)
 end
 
 local function forget_older_locks(c)
-    local fences = c.base .. 'fences'
     redis.setresp(2)
-    local all = redis.call('HGETALL', fences)
+    local all = redis.call('HGETALL', c.state)
     redis.setresp(3)
     local tokens = {}
-    for i = 2, #all, 2 do
-        tokens[#tokens + 1] = all[i]
+    for i = 1, #all, 2 do
+        if string.sub(all[i], 1, 1) == 'l' then
+            tokens[#tokens + 1] = all[i + 1]
+        end
     end
     table.sort(tokens, is_less)
     local middle = tokens[math.ceil(#tokens / 2)]
+    local left = #tokens
     for i = 1, #all, 2 do
-        if not is_less(middle, all[i + 1]) then
-            redis.call('HDEL', fences, all[i])
+        if string.sub(all[i], 1, 1) == 'l' and not is_less(middle, all[i + 1]) then
+            redis.call('HDEL', c.state, all[i])
+            left = left - 1
         end
     end
-    redis.call('HSET', fences, '', middle)
+    redis.call('HSET', c.state, 'f', middle, 'n', whole(left))
 end
 
--- Takes note of a write under a lock's token, unless it was overtaken. The field without a name has the greatest
--- token of the locks that were forgotten.
+-- Takes note of a write under a lock's token, unless it was overtaken. A lock that was forgotten may not come with a
+-- lesser token than the greatest of those.
 local function is_admitted(c, lock, token)
-    local fences = c.base .. 'fences'
-    lock = 'l' .. lock
-    local greatest = redis.call('HGET', fences, lock) or redis.call('HGET', fences, '')
+    local name = 'l' .. lock
+    local own = redis.call('HGET', c.state, name)
+    local greatest = own or redis.call('HGET', c.state, 'f')
     if greatest and is_less(token, greatest) then
         return false
     end
-    if redis.call('HLEN', fences) >= LOCKS_MAX then
-        forget_older_locks(c)
+    if not own then
+        if tonumber(redis.call('HGET', c.state, 'n') or 0) >= LOCKS_MAX then
+            forget_older_locks(c)
+        end
+        redis.call('HINCRBY', c.state, 'n', '1')
     end
-    redis.call('HSET', fences, lock, token)
+    redis.call('HSET', c.state, name, token)
     return true
 end

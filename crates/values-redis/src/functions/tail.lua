@@ -2,7 +2,8 @@
 
 local function context(keys, base, prefix, options)
     return {
-        keys = keys,
+        keys = copy(keys, 1, #keys - 1),
+        state = keys[#keys] or base .. 'state',
         base = base,
         prefix = tonumber(prefix),
         quiet = has(options, 'q'),
@@ -19,10 +20,11 @@ local function write(keys, args)
     local options = args[3]
     local c = context(keys, args[1], args[2], options)
     c.actor = has(options, 'a') and args[4] or nil
-    c.positions = args[7]
-    c.name = args[8]
-    c.argv = copy(args, 9)
-    if has(options, 'f') and not is_admitted(c, args[5], args[6]) then
+    c.node = args[5]
+    c.positions = args[8]
+    c.name = args[9]
+    c.argv = copy(args, 10)
+    if has(options, 'f') and not is_admitted(c, args[6], args[7]) then
         return { err = 'FENCED' }
     end
     listen(c)
@@ -60,7 +62,7 @@ local function look(keys, args)
     if c.told then
         remember(c, key)
     end
-    return { redis.call('GET', c.base .. 'rev') or '0', kind, whole(at), value }
+    return { redis.call('HGET', c.state, 'r') or '0', kind, whole(at), value }
 end
 
 -- The value of a key in words, as a foreign write is told.
@@ -86,19 +88,22 @@ local function noticed(keys, args)
     local key, event = keys[1], args[4]
     local c = context(keys, args[1], args[2], args[3])
     listen(c)
-    local registry = c.base .. 'known'
-    local known = redis.call('HGET', registry, key)
     if not c.told then
-        redis.call('HDEL', registry, key)
+        redis.call('HDEL', c.state, 'k' .. key, 'c' .. key)
         return -2
     end
+    local known = redis.call('HGET', c.state, 'k' .. key)
     local at = redis.call('PEXPIRETIME', key)
+    -- What was told after the caller had heard of the key last tells this, too: it came later.
+    local heard = tonumber(args[5])
+    local told = tonumber(redis.call('HGET', c.state, 'c' .. key) or 0)
+    local once = c.base .. 'once/' .. bare(c, key)
     if at == -2 then
-        -- Who listens to everything may hear of a key that was there before anybody listened.
-        local once = c.base .. 'once/' .. bare(c, key)
+        -- What is known may be missing: who listens to everything hears of keys that were there before, and Redis may
+        -- evict what the engine keeps.
         local is_first = known
-        if not known and c.wide and (event == 'expired' or event == 'evicted' or event == 'written') then
-            is_first = not exists(once)
+        if not known and (event == 'expired' or event == 'evicted') then
+            is_first = told <= heard and not exists(once)
         end
         if is_first then
             local command = 'del'
@@ -109,18 +114,21 @@ local function noticed(keys, args)
                 command = 'expired'
             end
             changed(c, key, command, {}, true)
-            if c.wide then
-                redis.call('SET', once, '', 'PX', '2000')
-            end
         end
     elseif event == 'written' then
+        -- Where the caller has heard of nothing yet, the value tells whether it was told.
         local mark = ':' .. redis.sha1hex(redis.call('DUMP', key))
-        if known ~= whole(at) .. mark then
+        if heard > 0 and told <= heard or heard == 0 and known ~= whole(at) .. mark then
             changed(c, key, 'changed', words_of(key), true)
             c.changes[1].mark = mark
         end
     end
-    finish(c)
+    local revision = finish(c)
+    if #c.changes > 0 and c.heard[key] then
+        redis.call('HSET', c.state, 'c' .. key, whole(revision))
+    elseif #c.changes > 0 then
+        redis.call('SET', once, '', 'PX', ONCE_MS)
+    end
     return at
 end
 
@@ -145,6 +153,7 @@ local function flush(_, args)
     local options = args[3]
     local c = context({}, args[1], args[2], options)
     c.actor = has(options, 'a') and args[4] or nil
+    c.node = args[7]
     listen(c)
     for _, name in ipairs(redis.call('PUBSUB', 'SHARDCHANNELS')) do
         if string.sub(name, 1, #c.base + 1) == c.base .. '/' then
@@ -177,8 +186,7 @@ local function size(_, args)
     if c.prefix > 0 or has(args[3], 'c') then
         return #all_keys(c, args[5])
     end
-    local own = redis.call('EXISTS', c.base .. 'rev', c.base .. 'known', c.base .. 'fences')
-    return redis.call('DBSIZE') - own
+    return redis.call('DBSIZE') - redis.call('EXISTS', c.state)
 end
 
 redis.register_function('@LIBRARY@_grow', write)

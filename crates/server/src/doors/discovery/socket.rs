@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hyrax_recipes::Cause;
 use hyrax_types::limits::{FAREWELL_MAX, STALLED_MAX};
-use tokio::time::{Instant, Interval, timeout};
+use tokio::time::{Instant, Interval, interval_at, timeout};
 
 use super::audience::Listening;
 use crate::hub::{Failure, Outbox};
@@ -55,7 +55,7 @@ impl Socket {
         // Whoever was silent for the length of a ping and some more when the next is due is gone: found at the
         // third at the latest.
         let half_open = session.core.limits.load().half_open.max(Duration::from_millis(3));
-        let pings = tokio::time::interval(half_open / 3);
+        let pings = interval_at(Instant::now() + half_open / 3, half_open / 3);
         Socket { session, outbox, listening, socket, heard_at: Instant::now(), half_open, pings }
     }
 
@@ -124,10 +124,25 @@ impl Socket {
         }
     }
 
+    /// Writes a frame, unless the client is to be disconnected before it has taken it.
     async fn send(&mut self, message: Message) -> Option<Ending> {
-        match timeout(STALLED_MAX, self.socket.send(message)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(_)) | Err(_) => Some(Ending::Lost),
+        let outbox = &self.outbox;
+        let fails = poll_fn(|context| {
+            // More to write calls attention, too: that is written next.
+            while outbox.poll_attention(context) {
+                if let Some(failure) = outbox.failure() {
+                    return Poll::Ready(failure);
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            sent = timeout(STALLED_MAX, self.socket.send(message)) => match sent {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) | Err(_) => Some(Ending::Lost),
+            },
+            failure = fails => Some(Ending::Kicked(failure)),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::json::{JsonKind, Reader};
 use super::live::OwedReply;
 use super::message::{BadMessage, Message, read_message};
 use super::verbs::{self, Verb};
-use super::{admin, elections, fence, groups, live, locks, monitors, presence};
+use super::{admin, elections, fence, groups, live, locks, monitors, presence, status};
 use crate::session::{Refusal, Session};
 use hyrax_types::limits;
 use hyrax_values::{Command, Reply, ReplySink, Waiting, command};
@@ -241,11 +241,12 @@ impl Conversation {
         match verb {
             Verb::Ping => envelope.word("PONG", out),
             Verb::Help => envelope.reply(out, write_names),
+            Verb::Status => status::tell(session, envelope, out).await?,
             Verb::Madd | Verb::Mrem | Verb::Mprefix | Verb::Mpremove => {
                 monitors::flat(session, verb, message, envelope, out).await?;
             }
             Verb::Mlocal | Verb::Mlocalrem | Verb::Mglobal | Verb::Mglobalrem => {
-                monitors::everything(session, verb, message, envelope, out)?;
+                monitors::everything(session, verb, message, envelope, out).await?;
             }
             Verb::Mon | Verb::Hmon | Verb::Lmon | Verb::Smon | Verb::Zmon | Verb::Emon | Verb::Amon => {
                 monitors::typed(session, verb, message, envelope, out).await?;

@@ -24,6 +24,7 @@ mod presence;
 mod proof;
 mod push;
 mod reset;
+mod status;
 mod verbs;
 mod websocket;
 

@@ -55,7 +55,7 @@ pub async fn flat(
             }
             proof::check_read_under(session, message, secrets, key)?;
             session.outbox()?.hold();
-            session.monitor_prefix(key, form_of(message))?;
+            session.monitor_prefix(key, form_of(message)).await?;
         }
         Verb::Mpremove => drop(session.stop_prefix(key)),
         _ => drop(session.stop(key)),
@@ -153,7 +153,7 @@ fn remove_listed(
 }
 
 /// `mlocal` and `mglobal`, which show every client's changes, and what ends them.
-pub fn everything(
+pub async fn everything(
     session: &mut Session,
     verb: Verb,
     message: &Message<'_>,
@@ -163,11 +163,10 @@ pub fn everything(
     if !session.may_administer() {
         return Err("not permitted".into());
     }
-    // One node's changes are all there are while the engine of values is in the process.
     match verb {
         Verb::Mlocal | Verb::Mglobal => {
             session.outbox()?.hold();
-            session.monitor_everything(form_of(message))?;
+            session.monitor_everything(verb == Verb::Mlocal, form_of(message)).await?;
         }
         _ => drop(session.stop_everything()),
     }
@@ -244,7 +243,7 @@ async fn start_typed(
         Verb::Zmon => Kind::SortedSet,
         Verb::Emon => {
             let mut members = Vec::new();
-            let erev = session.monitor_presence(key, form, &mut |present| members = present)?;
+            let erev = session.monitor_presence(key, form, &mut |present| members = present).await?;
             members.sort_unstable();
             members.dedup();
             super::push::write_list(members.iter().map(|name| &name[..]), out);

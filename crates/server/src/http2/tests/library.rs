@@ -97,3 +97,13 @@ async fn who_gives_a_request_up_ends_it() {
     timeout(PATIENCE, echoed(sender, b"still here".to_vec())).await.unwrap();
     drop(running);
 }
+
+#[tokio::test]
+async fn a_client_that_goes_ends_what_it_waited_for_at_once() {
+    let (mut client, running) = send(&request(1, "/silent", true)).await;
+    client.shutdown().await.unwrap();
+    timeout(PATIENCE, running.served).await.expect("the connection ends").unwrap().unwrap();
+    let (client, running) = send(&request(1, "/silent", false)).await;
+    drop(client);
+    _ = timeout(PATIENCE, running.served).await.expect("the connection ends").unwrap();
+}

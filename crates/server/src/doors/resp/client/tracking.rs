@@ -24,6 +24,8 @@ pub struct ClientTracking {
     options: Options,
     /// `CLIENT CACHING` was said of the next command.
     caching: bool,
+    /// Has the engine tell of changes, where that has to be asked for.
+    _following: Option<Box<dyn Send + Sync>>,
 }
 
 /// What a client asked for.
@@ -334,9 +336,13 @@ impl Conversation {
         let prefixes = options.broadcast.then_some(&options.prefixes[..]);
         let tracker = Tracker::new(session.id, prefixes, options.skips_own, Box::new(route.clone()));
         let tracker = Arc::new(tracker);
+        // Of which keys there are copies changes with every read: an engine that tells only of what it is asked for is
+        // asked for everything.
+        let following = session.core.values.follow(hyrax_values::Scope::Everything);
         session.core.hub.tracking().enter(tracker.clone());
         session.card.note_tracking(Some((options.redirection(), options.broadcast)));
-        self.tracking = Some(Box::new(ClientTracking { tracker, route, options, caching: false }));
+        self.tracking =
+            Some(Box::new(ClientTracking { tracker, route, options, caching: false, _following: following }));
     }
 
     /// The client keeps no copies any more.

@@ -76,6 +76,7 @@ fn server(conversation: &Conversation, text: &mut String) -> std::fmt::Result {
     write!(text, "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\n")?;
     write!(text, "redis_mode:standalone\r\nos:{}\r\narch_bits:{}\r\n", os.join(" "), usize::BITS)?;
     write!(text, "hyrax_version:{}\r\nhyrax_node:{}\r\n", env!("CARGO_PKG_VERSION"), core.node_name)?;
+    write!(text, "hyrax_values:{}\r\n", core.values.name())?;
     write!(text, "process_id:{}\r\nprocess_supervised:no\r\n", std::process::id())?;
     let port = conversation.session.peer.local.map_or(0, |address| address.port());
     write!(text, "run_id:{}\r\ntcp_port:{port}\r\nserver_time_usec:{now_us}\r\n", core.run_id)?;
