@@ -180,7 +180,7 @@ impl<'a> Copy<'a> {
                 *kind += 1;
                 self.tally.ending += u64::from(ends);
             }
-            Outcome::Unchanged => self.tally.unchanged += u64::from(path.trim_matches('/') != ""),
+            Outcome::Unchanged => self.tally.unchanged += u64::from(!path.trim_matches('/').is_empty()),
             Outcome::Gone => self.tally.gone += 1,
             Outcome::Refused(why) => {
                 self.tally.refused += 1;
