@@ -7,6 +7,7 @@
 mod audience;
 mod event;
 mod leadership;
+mod link;
 mod lists;
 mod message;
 mod parameters;
