@@ -54,7 +54,7 @@ use crate::mirror::load_once;
 use crate::node_lease::NodeLease;
 
 /// What happened to a service's nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyEvent {
     /// One was registered, or registered again.
     Put,
