@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hyrax_tests::hyrax::{Hyrax, binary};
-use hyrax_tests::peers::Etcd;
+use hyrax_tests::peers::{Etcd, Redis};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// Nothing here takes longer, however busy the machine is.
@@ -100,6 +100,20 @@ fn printed(url: &str, arguments: &[&str]) -> String {
 
 /// Each engine that these commands may stand on.
 fn everywhere(example: impl Fn(&str)) {
+    let (hyrax, etcd, redis) = (Hyrax::start(&[]), Etcd::start(), Redis::start());
+    let urls = [
+        hyrax.address().to_string(),
+        format!("etcd://{}", etcd.address()),
+        format!("redis://{}", redis.address()),
+    ];
+    for url in urls {
+        eprintln!("over {url}");
+        example(&url);
+    }
+}
+
+/// Those that `etcdctl` can reach.
+fn over_etcds_api(example: impl Fn(&str)) {
     let (hyrax, etcd) = (Hyrax::start(&[]), Etcd::start());
     for url in [hyrax.address().to_string(), format!("etcd://{}", etcd.address())] {
         eprintln!("over {url}");
@@ -208,7 +222,7 @@ fn a_holder_that_is_killed_takes_its_program_along_and_the_next_gets_the_lock() 
 
 #[test]
 fn a_program_whose_lock_is_lost_is_stopped() {
-    everywhere(|url| {
+    over_etcds_api(|url| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pid");
         let script = format!("echo $$ > {}; exec sleep 1000", file.display());

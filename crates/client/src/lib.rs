@@ -1,6 +1,7 @@
 //! The client library of Hyrax: for the server itself, and for the etcd and the Redis that it can stand on.
 //!
-//! - [`connect`] gives a [`Connection`] to whatever coordinates: `hyrax://…`, `etcd://…`, or `embedded:` in the process. Of
+//! - [`connect`] gives a [`Connection`] to whatever coordinates: `hyrax://…`, `etcd://…`,
+//!   `redis://…`, or `embedded:` in the process. Of
 //!   it are made a [`Lock`], an [`Election`], a [`Group`] with its [`Assignments`], [`Services`] and [`Events`]. They stand
 //!   on the recipes of `hyrax-recipes`, which run over any engine.
 //! - [`Client`] is for live values, over the line protocol of a Hyrax server: commands, monitors, EKGs ([`live`]).

@@ -45,6 +45,7 @@ use crate::watch::{RedisWatch, begin};
 pub struct RedisCoordination {
     caller: Caller,
     feed: Arc<Feed>,
+    namespace_id: u64,
     /// They keep the connection, read the log and end leases.
     _tasks: JoinSet<()>,
 }
@@ -69,14 +70,19 @@ impl RedisCoordination {
         let feed = Feed::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(caller.link.clone().keep(settings, names));
-        match timeout(caller.request_max, caller.link.decided()).await {
-            Ok(Ok(())) => {}
+        let namespace_id = match timeout(caller.request_max, caller.link.decided()).await {
+            Ok(Ok(connection)) => connection.born,
             Ok(Err(reason)) => return Err(ConnectError::Refused(reason.to_string())),
             Err(_) => return Err(caller.unreachable().into()),
-        }
+        };
         tasks.spawn(feed.clone().run(caller.clone()));
         tasks.spawn(sweep(caller.clone()));
-        Ok(RedisCoordination { caller, feed, _tasks: tasks })
+        Ok(RedisCoordination { caller, feed, namespace_id, _tasks: tasks })
+    }
+
+    /// A number that all engines over this namespace have in common, and no other.
+    pub fn namespace_id(&self) -> u64 {
+        self.namespace_id
     }
 
     /// Asks for a change. It is on its way when this returns, whether anybody waits for the answer or not.

@@ -15,7 +15,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::call::{Caller, Effect, Failure};
+use crate::call::{Caller, Effect};
 use crate::entry::{Assembly, Change, Mark, page};
 use crate::library::STATUS;
 use crate::link::{Connection, next_wait};
@@ -26,18 +26,22 @@ pub(crate) struct Standing {
     pub(crate) revision: Revision,
     pub(crate) compacted: Revision,
     /// When it began: another one has another time.
-    born: String,
+    pub(crate) born: String,
     last: Mark,
 }
 
 impl Standing {
     pub(crate) async fn ask(caller: &Caller) -> Result<Standing, Unavailable> {
         let words: [&str; 0] = [];
-        let mut answer =
-            caller.call(STATUS, Effect::Reads, &words).await.map_err(|failure| match failure {
-                Failure::Refused(words) => Unavailable::because(words),
-                Failure::Unavailable(unavailable) => unavailable,
-            })?;
+        Standing::read(caller.call(STATUS, Effect::Reads, &words).await?)
+    }
+
+    /// What a function returned that tells it.
+    pub(crate) fn of(value: Value) -> Result<Standing, Unavailable> {
+        Standing::read(Answer::of(value)?.map_err(Unavailable::because)?)
+    }
+
+    fn read(mut answer: Answer) -> Result<Standing, Unavailable> {
         Ok(Standing {
             revision: answer.revision()?,
             compacted: answer.revision()?,
@@ -250,6 +254,17 @@ impl Feed {
         }
     }
 
+    /// The log is read from after this revision on. Watches that were added before read up to there by themselves.
+    fn begin_at(&self, revision: Revision) {
+        let members = self.members.lock();
+        self.position.send_replace(revision);
+        for watcher in members.all() {
+            let from = watcher.inner.lock().from;
+            self.place(watcher, from);
+            watcher.filled.notify_one();
+        }
+    }
+
     /// What was read is not what is there any more, or some of it was forgotten before it was read.
     fn lose(&self, standing: &Standing) {
         let members = self.members.lock();
@@ -295,7 +310,10 @@ impl Feed {
             None => false,
         };
         if !goes_on {
-            self.lose(&standing);
+            match reading {
+                Some(_) => self.lose(&standing),
+                None => self.begin_at(standing.revision),
+            }
             *reading = Some(Reading::from(standing));
         }
         let Some(reading) = reading else { return Err(Unavailable::Stopped) };

@@ -12,6 +12,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, Redis
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::feed::Standing;
 use crate::library::{self, BEGIN, Names};
 use crate::settings::RedisSettings;
 
@@ -22,6 +23,8 @@ pub(crate) struct Connection {
     number: u64,
     client: Client,
     commands: MultiplexedConnection,
+    /// When the namespace began, in microseconds.
+    pub(crate) born: u64,
 }
 
 impl Connection {
@@ -76,11 +79,11 @@ impl Link {
     }
 
     /// Waits until there is a connection, or one is refused for good: the password is wrong, for one.
-    pub(crate) async fn decided(&self) -> Result<(), Arc<str>> {
+    pub(crate) async fn decided(&self) -> Result<Connection, Arc<str>> {
         let mut states = self.state.subscribe();
         loop {
             match &*states.borrow_and_update() {
-                State::Up(_) => return Ok(()),
+                State::Up(connection) => return Ok(connection.clone()),
                 State::Down { reason, refused: true } => return Err(reason.clone()),
                 State::Down { .. } => {}
             }
@@ -177,9 +180,10 @@ impl Link {
 async fn open(server: ConnectionInfo, number: u64, names: &Names) -> RedisResult<Connection> {
     let client = Client::open(server)?;
     let commands = connect(&client).await?;
-    let mut connection = Connection { number, client, commands };
+    let mut connection = Connection { number, client, commands, born: 0 };
     connection.ask(redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(library::CODE)).await?;
-    connection.ask(redis::cmd("FCALL").arg(BEGIN.0).arg(1).arg(&names.meta)).await?;
+    let begun = connection.ask(redis::cmd("FCALL").arg(BEGIN.0).arg(1).arg(&names.meta)).await?;
+    connection.born = Standing::of(begun).ok().and_then(|standing| standing.born.parse().ok()).unwrap_or(0);
     connection.warn_of_eviction().await;
     Ok(connection)
 }

@@ -16,7 +16,7 @@ use hyrax_recipes::Cause;
 use hyrax_recipes::services::Registration;
 use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX, REGISTER_WAIT_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
-use hyrax_values::{Kind, ReplySink, Snapshot, key_hash};
+use hyrax_values::{Kind, Reply, ReplySink, Snapshot, key_hash};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use tokio::task::{AbortHandle, JoinSet};
@@ -241,11 +241,11 @@ impl Session {
     }
 
     /// Monitors a key and the EKG of that name, and gives the EKG's members as one step with that.
-    pub fn monitor_presence(
+    pub async fn monitor_presence(
         &mut self,
         ekg: &[u8],
         form: &'static dyn Form,
-        members: &mut dyn FnMut(Vec<bytes::Bytes>),
+        members: &mut (dyn FnMut(Vec<bytes::Bytes>) + Send),
     ) -> Result<Revision, Refusal> {
         self.stop(ekg);
         self.check_room(1, ekg.len())?;
@@ -254,10 +254,22 @@ impl Session {
         let mut erev = Revision::ZERO;
         self.core.presence.snapshot(ekg, &mut |at, present| {
             subscription.outbox.place_presence(subscription, ekg, at);
-            monitor.topic.join_here(subscription);
             members(present.iter().map(|member| member.name.clone()).collect());
             erev = at;
         });
+        // What has happened to the value before is none of its pushes.
+        let mut later = None;
+        Reply::collect(|sink| {
+            let mut join = |rev| monitor.topic.join(&monitor.subscription, rev);
+            if let Snapshot::Later(snapshot) = self.core.values.snapshot(ekg, Kind::Nothing, sink, &mut join)
+            {
+                later = Some(snapshot);
+            }
+        });
+        if let Some(snapshot) = later {
+            let (_, rev) = snapshot.await;
+            monitor.topic.join(&monitor.subscription, rev);
+        }
         self.add(ekg, monitor);
         Ok(erev)
     }

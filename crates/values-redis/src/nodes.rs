@@ -14,7 +14,8 @@ use hyrax_types::limits;
 use parking_lot::Mutex;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{
-    Client, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult,
+    ServerErrorKind, Value,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// How long to wait before the same is asked again of a cluster that is changing, at first and at most.
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+
+/// Commands that wait for the connection's task: more than one pipeline's, so that writers seldom wait for it.
+const COMMANDS_QUEUED: usize = 4_096;
 
 /// How often the cluster's map is asked for at most.
 const REFRESH_EVERY: Duration = Duration::from_millis(100);
@@ -45,6 +49,7 @@ impl Node {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_MAX))
             .set_response_timeout(Some(ANSWER_MAX))
+            .set_pipeline_buffer_size(COMMANDS_QUEUED)
             .set_number_of_retries(2)
             .set_min_delay(Duration::from_millis(20))
             .set_max_delay(Duration::from_millis(500));
@@ -149,7 +154,7 @@ impl Nodes {
         for node in self.known_nodes()? {
             match node.send(redis::cmd("CLUSTER").arg("SLOTS")).await {
                 Ok(slots) => {
-                    self.take_map(&slots)?;
+                    self.take_map(&node, &slots)?;
                     *refreshed = Some(Instant::now());
                     return Ok(());
                 }
@@ -171,17 +176,17 @@ impl Nodes {
     }
 
     /// Takes over what `CLUSTER SLOTS` answered.
-    fn take_map(&self, slots: &Value) -> RedisResult<()> {
+    fn take_map(&self, asked: &Node, slots: &Value) -> RedisResult<()> {
         let _one_at_a_time = self.moved.lock();
         let before = self.map.load_full();
         let mut nodes: Vec<Arc<Node>> = Vec::new();
         let mut owners = vec![0; usize::from(SLOTS)].into_boxed_slice();
         let Value::Array(ranges) = slots else { return Ok(()) };
+        let asked = host_of(asked);
         for range in ranges {
             let Some((first, last, host, port)) = parse_range(range) else { continue };
-            // A server that does not know its own address means the one it was asked at.
-            let info =
-                if host.is_empty() { self.seeds[0].clone() } else { member(&self.seeds[0], &host, port) };
+            // A server that does not know its own address means the one that it was asked at.
+            let info = member(&self.seeds[0], if host.is_empty() { &asked } else { &host }, port);
             let address = info.addr().to_string();
             let place = match nodes.iter().position(|node| node.address == address) {
                 Some(place) => place,
@@ -198,10 +203,13 @@ impl Nodes {
         Ok(())
     }
 
-    /// The server that a redirection names.
-    fn redirected(&self, error: &RedisError) -> Option<Arc<Node>> {
-        let (host, port) = error.redirect_node()?;
-        let info = member(&self.seeds[0], host, port);
+    /// The server that a redirection names; without a host it means that of the server which said so.
+    fn redirected(&self, by: &Node, error: &RedisError) -> Option<Arc<Node>> {
+        let (address, _slot) = error.redirect_node()?;
+        let (host, port) = address.rsplit_once(':')?;
+        let port = port.parse().ok()?;
+        let said_by = host_of(by);
+        let info = member(&self.seeds[0], if host.is_empty() { &said_by } else { host }, port);
         let map = self.map.load();
         map.find(&info.addr().to_string()).cloned().or_else(|| Node::new(info).ok())
     }
@@ -231,7 +239,7 @@ impl Nodes {
             match remedy(&error) {
                 Remedy::Load => node.load_functions().await?,
                 Remedy::Ask => {
-                    if let Some(other) = self.redirected(&error) {
+                    if let Some(other) = self.redirected(&node, &error) {
                         outcome = other.send_asking(command).await;
                         if outcome.as_ref().err().is_some_and(|error| remedy(error) == Remedy::Load) {
                             other.load_functions().await?;
@@ -242,7 +250,7 @@ impl Nodes {
                     return Err(error);
                 }
                 Remedy::Follow => {
-                    let told = self.redirected(&error);
+                    let told = self.redirected(&node, &error);
                     // Where the map cannot be had, the redirection is good enough.
                     let _ = self.refresh().await;
                     node = told.or_else(|| slot.map(|slot| self.owner(slot))).unwrap_or(node);
@@ -305,13 +313,21 @@ pub fn remedy(error: &RedisError) -> Remedy {
     }
 }
 
+/// The host of a server's address.
+fn host_of(node: &Node) -> String {
+    match node.info.addr() {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
+        _ => String::new(),
+    }
+}
+
 /// First slot, last slot, host and port of the primary.
 fn parse_range(range: &Value) -> Option<(u16, u16, String, u16)> {
     let Value::Array(parts) = range else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = &parts[..] else { return None };
     let [host, Value::Int(port), ..] = &primary[..] else { return None };
     let host = match host {
-        Value::BulkString(host) => String::from_utf8_lossy(host).into_owned(),
+        Value::BulkString(host) if host != b"?" => String::from_utf8_lossy(host).into_owned(),
         _ => String::new(),
     };
     let (first, last) = (u16::try_from(*first).ok()?, u16::try_from(*last).ok()?);

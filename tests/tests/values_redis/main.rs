@@ -1,5 +1,6 @@
 //! Live values over real Redis.
 
+mod cluster;
 mod conformance;
 mod nodes;
 

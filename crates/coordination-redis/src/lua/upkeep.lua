@@ -123,6 +123,8 @@ local function begin(keys)
   if redis.call('HSETNX', keys[1], 'revision', us) == 1 then
     local ms = text(math.floor(tonumber(us) / 1000))
     redis.call('HSET', keys[1], 'compacted', us, 'born', us, 'logged', 0, 'trimmed', 0, 'swept', ms)
+    -- The first revision did nothing, but who reads the log finds one entry for each.
+    redis.call('XADD', string.sub(keys[1], 1, -5) .. 'log', us .. '-0', '.', us .. ' 0')
   end
   return status(keys)
 end

@@ -15,7 +15,7 @@ use hyrax_types::{Revision, SessionId};
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use super::{Held, Lock};
+use super::{Entered, Held, Lock, Waiting};
 use crate::election::Election;
 use crate::node_lease::NodeLease;
 use crate::queue::{Owner, QueueError};
@@ -322,33 +322,48 @@ impl Claim {
         }
     }
 
+    /// Takes the lock, or a place in its queue: who comes later waits behind it. The fencing token, or what to wait
+    /// with.
+    pub async fn enter(self) -> Result<Result<Revision, Queued>, LocksError> {
+        match self.stand_in_line().await? {
+            (Entered::Held(held), lease) => self.fulfil((held, lease)).map(Ok),
+            (Entered::Waiting(waiting), lease) => Ok(Err(Queued { claim: self, waiting, lease })),
+        }
+    }
+
     /// Waits for the lock, at most for `patience` if that is given; the fencing token.
     pub async fn lock(self, patience: Option<Duration>) -> Result<Revision, LocksError> {
-        let waiting = self.acquire();
-        let held = match patience {
-            None => waiting.await?,
-            Some(patience) => match tokio::time::timeout(patience, waiting).await {
-                Ok(held) => held?,
-                Err(_) => return Err(LocksError::TimedOut),
-            },
-        };
+        let held = within(patience, self.acquire()).await?;
         self.fulfil(held)
     }
 
     /// Waits for the lock; anew, at the queue's end, where the node's lease was lost meanwhile.
     async fn acquire(&self) -> Result<(Held, LeaseId), LocksError> {
+        let mut tried = 0;
+        loop {
+            let (held, lease) = match self.stand_in_line().await? {
+                (Entered::Held(held), lease) => (Ok(held), lease),
+                (Entered::Waiting(waiting), lease) => (waiting.turn().await, lease),
+            };
+            match held {
+                Err(QueueError::Lost) if tried < LEASES_TRIED_MAX => tried += 1,
+                held => return Ok((held?, lease)),
+            }
+        }
+    }
+
+    async fn stand_in_line(&self) -> Result<(Entered, LeaseId), LocksError> {
         let lock = Lock::new(Arc::clone(&self.inner.engine), &self.name);
         let mut tried = 0;
         loop {
             let lease = self.inner.lease.id();
             let owner = Owner::session(lease, self.session);
-            match lock.acquire(owner, self.value.clone()).await {
+            match lock.enter(owner, self.value.clone()).await {
                 Err(QueueError::LeaseNotFound) if tried < LEASES_TRIED_MAX => {
                     tried += 1;
                     self.inner.lease.replaced(lease).await.map_err(unavailable)?;
                 }
-                Err(QueueError::Lost) if tried < LEASES_TRIED_MAX => tried += 1,
-                held => return Ok((held?, lease)),
+                entered => return Ok((entered?, lease)),
             }
         }
     }
@@ -407,6 +422,38 @@ impl Drop for Claim {
             |place| matches!(place, Place::Awaited(other) if *other == number),
         );
     }
+}
+
+/// A session's place in the queue of a lock that is another's. Dropping it gives the place up.
+pub struct Queued {
+    claim: Claim,
+    waiting: Waiting,
+    lease: LeaseId,
+}
+
+impl Queued {
+    /// Waits for the lock, at most for `patience` if that is given; the fencing token.
+    pub async fn lock(self, patience: Option<Duration>) -> Result<Revision, LocksError> {
+        let Queued { claim, waiting, lease } = self;
+        let turn = async {
+            match waiting.turn().await {
+                Ok(held) => Ok((held, lease)),
+                // The node's lease was lost meanwhile: anew, at the queue's end.
+                Err(QueueError::Lost) => claim.acquire().await,
+                Err(error) => Err(error.into()),
+            }
+        };
+        let held = within(patience, turn).await?;
+        claim.fulfil(held)
+    }
+}
+
+async fn within<T>(
+    patience: Option<Duration>,
+    waiting: impl Future<Output = Result<T, LocksError>>,
+) -> Result<T, LocksError> {
+    let Some(patience) = patience else { return waiting.await };
+    tokio::time::timeout(patience, waiting).await.unwrap_or(Err(LocksError::TimedOut))
 }
 
 fn unavailable(unavailable: Unavailable) -> LocksError {

@@ -124,25 +124,29 @@ impl Groups {
         let topic = self.inner.topic(group);
         topic.follow(&recipe).await?;
         let seat = recipe.join(&self.inner.lease, Some(session), id, subgroups).await?;
-        let revision = seat.member().revision;
-        let mut sessions = self.inner.sessions.lock();
-        if !topic.seat(session, seat.member()) {
-            return Err(GroupsError::Lost);
-        }
-        let owned = sessions.entry(session).or_default();
+        let member = seat.member().clone();
+        let before = {
+            let mut sessions = self.inner.sessions.lock();
+            if !topic.seat(session, &member) {
+                return Err(GroupsError::Lost);
+            }
+            let seated = Seated { seat, topic: Arc::clone(&topic) };
+            sessions.entry(session).or_default().seats.insert((group.into(), id.into()), seated)
+        };
         // A seat that it had under this id has ended with this one: it leaves nothing.
-        let before = owned.seats.insert((group.into(), id.into()), Seated { seat, topic });
-        drop(sessions);
         drop(before);
-        Ok(revision)
+        topic.shows(&member, true).await;
+        Ok(member.revision)
     }
 
     /// Has the session leave a group, under an id or under all that it has there; whether it was in it.
     pub async fn leave(&self, session: SessionId, group: &str, id: Option<&str>) -> bool {
         let taken = self.inner.take(session, |of, name, _| of == group && id.is_none_or(|id| id == name));
         let mut was_there = false;
-        for seated in taken {
-            was_there |= seated.seat.leave().await;
+        for Seated { seat, topic } in taken {
+            let member = seat.member().clone();
+            was_there |= seat.leave().await;
+            topic.shows(&member, false).await;
         }
         was_there
     }

@@ -13,11 +13,15 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use tokio::sync::OnceCell;
+use std::time::Duration;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::AbortHandle;
 
 /// Changes told with one write. Who comes by the thousand is told in pieces that a socket takes.
 const TOLD_BYTES: usize = 64 * 1024;
+
+/// How long to wait for the feed to show what was written.
+const SHOWN_MAX: Duration = Duration::from_secs(5);
 
 /// Clients told before others have their turn.
 const TOLD_PER_TURN: usize = 256;
@@ -44,6 +48,8 @@ pub(super) struct Topic {
     inner: Weak<Inner>,
     pushes: Pushes,
     audience: Mutex<Audience>,
+    /// The audience's revision, for those who wait for it.
+    told: watch::Sender<Revision>,
     following: OnceCell<AbortHandle>,
 }
 
@@ -54,6 +60,7 @@ impl Topic {
             inner: Arc::downgrade(inner),
             pushes: inner.pushes,
             audience: Mutex::default(),
+            told: watch::Sender::default(),
             following: OnceCell::new(),
         }
     }
@@ -111,6 +118,20 @@ impl Topic {
         self.audience.lock().seats.remove(&member.revision);
     }
 
+    /// Waits until everybody here has been told that somebody is a member, or is none any more: who has been answered
+    /// finds it so.
+    pub(super) async fn shows(&self, member: &Member, is_there: bool) {
+        let shown = |_: &Revision| {
+            let audience = self.audience.lock();
+            let there = audience.members.get(&member.id);
+            let has_seat = there.is_some_and(|there| there.revision == member.revision);
+            // Whoever came later under the id was told of later.
+            has_seat == is_there || (is_there && audience.revision >= member.revision)
+        };
+        // An engine that is silent so long will tell it in the end.
+        _ = tokio::time::timeout(SHOWN_MAX, self.told.subscribe().wait_for(shown)).await;
+    }
+
     /// Takes in what happened; whom to tell, and who has lost a seat by it.
     fn take_in(&self, events: &[GroupEvent]) -> (Vec<Arc<Watcher>>, Vec<Loss>) {
         let mut audience = self.audience.lock();
@@ -128,6 +149,7 @@ impl Topic {
                 }
             }
         }
+        self.told.send_replace(audience.revision);
         (audience.watchers.values().cloned().collect(), losses)
     }
 }

@@ -309,16 +309,12 @@ fn push(segment: &Arc<Segment>, subscribers: &[Arc<Subscription>], dirty: &mut V
     }
 }
 
-fn changed_after(event: &Event, since: Revision) -> bool {
-    matches!(event.what(), What::Change(change) if change.rev > since)
-}
-
 impl Log {
     /// Lets a subscriber in at once, with what was delivered and it has not seen.
     fn admit(&mut self, subscription: &Arc<Subscription>, seen: Revision) {
         subscription.place(seen);
         let delivered = self.events.iter().take(self.delivered);
-        let missed = delivered.filter(|event| changed_after(event, seen)).cloned().collect();
+        let missed = delivered.filter(|event| subscription.has_not_seen(event)).cloned().collect();
         self.joining.push(Joining { subscription: subscription.clone(), place: self.delivered, missed });
     }
 

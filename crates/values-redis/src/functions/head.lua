@@ -2,7 +2,7 @@
 --
 -- KEYS are the keys of the command as Redis knows them, and then the slot's state: a hash with the counter of revisions
 -- (`r`), what is known of monitored keys (`k…`, and
--- `c…`: the last foreign write that was told) and the tokens of locks (`l…`, how many: `n`, forgotten ones: `f`). That it
+-- `c…`: when something was told that no command of ours did) and the tokens of locks (`l…`, how many: `n`, forgotten ones: `f`). That it
 -- is named with the keys keeps Redis from running a command while only some of them have moved to another server.
 -- The arguments of `write`: the base of the names of the slot's channels; how many bytes of a key are the prefix; options, a letter each
 -- (q quiet, a an actor is named, s the command names several keys, r it is tried again after waiting, k Redis tells

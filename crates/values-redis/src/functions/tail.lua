@@ -88,19 +88,22 @@ local function noticed(keys, args)
     local key, event = keys[1], args[4]
     local c = context(keys, args[1], args[2], args[3])
     listen(c)
-    local known = redis.call('HGET', c.state, 'k' .. key)
     if not c.told then
         redis.call('HDEL', c.state, 'k' .. key, 'c' .. key)
         return -2
     end
+    local known = redis.call('HGET', c.state, 'k' .. key)
     local at = redis.call('PEXPIRETIME', key)
+    -- What was told after the caller had heard of the key last tells this, too: it came later.
+    local heard = tonumber(args[5])
+    local told = tonumber(redis.call('HGET', c.state, 'c' .. key) or 0)
+    local once = c.base .. 'once/' .. bare(c, key)
     if at == -2 then
         -- What is known may be missing: who listens to everything hears of keys that were there before, and Redis may
         -- evict what the engine keeps.
-        local once = c.base .. 'once/' .. bare(c, key)
         local is_first = known
         if not known and (event == 'expired' or event == 'evicted') then
-            is_first = not exists(once)
+            is_first = told <= heard and not exists(once)
         end
         if is_first then
             local command = 'del'
@@ -111,13 +114,9 @@ local function noticed(keys, args)
                 command = 'expired'
             end
             changed(c, key, command, {}, true)
-            redis.call('SET', once, '', 'PX', ONCE_MS)
         end
     elseif event == 'written' then
-        -- Whoever had heard of a foreign write later than the caller had heard of anything has told of this one, too.
-        -- Where the caller has heard of nothing, the value tells it.
-        local heard = tonumber(args[5])
-        local told = tonumber(redis.call('HGET', c.state, 'c' .. key) or 0)
+        -- Where the caller has heard of nothing yet, the value tells whether it was told.
         local mark = ':' .. redis.sha1hex(redis.call('DUMP', key))
         if heard > 0 and told <= heard or heard == 0 and known ~= whole(at) .. mark then
             changed(c, key, 'changed', words_of(key), true)
@@ -125,8 +124,10 @@ local function noticed(keys, args)
         end
     end
     local revision = finish(c)
-    if event == 'written' and at ~= -2 and #c.changes > 0 then
+    if #c.changes > 0 and c.heard[key] then
         redis.call('HSET', c.state, 'c' .. key, whole(revision))
+    elseif #c.changes > 0 then
+        redis.call('SET', once, '', 'PX', ONCE_MS)
     end
     return at
 end

@@ -78,7 +78,15 @@ impl<'a> Copy<'a> {
         };
         let read_at = Instant::now();
         self.tally.source_indexes.get_or_insert((source.index, source.index));
-        let target = found(self.to.get(path).quorum().await)?.map(|response| response.node);
+        let target = match self.to.get(path).quorum().await {
+            Ok(response) => Some(response.node),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => {
+                let refused = outcome(Err(error))?;
+                self.count(path, source.node.dir, false, refused);
+                return Ok(());
+            }
+        };
         if !source.node.dir {
             return self.keys(vec![source.node], target.as_slice(), read_at).await;
         }
@@ -172,7 +180,7 @@ impl<'a> Copy<'a> {
                 *kind += 1;
                 self.tally.ending += u64::from(ends);
             }
-            Outcome::Unchanged => self.tally.unchanged += u64::from(path.trim_matches('/') != ""),
+            Outcome::Unchanged => self.tally.unchanged += u64::from(!path.trim_matches('/').is_empty()),
             Outcome::Gone => self.tally.gone += 1,
             Outcome::Refused(why) => {
                 self.tally.refused += 1;

@@ -15,8 +15,8 @@ use super::verbs::Verb;
 use crate::session::Session;
 use bytes::Bytes;
 use hyrax_coordination::KeyValue;
+use hyrax_recipes::Election;
 use hyrax_recipes::election::Observed;
-use hyrax_recipes::{Election, LocksError};
 
 /// `campaign`, `resign`, `leader`, `observe`, `unobserve`.
 pub async fn run(
@@ -91,12 +91,7 @@ async fn campaign(
         return Ok(());
     }
     let claim = core.locks.stand(session.id, name, member, proclaimed).map_err(locks::problem)?;
-    match claim.try_lock().await.map_err(locks::problem)? {
-        Ok(token) => write_token(token, envelope, out),
-        Err(_) if place == Place::Package => return Err(locks::problem(LocksError::TimedOut)),
-        Err(claim) => locks::wait(session, claim, None, envelope.clone())?,
-    }
-    Ok(())
+    locks::take_or_wait(session, claim, None, place, envelope, out).await
 }
 
 /// What a candidate's place holds.

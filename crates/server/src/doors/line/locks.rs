@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyrax_recipes::lock::{Claim, Holder};
+use hyrax_recipes::lock::{Claim, Holder, Queued};
 use hyrax_recipes::{Lock, LocksError};
 use hyrax_types::Revision;
 
@@ -43,12 +43,7 @@ pub async fn run(
     session.owns_locks();
     if verb == Verb::Lock {
         let claim = core.locks.claim(session.id, name, member).map_err(problem)?;
-        match claim.try_lock().await.map_err(problem)? {
-            Ok(token) => write_token(token, envelope, out),
-            Err(_) if place == Place::Package => return Err(problem(LocksError::TimedOut)),
-            Err(claim) => wait(session, claim, patience, envelope.clone())?,
-        }
-        return Ok(());
+        return take_or_wait(session, claim, patience, place, envelope, out).await;
     }
     let token = match verb {
         Verb::Relock => core.locks.relock(session.id, name, member).await,
@@ -61,17 +56,41 @@ pub async fn run(
     Ok(())
 }
 
-/// Waits for the lock apart from what the client says meanwhile, and answers when that is decided.
-pub fn wait(
+/// Answers at once if the lock is free. Else it waits in the queue from here on, but in a package, where nothing waits.
+pub async fn take_or_wait(
     session: &mut Session,
     claim: Claim,
+    patience: Option<Duration>,
+    place: Place,
+    envelope: &Envelope,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    let taken = match place {
+        Place::Alone => claim.enter().await,
+        Place::Package => match claim.try_lock().await {
+            Ok(Err(_)) => Err(LocksError::TimedOut),
+            Ok(Ok(token)) => Ok(Ok(token)),
+            Err(error) => Err(error),
+        },
+    };
+    match taken.map_err(problem)? {
+        Ok(token) => write_token(token, envelope, out),
+        Err(queued) => wait(session, queued, patience, envelope.clone())?,
+    }
+    Ok(())
+}
+
+/// Waits for the lock apart from what the client says meanwhile, and answers when that is decided.
+fn wait(
+    session: &mut Session,
+    queued: Queued,
     patience: Option<Duration>,
     envelope: Envelope,
 ) -> Result<(), Problem> {
     let outbox = session.outbox()?.clone();
     session.wait_apart(async move {
         let mut out = Vec::new();
-        match claim.lock(patience).await {
+        match queued.lock(patience).await {
             Ok(token) => write_token(token, &envelope, &mut out),
             Err(error) => envelope.error(&error, &mut out),
         }

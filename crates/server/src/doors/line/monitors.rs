@@ -243,7 +243,7 @@ async fn start_typed(
         Verb::Zmon => Kind::SortedSet,
         Verb::Emon => {
             let mut members = Vec::new();
-            let erev = session.monitor_presence(key, form, &mut |present| members = present)?;
+            let erev = session.monitor_presence(key, form, &mut |present| members = present).await?;
             members.sort_unstable();
             members.dedup();
             super::push::write_list(members.iter().map(|name| &name[..]), out);

@@ -8,6 +8,7 @@ use super::commands::{self, Entry};
 use super::encode::{Protocol, RespSink, write_error};
 use super::gather::{self, Batch, End};
 use super::monitor::redacted;
+use super::owed::Owed;
 use super::parse::{Bounds, Parser};
 use super::transaction::{NOT_IN_TRANSACTION, Queue, WatchedKeys};
 use super::waiting::Pending;
@@ -151,12 +152,28 @@ impl Conversation {
             let commands_max = if self.rights.writes { usize::MAX } else { 1 };
             let batch = Batch::gather(&mut self.parser, &data[used..], &bounds, commands_max);
             batch.prefetch(&*self.session.core.values);
-            let mut done = 0;
+            let (mut done, mut owed) = (0, Owed::default());
             for (command, argv, end) in batch.commands() {
-                if let Some(stop) = self.answer_in_turn(command, argv, turn_ends_us, out) {
-                    return self.stop(used, done, end, stop);
+                if !owed.is_empty() && (owed.is_full() || !Owed::may_follow(command)) {
+                    return self.stop(used, done, done, Stop::Pending(owed.pending()));
+                }
+                let start = out.len();
+                match self.answer_in_turn(command, argv, turn_ends_us, out) {
+                    Some(Stop::Pending(Pending::Later(number, reply))) if self.is_plain => {
+                        owed.later(number, reply);
+                    }
+                    Some(stop) if owed.is_empty() => return self.stop(used, done, end, stop),
+                    answered => {
+                        owed.written(start, out);
+                        if answered.is_some() {
+                            return self.stop(used, end, end, Stop::Pending(owed.pending()));
+                        }
+                    }
                 }
                 done = end;
+            }
+            if !owed.is_empty() {
+                return self.stop(used, done, done, Stop::Pending(owed.pending()));
             }
             if let Some((argv, end)) = batch.inline() {
                 let command = gather::lookup(&argv);

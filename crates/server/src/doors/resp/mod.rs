@@ -14,6 +14,7 @@ mod help;
 mod hyrax;
 mod inline;
 mod monitor;
+mod owed;
 mod parse;
 mod pubsub;
 mod push;

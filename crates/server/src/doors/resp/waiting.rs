@@ -1,6 +1,7 @@
 //! What a client waits for before its next command is answered.
 
 use super::dialogue::{Conversation, Flow, Replies};
+use super::owed::Owed;
 use super::transaction::{Queue, write_later};
 use crate::LetGo;
 use crate::slow_log::shortened;
@@ -21,6 +22,8 @@ pub type Slow =
 pub enum Pending {
     /// An engine's reply; the command's place among the metrics' names.
     Later(usize, BoxFuture<'static, Reply>),
+    /// Replies of several commands that were sent on together.
+    Several(Owed),
     /// Something to take, or that somebody lets it go; the command's place, and its words, for the slow log.
     Waiting(usize, Vec<Vec<u8>>, Waiting, oneshot::Receiver<LetGo>),
     /// The replies of a transaction.
@@ -58,7 +61,7 @@ impl Pending {
     pub fn waits_for_others(&self) -> bool {
         match self {
             Pending::Waiting(..) | Pending::Paused => true,
-            Pending::Later(..) | Pending::Transaction(..) | Pending::Slow(..) => false,
+            Pending::Later(..) | Pending::Several(_) | Pending::Transaction(..) | Pending::Slow(..) => false,
         }
     }
 
@@ -70,6 +73,7 @@ impl Pending {
                 let reply = reply.await;
                 conversation.write_late(number, &reply, out);
             }
+            Pending::Several(owed) => owed.finish(conversation, out).await,
             Pending::Waiting(number, words, waiting, let_go) => {
                 let Waiting { mut reply, nothing, end } = waiting;
                 let reply = tokio::select! {
@@ -122,7 +126,7 @@ impl Conversation {
     }
 
     /// Writes a reply that was waited for; how long it took, in nanoseconds.
-    fn write_late(&mut self, number: usize, reply: &Reply, out: &mut Vec<u8>) -> u64 {
+    pub(super) fn write_late(&mut self, number: usize, reply: &Reply, out: &mut Vec<u8>) -> u64 {
         let mut sink = self.reply(out);
         reply.write(&mut sink);
         let start = sink.start();
