@@ -30,7 +30,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Sends a command; its answer may be awaited for ever.
     pub(crate) async fn ask(&mut self, command: &redis::Cmd) -> RedisResult<Value> {
-        self.commands.send_packed_command(command).await
+        self.commands.send_packed_command(command).await?.extract_error()
     }
 
     /// Another connection to the same server, for what waits.
@@ -207,7 +207,8 @@ impl Connection {
 fn is_for_good(error: &RedisError) -> bool {
     let code = error.code().unwrap_or_default();
     let unknown = error.to_string().contains("unknown command");
-    ["WRONGPASS", "NOAUTH", "NOPERM"].contains(&code) || unknown
+    let not_let_in = error.kind() == redis::ErrorKind::AuthenticationFailed;
+    ["WRONGPASS", "NOAUTH", "NOPERM"].contains(&code) || not_let_in || unknown
 }
 
 fn told(error: &RedisError) -> String {
