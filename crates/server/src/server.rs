@@ -218,7 +218,9 @@ async fn start_values(
             background.spawn(expire(values.clone(), removes_expired.clone()));
             Ok(values)
         }
-        ValuesEngine::Redis(address) => Ok(Arc::new(RedisValues::connect(address.clone(), hub.clone()).await?)),
+        ValuesEngine::Redis(address) => {
+            Ok(Arc::new(RedisValues::connect(address.clone(), hub.clone()).await?))
+        }
     }
 }
 

@@ -250,7 +250,8 @@ impl Session {
         let mut later = None;
         Reply::collect(|sink| {
             let mut join = |rev| monitor.topic.join(&monitor.subscription, rev);
-            if let Snapshot::Later(snapshot) = self.core.values.snapshot(ekg, Kind::Nothing, sink, &mut join) {
+            if let Snapshot::Later(snapshot) = self.core.values.snapshot(ekg, Kind::Nothing, sink, &mut join)
+            {
                 later = Some(snapshot);
             }
         });
@@ -320,7 +321,11 @@ impl Session {
     }
 
     /// Monitors every key there is; with `only_here`, what is changed through this node.
-    pub async fn monitor_everything(&mut self, only_here: bool, form: &'static dyn Form) -> Result<(), Refusal> {
+    pub async fn monitor_everything(
+        &mut self,
+        only_here: bool,
+        form: &'static dyn Form,
+    ) -> Result<(), Refusal> {
         self.stop_everything();
         self.check_room(1, 0)?;
         let scope = if only_here { Scope::Here } else { Scope::Everything };

@@ -5,7 +5,9 @@ use crate::engine::Inner;
 use crate::waiting::{Kind, Waiter};
 use futures_util::future::BoxFuture;
 use hyrax_values::command::Name;
-use hyrax_values::{Call, Command, Error, LongDouble, Reply, ReplySink, Waiting, parse_double, parse_integer};
+use hyrax_values::{
+    Call, Command, Error, LongDouble, Reply, ReplySink, Waiting, parse_double, parse_integer,
+};
 use redis::Value;
 use std::ops::Range;
 use std::sync::Arc;
@@ -139,8 +141,8 @@ fn milliseconds(word: &[u8]) -> Result<Option<Duration>, Error> {
 
 /// Has a command wait for what it takes.
 pub fn wait(inner: &Arc<Inner>, call: &Call<'_>, reply: &mut dyn ReplySink) -> Option<Waiting> {
-    let prepared = Wait::of(call.command, call.argv)
-        .and_then(|wait| Prepared::new(&inner.names, call).map(|_| wait));
+    let prepared =
+        Wait::of(call.command, call.argv).and_then(|wait| Prepared::new(&inner.names, call).map(|_| wait));
     let wait = match prepared {
         Ok(wait) => wait,
         Err(error) => {

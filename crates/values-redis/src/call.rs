@@ -65,7 +65,8 @@ impl Prepared {
     ) -> Result<Cmd, Error> {
         if self.words.len() > REDIS_CALL_WORDS_MAX {
             return Err(Error::Other(
-                format!("ERR a command that writes has at most {REDIS_CALL_WORDS_MAX} words over Redis").into(),
+                format!("ERR a command that writes has at most {REDIS_CALL_WORDS_MAX} words over Redis")
+                    .into(),
             ));
         }
         let state = names.state(self.slot);

@@ -19,9 +19,9 @@ use hyrax_values::{
 };
 use parking_lot::Mutex;
 use redis::{RedisError, Value};
-use tokio::task::AbortHandle;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::task::AbortHandle;
 
 /// How often Redis is asked for what it has counted.
 const STATISTICS_EVERY: Duration = Duration::from_secs(2);
@@ -38,7 +38,9 @@ pub enum ConnectError {
         error: RedisError,
     },
     /// It does not have what is needed.
-    #[error("{address} is too old: Redis 7.0 or later is needed, for functions and sharded channels ({error})")]
+    #[error(
+        "{address} is too old: Redis 7.0 or later is needed, for functions and sharded channels ({error})"
+    )]
     TooOld {
         /// Where it is.
         address: String,
@@ -99,11 +101,7 @@ impl RedisValues {
             noticing,
             address,
             statistics: Mutex::default(),
-            tasks: vec![
-                follower,
-                room.abort_handle(),
-                tokio::spawn(count(inner.clone())).abort_handle(),
-            ],
+            tasks: vec![follower, room.abort_handle(), tokio::spawn(count(inner.clone())).abort_handle()],
         });
         Ok(RedisValues(inner))
     }
@@ -169,7 +167,13 @@ impl Inner {
         let command = if !call.command.writes {
             prepared.as_sent()
         } else {
-            prepared.as_function(&self.names, call, fence, &self.noticing.node, &format!("{options}{}", self.options()))?
+            prepared.as_function(
+                &self.names,
+                call,
+                fence,
+                &self.noticing.node,
+                &format!("{options}{}", self.options()),
+            )?
         };
         Ok((prepared.slot, command))
     }

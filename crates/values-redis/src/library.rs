@@ -47,8 +47,8 @@ impl Library {
         let body = PARTS.concat();
         let name = format!("hyrax_{:016x}", fnv(body.as_bytes()));
         let code = format!("#!lua name={name}\n{}", body.replace("@LIBRARY@", &name));
-        let names =
-            ["grow", "write", "look", "noticed", "flush", "size"].map(|function| format!("{name}_{function}"));
+        let names = ["grow", "write", "look", "noticed", "flush", "size"]
+            .map(|function| format!("{name}_{function}"));
         Library { code, names }
     }
 
@@ -65,5 +65,7 @@ impl Library {
 
 /// A hash that is the same on every machine: FNV-1a.
 fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

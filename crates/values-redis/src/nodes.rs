@@ -13,7 +13,10 @@ use arc_swap::ArcSwap;
 use hyrax_types::limits;
 use parking_lot::Mutex;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult,
+    ServerErrorKind, Value,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -60,9 +60,9 @@ pub fn begin(inner: &Arc<Inner>, call: &Call<'_>) -> Result<BoxFuture<'static, R
     let is_flush = matches!(id, Name::Flushall | Name::Flushdb);
     if is_flush && inner.names.is_cluster() {
         let (actor, quiet) = (call.actor.map(<[u8]>::to_vec), call.quiet);
-        return Ok(Box::pin(async move {
-            remove_one_by_one(&inner, actor, quiet).await.unwrap_or_else(refusal)
-        }));
+        return Ok(Box::pin(
+            async move { remove_one_by_one(&inner, actor, quiet).await.unwrap_or_else(refusal) },
+        ));
     }
     Ok(Box::pin(async move {
         let nodes = if inner.names.is_cluster() { inner.nodes.all() } else { vec![inner.nodes.owner(0)] };
@@ -234,7 +234,11 @@ impl Scan {
 }
 
 /// Removes all keys of a cluster, each by itself: no step reaches over slots.
-async fn remove_one_by_one(inner: &Arc<Inner>, actor: Option<Vec<u8>>, quiet: bool) -> Result<Reply, RedisError> {
+async fn remove_one_by_one(
+    inner: &Arc<Inner>,
+    actor: Option<Vec<u8>>,
+    quiet: bool,
+) -> Result<Reply, RedisError> {
     let Some(del) = command::lookup(b"unlink") else { return Ok(Reply::Null) };
     let mut scan = Scan {
         cursor: 0,
@@ -258,7 +262,9 @@ async fn remove_one_by_one(inner: &Arc<Inner>, actor: Option<Vec<u8>>, quiet: bo
             }
         }
         scan.cursor = match cursor {
-            Some(Reply::Bulk(next)) => std::str::from_utf8(&next).ok().and_then(|next| next.parse().ok()).unwrap_or(0),
+            Some(Reply::Bulk(next)) => {
+                std::str::from_utf8(&next).ok().and_then(|next| next.parse().ok()).unwrap_or(0)
+            }
             _ => 0,
         };
         if scan.cursor == 0 {
@@ -272,7 +278,9 @@ pub async fn statistics(inner: &Inner) -> Option<Statistics> {
     let mut sum = Statistics::default();
     let database = format!("db{}", inner.database());
     for node in inner.nodes.all() {
-        let Ok(Value::VerbatimString { text, .. }) = node.send(&redis::cmd("INFO")).await else { return None };
+        let Ok(Value::VerbatimString { text, .. }) = node.send(&redis::cmd("INFO")).await else {
+            return None;
+        };
         for line in text.lines() {
             let Some((name, value)) = line.split_once(':') else { continue };
             let number = || value.parse().unwrap_or(0);

@@ -112,7 +112,8 @@ fn a_primary_that_dies_is_an_error_for_its_keys_alone() {
     }
     let [a, _b] = nodes(&cluster);
     let dead = cluster.owner(cluster.slot("dies"));
-    let key = (0..).map(|number| format!("lives{number}")).find(|key| cluster.owner(cluster.slot(key)) != dead);
+    let key =
+        (0..).map(|number| format!("lives{number}")).find(|key| cluster.owner(cluster.slot(key)) != dead);
     let key = key.unwrap();
     let mut client = a.line();
     says(&mut client, json!({"cmd":"set","key":"dies","args":["1"]}));

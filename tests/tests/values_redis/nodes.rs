@@ -97,7 +97,8 @@ fn changes_at_one_node_are_heard_at_the_other_once_and_in_order() {
         let of = |key: &str| {
             by_key.iter().filter(|(of, _)| of == key).map(|(_, shown)| shown.clone()).collect::<Vec<_>>()
         };
-        let foo = ["set foo bar", "append foo x", "mset foo foo 1 other 2", "del foo foo nothing", "lpush foo a"];
+        let foo =
+            ["set foo bar", "append foo x", "mset foo foo 1 other 2", "del foo foo nothing", "lpush foo a"];
         assert_eq!(of("foo"), foo);
         assert_eq!(of("hash"), ["hset hash f v", "hset hash f v"]);
         assert_eq!(of("set"), ["sadd set a", "srem set a"]);
@@ -311,7 +312,10 @@ fn keys_with_a_prefix_leave_others_alone() {
     assert_eq!(foreign.run(&words("GET app:renamed")), Resp::bulk("1"));
     assert_eq!(writer.run(&words("DBSIZE")), Resp::Integer(3));
     assert_eq!(writer.run(&words("KEYS *")).elements().map(<[Resp]>::len), Some(3));
-    assert_eq!(writer.run(&words("BLPOP none list 0")), Resp::Array(vec![Resp::bulk("list"), Resp::bulk("a")]));
+    assert_eq!(
+        writer.run(&words("BLPOP none list 0")),
+        Resp::Array(vec![Resp::bulk("list"), Resp::bulk("a")])
+    );
     assert!(!writer.run(&words("FLUSHALL")).is_error());
     assert_eq!(writer.run(&words("DBSIZE")), Resp::Integer(0));
     assert_eq!(foreign.run(&words("GET theirs")), Resp::bulk("1"));

@@ -86,7 +86,9 @@ pub enum ValuesEngine {
 #[derive(Debug, thiserror::Error)]
 pub enum BadValuesEngine {
     /// There is no such engine.
-    #[error("an engine of values is embedded:, redis://HOST:PORT, unix:PATH or redis-cluster://HOST:PORT,HOST:PORT…")]
+    #[error(
+        "an engine of values is embedded:, redis://HOST:PORT, unix:PATH or redis-cluster://HOST:PORT,HOST:PORT…"
+    )]
     Unknown,
     /// Not a Redis' URL.
     #[error("the engine of values {0}")]

@@ -23,8 +23,8 @@ pub use event::{Event, FORMS, Form, PresenceChange, PresenceKind, Segment, What}
 pub use keyspace_events::EventClasses;
 pub use outbox::{Counters, Failure, News, Outbox, Owed, Socket, Standing};
 pub use subscription::{Scope, Subscription};
-pub use topic::Topic;
 use topic::Following;
+pub use topic::Topic;
 pub use tracking::{Invalidation, Teller, Tracker, Tracking, TrackingTotals};
 
 use crate::metrics::Metrics;
@@ -37,8 +37,8 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, OnceLock, Weak};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 /// As many as the embedded engine has shards: two writers that do not meet there seldom meet here.

@@ -2,6 +2,7 @@
 
 use super::announcement::Announcement;
 use super::deadlines::Deadlines;
+use super::followed::{Followed, State};
 use super::link::{Backlog, Link, Told};
 use super::{Event, Topic};
 use crate::Address;
@@ -35,60 +36,6 @@ const BATCH: usize = 1_024;
 
 /// Topics subscribed to with one write.
 const SUBSCRIBED_AT_ONCE: usize = 1_000;
-
-/// Whether what is followed is heard of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Not yet, or no longer.
-    Wanted,
-    /// Asked for on the connection of this number.
-    Asked(u64),
-    /// Heard on it.
-    Heard(u64),
-}
-
-/// What is followed, for whomever.
-struct Followed {
-    holders: usize,
-    state: State,
-    /// It was heard of before, and then was not.
-    was_lost: bool,
-    awaiting: Vec<oneshot::Sender<()>>,
-    /// The last change that was told.
-    newest: Revision,
-    /// The last that anybody here knows of: told, or in a snapshot.
-    seen: Revision,
-}
-
-impl Followed {
-    fn new() -> Self {
-        Followed {
-            holders: 0,
-            state: State::Wanted,
-            was_lost: false,
-            awaiting: Vec::new(),
-            newest: Revision::ZERO,
-            seen: Revision::ZERO,
-        }
-    }
-}
-
-impl Followed {
-    /// The connection of this number is lost; whether this was heard of on it.
-    fn lose(&mut self, number: u64) -> bool {
-        let (State::Asked(lost) | State::Heard(lost)) = self.state else { return false };
-        if lost != number {
-            return false;
-        }
-        self.was_lost |= self.state == State::Heard(number);
-        self.state = State::Wanted;
-        true
-    }
-
-    fn is_heard(&self) -> bool {
-        matches!(self.state, State::Heard(_))
-    }
-}
 
 /// A connection, or the wish for one.
 struct Line {
@@ -292,12 +239,12 @@ impl Follower {
             Some(key) => match self.keys.get_mut(&key) {
                 Some(followed) if !followed.is_heard() => followed.awaiting.push(tell),
                 _ => {
-                let _ = tell.send(());
-            },
+                    let _ = tell.send(());
+                }
             },
             None => {
                 let _ = tell.send(());
-            },
+            }
         }
     }
 
@@ -500,8 +447,7 @@ impl Follower {
 
     /// Whether a key is heard of by itself, and whether with everything.
     fn hears(&self, key: &[u8]) -> (bool, bool) {
-        let wide =
-            self.wide > 0 && self.slots.get(&self.names.slot(key)).is_some_and(Followed::is_heard);
+        let wide = self.wide > 0 && self.slots.get(&self.names.slot(key)).is_some_and(Followed::is_heard);
         (self.keys.get(key).is_some_and(Followed::is_heard), wide)
     }
 
@@ -614,8 +560,8 @@ impl Follower {
     /// noticed, and every connection has answered after that.
     fn settle(&mut self, tell: oneshot::Sender<()>) {
         self.look_at_due();
-        let is_settled = self.noticing_now == 0
-            && self.keys.values().chain(self.slots.values()).all(Followed::is_heard);
+        let is_settled =
+            self.noticing_now == 0 && self.keys.values().chain(self.slots.values()).all(Followed::is_heard);
         let Some(events) = self.events.upgrade() else { return };
         let mut links: Vec<Link> = self.lines.values().filter_map(|line| line.link.clone()).collect();
         tokio::spawn(async move {

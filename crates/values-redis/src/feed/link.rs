@@ -4,7 +4,9 @@ use super::{Event, Topic};
 use crate::names::Names;
 use hyrax_types::limits::{REDIS_ANNOUNCEMENT_BYTES_MAX, REDIS_ANNOUNCEMENTS_MAX};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, PushInfo, PushKind, RedisResult, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, PushInfo, PushKind, RedisResult, Value,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -7,6 +7,7 @@
 
 mod announcement;
 mod deadlines;
+mod followed;
 mod follower;
 mod link;
 
@@ -15,8 +16,8 @@ use crate::nodes::Nodes;
 use crate::notice::Noticing;
 use crate::waiting::Awaited;
 use follower::Follower;
-use link::{Link, Told};
 use hyrax_types::{Revision, limits};
+use link::{Link, Told};
 use redis::RedisResult;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};

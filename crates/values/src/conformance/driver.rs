@@ -2,7 +2,9 @@
 
 use super::text::{in_order, show, words};
 use super::{Recorded, TestEngine};
-use crate::{Call, Calls, Execution, Fence, Fenced, Kind, Reply, Snapshot, Transaction, Watch, Watched, command};
+use crate::{
+    Call, Calls, Execution, Fence, Fenced, Kind, Reply, Snapshot, Transaction, Watch, Watched, command,
+};
 use hyrax_types::Revision;
 use std::collections::BTreeMap;
 

@@ -96,8 +96,7 @@ pub fn calls_do_what_they_do_one_by_one(make: Make<'_>) {
                 Reply::Integer(1000..) if together.0.clock().is_none() => "much".to_owned(),
                 reply => show(&in_order(reply)),
             };
-            let expected: Vec<_> =
-                calls.iter().map(|argv| shown(apart.execute(argv, None, false))).collect();
+            let expected: Vec<_> = calls.iter().map(|argv| shown(apart.execute(argv, None, false))).collect();
             let replies: Vec<_> = replies.into_iter().map(shown).collect();
             prop_assert_eq!(replies, expected);
             prop_assert_eq!(together.changes_shown(), apart.changes_shown());

@@ -3,8 +3,8 @@
 use super::commands::{Entry, number_of};
 use super::dialogue::{Conversation, Flow, check_key};
 use super::waiting::Pending;
-use hyrax_types::{SteppedClock, limits};
 use futures_util::future::BoxFuture;
+use hyrax_types::{SteppedClock, limits};
 use hyrax_values::{Call, Calls, Command, Error, Reply, ReplySink, Transaction, Watch, Watched};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;

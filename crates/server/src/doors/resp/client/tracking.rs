@@ -341,7 +341,8 @@ impl Conversation {
         let following = session.core.values.follow(hyrax_values::Scope::Everything);
         session.core.hub.tracking().enter(tracker.clone());
         session.card.note_tracking(Some((options.redirection(), options.broadcast)));
-        self.tracking = Some(Box::new(ClientTracking { tracker, route, options, caching: false, _following: following }));
+        self.tracking =
+            Some(Box::new(ClientTracking { tracker, route, options, caching: false, _following: following }));
     }
 
     /// The client keeps no copies any more.

@@ -1,6 +1,6 @@
 use super::*;
-use crate::embedded::check::show;
 use crate::Reply;
+use crate::embedded::check::show;
 
 #[test]
 fn groups_are_made_set_and_destroyed() {
