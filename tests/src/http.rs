@@ -38,7 +38,14 @@ pub fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &[u
     request(address, "POST", path, headers, body)
 }
 
-fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+/// Any method, with these header fields.
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let mut stream =
         TcpStream::connect(address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
     stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("an open socket takes options");

@@ -16,4 +16,5 @@ pub mod linearizability;
 pub mod pages;
 pub mod peers;
 pub mod programs;
+pub mod proxy;
 pub mod resp;

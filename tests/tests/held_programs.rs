@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hyrax_tests::hyrax::{Hyrax, binary};
-use hyrax_tests::peers::Etcd;
+use hyrax_tests::peers::{Etcd, Redis};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// Nothing here takes longer, however busy the machine is.
@@ -100,6 +100,20 @@ fn printed(url: &str, arguments: &[&str]) -> String {
 
 /// Each engine that these commands may stand on.
 fn everywhere(example: impl Fn(&str)) {
+    let (hyrax, etcd, redis) = (Hyrax::start(&[]), Etcd::start(), Redis::start());
+    let urls = [
+        hyrax.address().to_string(),
+        format!("etcd://{}", etcd.address()),
+        format!("redis://{}", redis.address()),
+    ];
+    for url in urls {
+        eprintln!("over {url}");
+        example(&url);
+    }
+}
+
+/// Those that `etcdctl` can reach.
+fn over_etcds_api(example: impl Fn(&str)) {
     let (hyrax, etcd) = (Hyrax::start(&[]), Etcd::start());
     for url in [hyrax.address().to_string(), format!("etcd://{}", etcd.address())] {
         eprintln!("over {url}");
@@ -173,7 +187,8 @@ fn of_two_contenders_one_waits_for_the_other() {
         let script = |name: &str, rest: &str| {
             format!("echo {name} begins >> {0}; {rest}; echo {name} ends >> {0}", file.display())
         };
-        let holding = script("one", "read line < /dev/null; sleep 0.5");
+        let go = folder.path().join("go");
+        let holding = script("one", &format!("while ! [ -e {} ]; do sleep 0.01; done", go.display()));
         let mut one = Running::start(url, &["lock", "jobs", "--", "sh", "-c", &holding]);
         wait_for("the first one's turn", || file.exists());
         let busy = run(url, &["lock", "--timeout", "0s", "jobs", "--", "true"]);
@@ -181,7 +196,9 @@ fn of_two_contenders_one_waits_for_the_other() {
         assert!(String::from_utf8_lossy(&busy.stderr).contains("held by another"));
         let waited = run(url, &["lock", "--timeout", "50ms", "jobs", "--", "true"]);
         assert_eq!(waited.status.code(), Some(1));
-        assert!(run(url, &["lock", "jobs", "--", "sh", "-c", &script("two", "true")]).status.success());
+        let mut two = Running::start(url, &["lock", "jobs", "--", "sh", "-c", &script("two", "true")]);
+        std::fs::write(go, "").unwrap();
+        assert_eq!(two.ends(), 0);
         assert_eq!(one.ends(), 0);
         let log = std::fs::read_to_string(&file).unwrap();
         assert_eq!(log, "one begins\none ends\ntwo begins\ntwo ends\n");
@@ -205,7 +222,7 @@ fn a_holder_that_is_killed_takes_its_program_along_and_the_next_gets_the_lock() 
 
 #[test]
 fn a_program_whose_lock_is_lost_is_stopped() {
-    everywhere(|url| {
+    over_etcds_api(|url| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pid");
         let script = format!("echo $$ > {}; exec sleep 1000", file.display());
@@ -339,7 +356,7 @@ fn what_makes_no_sense_registers_nothing() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(words), "{arguments:?}: {said}");
     };
-    refused(&["register", "web", "--ip", "nowhere", "--port", "80"], "nowhere");
+    refused(&["register", "web", "--ip", "nowhere", "--port", "80"], "ip must be");
     refused(&["register", "", "--ip", "10.0.0.7", "--port", "80"], "service");
     refused(&["register", "web", "--ip", "10.0.0.7", "--port", "70000"], "70000");
     refused(&["group", "members", ""], "group");

@@ -32,6 +32,11 @@ fn the_examples_of_the_etcd_page_are_what_happens() {
 }
 
 #[test]
+fn the_examples_of_the_discovery_page_are_what_happens() {
+    check_examples("docs/discovery.md");
+}
+
+#[test]
 fn the_examples_of_the_command_line_are_what_happens() {
     check_examples("docs/cli.md");
 }
@@ -89,9 +94,30 @@ fn every_flag_of_the_other_commands_is_documented() {
         &["sign", "v2"],
         &["sign", "flat"],
         &["sign", "domain"],
+        &["lock"],
+        &["elect"],
+        &["group", "join"],
+        &["group", "watch"],
+        &["group", "members"],
+        &["register"],
+        &["services"],
+        &["event"],
         &["snapshot", "save"],
         &["snapshot", "restore"],
         &["snapshot", "status"],
+        &["etcd2", "get"],
+        &["etcd2", "set"],
+        &["etcd2", "mk"],
+        &["etcd2", "update"],
+        &["etcd2", "mkdir"],
+        &["etcd2", "setdir"],
+        &["etcd2", "updatedir"],
+        &["etcd2", "rm"],
+        &["etcd2", "rmdir"],
+        &["etcd2", "ls"],
+        &["etcd2", "watch"],
+        &["etcd2", "exec-watch"],
+        &["import", "etcd2"],
         &["demo"],
         &["bench"],
         &["completions"],

@@ -1,6 +1,6 @@
-//! The clients from PyPI that the tests drive: `tests/clients/requirements.txt` says which, all of them by version.
+//! The clients from PyPI that the tests drive: files of `tests/clients` say which, all of them by version.
 //!
-//! They go to `target/clients/python`, an environment of their own.
+//! Those of a file go to an environment of their own in `target/clients`: one wants older libraries than the others.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +9,17 @@ use anyhow::{Context, Result};
 
 use crate::step::Step;
 
-const FILE: &str = "requirements.txt";
+/// What says what is wanted, and where it goes.
+const ENVIRONMENTS: [(&str, &str); 2] = [("requirements.txt", "python"), ("python_etcd.txt", "python_etcd")];
 
 /// Installs them, unless just these are there already.
 pub fn ensure(root: &Path) -> Result<()> {
-    let (wanted, folder) = (root.join("tests/clients").join(FILE), root.join("target/clients/python"));
-    let installed = folder.join(FILE);
+    ENVIRONMENTS.iter().try_for_each(|(file, folder)| ensure_one(root, file, folder))
+}
+
+fn ensure_one(root: &Path, file: &str, folder: &str) -> Result<()> {
+    let (wanted, folder) = (root.join("tests/clients").join(file), root.join("target/clients").join(folder));
+    let installed = folder.join(file);
     let asked = fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
     if fs::read(&installed).ok().as_ref() == Some(&asked) {
         return Ok(());
@@ -23,7 +28,7 @@ pub fn ensure(root: &Path) -> Result<()> {
     Step::new("python3 -m venv --clear .").within(&folder).run("is python3-venv installed?")?;
     let pip = folder.join("bin/pip");
     Step::new(&format!("{} install --quiet --requirement {}", pip.display(), wanted.display())).run(
-        "the tests need the clients of tests/clients/requirements.txt from PyPI; is the network there?",
+        &format!("the tests need the clients of tests/clients/{file} from PyPI; is the network there?"),
     )?;
     // Last, so that the next run tries again where this one failed.
     fs::write(&installed, asked).with_context(|| format!("cannot write {}", installed.display()))

@@ -10,8 +10,10 @@ use crate::commands::completions::Completions;
 use crate::commands::demo::Demo;
 use crate::commands::ekg::Ekg;
 use crate::commands::elect::Elect;
+use crate::commands::etcd2::Etcd2;
 use crate::commands::event::Event;
 use crate::commands::group::Group;
+use crate::commands::import::Import;
 use crate::commands::lock::Lock;
 use crate::commands::mon::Mon;
 use crate::commands::register::Register;
@@ -56,9 +58,25 @@ pub enum Command {
     /// Back up what a server coordinates, or go back to a backup
     #[command(subcommand)]
     Snapshot(Snapshot),
+    Etcd2(Etcd2),
+    /// Copy another store's content into a server
+    #[command(subcommand)]
+    Import(Import),
     Demo(Demo),
     Bench(Box<Bench>),
     Completions(Completions),
+}
+
+/// Says what is wrong with a command line, and ends.
+pub fn refuse(error: &clap::Error) -> ! {
+    // Its scripts know by this number that no server can be reached.
+    let is_etcdctls = std::env::args_os().nth(1).is_some_and(|command| command == "etcd2");
+    if is_etcdctls && error.use_stderr() {
+        // A closed standard error is no reason to end otherwise.
+        _ = error.print();
+        std::process::exit(1);
+    }
+    error.exit()
 }
 
 /// Reads the command line. Where it names no command, it is `serve`'s.
@@ -139,6 +157,23 @@ mod tests {
             "hyrax demo --plain --seconds 2",
             "hyrax bench get set --against redis-server --runs 1 --json",
             "hyrax bench --in-flight 1,64 fan-out --monitors 10",
+            "hyrax etcd2 --endpoints http://a:1,http://b:2 set /foo bar --ttl 5 --swap-with-value x",
+            "hyrax etcd2 -o json -C a:1 set /foo -5",
+            "hyrax etcd2 set -- /foo -x",
+            "hyrax etcd2 get -o extended --peers a:1 --quorum --sort /foo more words",
+            "hyrax etcd2 mk --in-order /queue job",
+            "hyrax etcd2 mkdir /dir --ttl 5",
+            "hyrax etcd2 setdir /dir",
+            "hyrax etcd2 update /foo bar --username ann:hush --no-sync",
+            "hyrax etcd2 updatedir /dir --timeout 1s --total-timeout 3s",
+            "hyrax etcd2 rm -r --with-value x --with-index 7 /foo",
+            "hyrax etcd2 rmdir /dir",
+            "hyrax etcd2 ls --recursive --sort -p /",
+            "hyrax etcd2 watch --forever --after-index 7 -r /foo",
+            "hyrax etcd2 exec-watch --recursive /foo -- sh -c env",
+            "hyrax etcd2 exec-watch /foo ls -l",
+            "hyrax import etcd2 http://old:2379",
+            "hyrax import etcd2 http://ann:hush@a:1,http://b:2 --to https://new:2379 --ca ca.pem --prefix /app --also /_x",
             "hyrax completions bash",
         ] {
             read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -168,6 +203,10 @@ mod tests {
             "hyrax snapshot status backup.db --output xml",
             "hyrax serve --listen 2379",
             "hyrax serve --sudo localhost",
+            "hyrax etcd2",
+            "hyrax import etcd2",
+            "hyrax etcd2 frobnicate",
+            "hyrax etcd2 set /foo bar --ttl soon",
             "hyrax bench frob",
             "hyrax bench get --against nonsense",
             "hyrax bench get --runs 0",

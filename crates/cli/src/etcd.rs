@@ -121,7 +121,7 @@ async fn connect_tls(
     let shown = name.to_str().into_owned();
     let connected = timeout(ANSWER_MAX, connector.connect(name, stream)).await;
     let connected = connected.map_err(|_| anyhow!("it does not answer over TLS"))?;
-    connected.map_err(|error| trust.explain(&error, &shown))
+    connected.map_err(|error| tls::explain(trust, &error, &shown))
 }
 
 /// A channel over a stream that leads to `host`. When the stream ends, so does the channel.

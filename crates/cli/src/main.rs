@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     if let Some((parent, program)) = child::asked_to_stand_in() {
         return child::stand_in(parent, &program);
     }
-    let cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| arguments::refuse(&error));
     let done = |()| ExitCode::SUCCESS;
     let result = match cli.command {
         Command::Serve(serve) => serve.run().map(done),
@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         Command::Services(services) => services.run().map(done),
         Command::Event(event) => event.run().map(done),
         Command::Snapshot(snapshot) => snapshot.run().map(done),
+        Command::Etcd2(etcd2) => Ok(etcd2.run()),
+        Command::Import(import) => import.run().map(done),
         Command::Demo(demo) => demo.run().map(done),
         Command::Bench(bench) => bench.run().map(done),
         Command::Completions(completions) => completions.run().map(done),

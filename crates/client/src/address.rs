@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use hyrax_coordination_etcd::{BadUrl, EtcdSettings};
+use hyrax_coordination_etcd::{BadUrl as EtcdUrlError, EtcdSettings};
+use hyrax_coordination_redis::{BadUrl as RedisUrlError, RedisSettings};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
@@ -20,8 +21,8 @@ pub enum Address {
     Hyrax(HyraxAddress),
     /// An etcd cluster.
     Etcd(EtcdSettings),
-    /// A Redis, as its own URL.
-    Redis(String),
+    /// A Redis, or a cluster of them.
+    Redis(RedisSettings),
     /// In this process alone.
     Embedded,
 }
@@ -81,7 +82,10 @@ pub enum AddressError {
     Embedded,
     /// It names no etcd.
     #[error(transparent)]
-    Etcd(#[from] BadUrl),
+    Etcd(#[from] EtcdUrlError),
+    /// It names no Redis.
+    #[error(transparent)]
+    Redis(#[from] RedisUrlError),
 }
 
 impl FromStr for Address {
@@ -91,14 +95,19 @@ impl FromStr for Address {
         if let Some(rest) = text.strip_prefix("embedded:") {
             return if rest.is_empty() { Ok(Address::Embedded) } else { Err(AddressError::Embedded) };
         }
-        if ["redis://", "rediss://", "redis+unix:"].iter().any(|scheme| text.starts_with(scheme)) {
-            return Ok(Address::Redis(text.to_owned()));
+        if ["redis", "rediss", "redis-cluster", "rediss-cluster"].iter().any(|scheme| names(text, scheme)) {
+            return Ok(Address::Redis(text.parse()?));
         }
-        if text.starts_with("etcd://") || text.starts_with("etcds://") {
+        if names(text, "etcd") || names(text, "etcds") {
             return Ok(Address::Etcd(text.parse()?));
         }
         text.parse().map(Address::Hyrax)
     }
+}
+
+/// Whether an address begins with this scheme.
+fn names(text: &str, scheme: &str) -> bool {
+    text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with("://"))
 }
 
 impl FromStr for HyraxAddress {
@@ -194,11 +203,7 @@ impl fmt::Display for Address {
         match self {
             Address::Hyrax(address) => address.fmt(f),
             Address::Etcd(settings) => settings.fmt(f),
-            // Whoever logs in stands before the host.
-            Address::Redis(url) => match (url.split_once("://"), url.rsplit_once('@')) {
-                (Some((scheme, _)), Some((_, host))) => write!(f, "{scheme}://{host}"),
-                _ => f.write_str(url),
-            },
+            Address::Redis(settings) => settings.fmt(f),
             Address::Embedded => f.write_str("embedded:"),
         }
     }
@@ -227,7 +232,6 @@ mod tests {
         check("etcd://a,b:1", "etcd://a:2379,b:1");
         check("etcds://a", "etcds://a:2379");
         check("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0");
-        check("redis://:hush@h:1/0", "redis://h:1/0");
         check("embedded:", "embedded:");
     }
 
@@ -238,6 +242,17 @@ mod tests {
         assert_eq!((login.name.as_str(), login.password.expose()), ("ann", "a@b"));
         assert_eq!(address.to_string(), "hyrax://h:1");
         assert!(!format!("{address:?}").contains("a@b"));
+    }
+
+    #[test]
+    fn no_password_is_shown_of_any_engine() {
+        for text in
+            ["hyrax://ann:hush@h", "etcd://ann:hush@h", "redis://ann:hush@h", "redis-cluster://ann:hush@h,i"]
+        {
+            let address: Address = text.parse().unwrap();
+            let shown = format!("{address} {address:?}");
+            assert!(!shown.contains("hush") && shown.contains('h'), "{shown}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use hyrax_coordination::{
     Coordination, Embedded, EmbeddedSettings, LeaseGrantError, StatusError, StoreSettings,
 };
 use hyrax_coordination_etcd::{Credentials, EtcdCoordination, EtcdSettings, TlsSettings};
+use hyrax_coordination_redis::RedisCoordination;
 use hyrax_recipes::NodeLease;
 use hyrax_recipes::group::{BadHeartbeat, DEFAULT_HEARTBEAT, lease_ttl};
 use hyrax_recipes::services::Registrar;
@@ -228,10 +229,13 @@ async fn open(address: &Address, settings: &live::Settings) -> Result<Arc<dyn Co
             }
             etcd(address, etcd_settings).await?
         }
-        Address::Redis(_) => {
-            let reason = "this version coordinates over hyrax://, etcd:// and embedded:".to_owned();
-            return Err(ConnectError::Engine { address: address.to_string(), reason });
-        }
+        Address::Redis(settings) => match RedisCoordination::connect(settings.clone()).await {
+            Ok(engine) => Arc::new(engine),
+            Err(error) => {
+                let reason = error.to_string();
+                return Err(ConnectError::Engine { address: address.to_string(), reason });
+            }
+        },
     };
     match engine.status().await {
         Ok(_) => Ok(engine),

@@ -105,170 +105,10 @@ pub enum Loss {
 /// dropped, its members leave and its locks are released, in the background.
 ///
 /// What is done for a member takes its id, in the functions that end in `_as`. The others do it for the member that joined
-/// first of those who are in, or, before anybody joined, for one named after the host.
+/// first of those who are in. Locks need nobody to have joined: then, and from then on, they are those of a member named
+/// after the host.
 ///
-/// # Joining
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-///
-/// c.join("abc").await?;
-/// c.join("123").await?;
-///
-/// let members = c.members().await?;
-/// let paths: Vec<_> = members.iter().map(|member| &member.path[..]).collect();
-/// assert_eq!(paths, [&b"/default-group/members/123"[..], b"/default-group/members/abc"]);
-/// // When each joined, in milliseconds since 1970.
-/// assert!(members.iter().all(|member| member.joined_ms > 1_389_465_833_687));
-/// # Ok(()) }
-/// ```
-///
-/// A group of another name, whose members show every ten seconds that they live:
-///
-/// ```
-/// # use std::time::Duration;
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let heartbeat = Duration::from_secs(10);
-/// let options = GroupOptions { group_name: "mygroup".to_owned(), heartbeat, subgroups: vec!["blue".to_owned()] };
-/// let c = connection.group(options).await?;
-///
-/// c.join("abc").await?;
-/// c.join("123").await?;
-///
-/// let members = c.members().await?;
-/// let paths: Vec<_> = members.iter().map(|member| &member.path[..]).collect();
-/// assert_eq!(paths, [&b"/mygroup/members/123"[..], b"/mygroup/members/abc"]);
-/// assert_eq!(members[0].subgroups, ["blue"]);
-/// # Ok(()) }
-/// ```
-///
-/// # Leaving
-///
-/// A member leaves when it says so. One whose process crashes or stalls is out after one and a half heartbeats, and the
-/// others are told.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use hyrax_client::{GroupOptions, LeaveCause, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// c.join("abc").await?;
-/// c.join("123").await?;
-/// assert!(c.leave("123").await);
-/// assert!(!c.leave("123").await);
-/// assert_eq!(c.members().await?.len(), 1);
-///
-/// // A process that ends without a word: its heart beats no more.
-/// let other = connection.clone();
-/// std::thread::spawn(move || {
-///     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-///         let heartbeat = Duration::from_millis(400);
-///         let d = other.group(GroupOptions { heartbeat, ..GroupOptions::default() }).await.unwrap();
-///         d.join("crashing").await.unwrap();
-///         std::mem::forget(d);
-///     })
-/// })
-/// .join()
-/// .unwrap();
-/// let mut events = c.events().await?;
-/// assert!(events.member("crashing").is_some());
-/// let event = events.next().await?;
-/// let (member, cause) = &event.left[0];
-/// assert_eq!((member.id.as_str(), *cause), ("crashing", LeaveCause::Timeout));
-/// # Ok(()) }
-/// ```
-///
-/// # Locks
-///
-/// They are released when their holder's process ends, crashes or stalls for longer than one and a half heartbeats.
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-///
-/// assert!(c.lock("lock1").await?.is_some());
-/// assert!(c.lock("lock1").await?.is_none());
-///
-/// assert!(!c.release_as("another-member", "lock1").await?);
-///
-/// assert!(c.release("lock1").await?);
-/// assert!(!c.release("lock1").await?);
-///
-/// let token = c.reentrant_lock("lock2").await?;
-/// assert!(token.is_some());
-/// assert_eq!(c.reentrant_lock("lock2").await?, token);
-///
-/// assert!(c.reentrant_lock_as("another-member", "lock2").await?.is_none());
-/// assert!(c.lock_as("another-member", "lock2").await?.is_none());
-///
-/// assert!(c.release("lock2").await?);
-/// # Ok(()) }
-/// ```
-///
-/// # Events
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect, host_name};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// let mut events = c.events().await?;
-///
-/// // As the host.
-/// c.join_host().await?;
-///
-/// let event = events.next().await?;
-/// assert!(event.left.is_empty());
-/// assert_eq!(event.joined[0].id, host_name());
-/// # Ok(()) }
-/// ```
-///
-/// # What a group remembers
-///
-/// ```
-/// # use hyrax_client::{GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// c.join("abc").await?;
-///
-/// c.ephemeral_set("where", "here").await?;
-/// assert_eq!(c.ephemeral_get("where").await?.as_deref(), Some(&b"here"[..]));
-/// assert_eq!(c.ephemeral_list().await?.len(), 1);
-/// assert!(c.ephemeral_del("where").await?);
-///
-/// c.ephemeral_set("where", "here").await?;
-/// c.persistent_set("what", "everything").await?;
-/// c.leave("abc").await;
-/// assert_eq!(c.ephemeral_get("where").await?, None);
-/// assert_eq!(c.persistent_get("what").await?.as_deref(), Some(&b"everything"[..]));
-/// # Ok(()) }
-/// ```
-///
-/// # Who does what
-///
-/// ```
-/// # use hyrax_client::{AssignmentEvent, GroupOptions, connect};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let connection = connect("embedded:").await?;
-/// let c = connection.group(GroupOptions::default()).await?;
-/// c.join("abc").await?;
-/// let mut work = c.assignments("partitions", ["0", "1"]).await?;
-/// for _ in 0..2 {
-///     let Some(AssignmentEvent::Assigned { id, token }) = work.next().await else { panic!("alone, it has all") };
-///     println!("working on {id}, with token {token}");
-/// }
-/// assert_eq!(work.assigned().len(), 2);
-/// # Ok(()) }
-/// ```
+#[doc = include_str!("group.md")]
 #[derive(Clone)]
 pub struct Group {
     shared: Arc<Shared>,
@@ -289,6 +129,8 @@ struct Members {
     seats: BTreeMap<String, Arc<Seat>>,
     /// The one that is meant where none is named.
     first: Option<String>,
+    /// The one whose locks are meant where none is named, once that was asked.
+    locker: Option<String>,
 }
 
 /// Which session is whose, and who hears of losses.
@@ -380,8 +222,10 @@ impl Group {
     /// is dropped.
     pub async fn leave(&self, id: &str) -> bool {
         let seat = self.shared.take(id, None);
-        let session = self.shared.desk.session(id);
-        self.shared.locks.release(session).await;
+        let session = self.shared.desk.sessions.lock().remove(id);
+        if let Some(session) = session {
+            self.shared.locks.release(session).await;
+        }
         match seat.map(Arc::try_unwrap) {
             Some(Ok(seat)) => seat.leave().await,
             // It leaves when what is being done for it is done.
@@ -411,7 +255,7 @@ impl Group {
     /// It is held until it is released, its member leaves, or it is lost, which [`Group::losses`] tells. Cancel-safe:
     /// dropping the future gives it up again, unless it was had already, when [`Group::release`] does.
     pub async fn lock(&self, name: &str) -> Result<Option<Revision>, GroupError> {
-        self.lock_as(&self.member(), name).await
+        self.lock_as(&self.locker(), name).await
     }
 
     /// The same for a member.
@@ -423,7 +267,7 @@ impl Group {
     /// Waits for a lock of the group, no longer than `patience`; the fencing token. None when it did not come.
     /// Cancel-safe, as [`Group::lock`].
     pub async fn lock_within(&self, name: &str, patience: Duration) -> Result<Option<Revision>, GroupError> {
-        self.lock_within_as(&self.member(), name, patience).await
+        self.lock_within_as(&self.locker(), name, patience).await
     }
 
     /// The same for a member.
@@ -448,7 +292,7 @@ impl Group {
     /// Takes a lock of the group if nobody has it, or the same member has it: then the token is the same. It is held once
     /// however often it was taken.
     pub async fn reentrant_lock(&self, name: &str) -> Result<Option<Revision>, GroupError> {
-        self.reentrant_lock_as(&self.member(), name).await
+        self.reentrant_lock_as(&self.locker(), name).await
     }
 
     /// The same for a member.
@@ -459,7 +303,7 @@ impl Group {
 
     /// Releases a lock; whether its member held it.
     pub async fn release(&self, name: &str) -> Result<bool, GroupError> {
-        self.release_as(&self.member(), name).await
+        self.release_as(&self.locker(), name).await
     }
 
     /// The same for a member: `true` only for the one that held it.
@@ -563,6 +407,13 @@ impl Group {
         self.shared.members.lock().first.clone().unwrap_or_else(host_name)
     }
 
+    /// The same for locks: whoever took one must be able to release it, whoever joins in between.
+    fn locker(&self) -> String {
+        let mut members = self.shared.members.lock();
+        let Members { first, locker, .. } = &mut *members;
+        locker.get_or_insert_with(|| first.clone().unwrap_or_else(host_name)).clone()
+    }
+
     fn seat(&self, member: &str) -> Result<Arc<Seat>, GroupError> {
         let seat = self.shared.members.lock().seats.get(member).cloned();
         seat.ok_or_else(|| GroupError::NotJoined(member.to_owned()))
@@ -578,6 +429,9 @@ impl Shared {
     /// Takes a member's seat out; the one of that revision, if one is named.
     fn take(&self, id: &str, revision: Option<Revision>) -> Option<Arc<Seat>> {
         let mut members = self.members.lock();
+        if revision.is_none() && members.locker.as_deref() == Some(id) {
+            members.locker = None;
+        }
         let seat = members.seats.get(id)?;
         if revision.is_some_and(|revision| seat.member().revision != revision) {
             return None;

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 /// The authorities that a server's certificate may come from.
 #[derive(Clone, Debug)]
-pub(crate) struct Trust {
+pub struct Trust {
     roots: Arc<RootCertStore>,
     /// The file that names them; without one they are the system's.
     file: Option<PathBuf>,
@@ -21,18 +21,18 @@ pub(crate) struct Trust {
 /// Why nobody can be trusted, or a server is not.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
-pub(crate) struct TlsError(String);
+pub struct TlsError(String);
 
 impl Trust {
     /// Trusts the authorities of a PEM file or, without one, those that the system trusts.
-    pub(crate) fn new(file: Option<&Path>) -> Result<Trust, TlsError> {
+    pub fn new(file: Option<&Path>) -> Result<Trust, TlsError> {
         let mut roots = RootCertStore::empty();
         let Some(path) = file else {
             // One that cannot be read or understood is one that is not trusted.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if roots.is_empty() {
                 return Err(TlsError(
-                    "this system trusts no authority; name a PEM file of the server's".to_owned(),
+                    "this system trusts no authority; name the PEM file of the server's".to_owned(),
                 ));
             }
             return Ok(Trust { roots: roots.into(), file: None });
@@ -51,19 +51,24 @@ impl Trust {
         Ok(Trust { roots: roots.into(), file: Some(path.to_owned()) })
     }
 
-    /// What a client that trusts these speaks.
-    pub(crate) fn config(&self) -> Result<ClientConfig, TlsError> {
+    /// What a client that trusts these speaks, if it asks for the protocols `alpn`.
+    pub fn config(&self, alpn: &[&[u8]]) -> Result<ClientConfig, TlsError> {
         // The provider is named, as a process may hold several, and then none is the default.
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError(error.to_string()))?;
-        Ok(builder.with_root_certificates(Arc::clone(&self.roots)).with_no_client_auth())
+        let mut config = builder.with_root_certificates(Arc::clone(&self.roots)).with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(config)
     }
 
     /// What is wrong with the server `host`, in words that say what to do.
-    pub(crate) fn explain(&self, error: &io::Error, host: &str) -> String {
+    pub fn explain(&self, error: &io::Error, host: &str) -> String {
         let Some(cause) = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) else {
             return match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                    "it does not answer over TLS".to_owned()
+                }
                 io::ErrorKind::UnexpectedEof => "it closed the connection when asked for TLS".to_owned(),
                 _ => error.to_string(),
             };
@@ -92,13 +97,19 @@ impl Trust {
             (Problem::NotValidForName | Problem::NotValidForNameContext { .. }, _) => {
                 format!("its certificate is not for `{host}` ({problem})")
             }
+            // The checker's word for it; the type behind is its own.
+            (Problem::Other(other), _) if other.to_string() == "CaUsedAsEndEntity" => {
+                "its certificate is an authority's; a server's says CA:FALSE (in openssl: -addext \
+                 basicConstraints=critical,CA:FALSE)"
+                    .to_owned()
+            }
             _ => format!("its certificate is not accepted: {problem}"),
         }
     }
 }
 
 /// The name in `HOST:PORT`, as certificates are made for.
-pub(crate) fn server_name(address: &str) -> Result<ServerName<'static>, TlsError> {
+pub fn server_name(address: &str) -> Result<ServerName<'static>, TlsError> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(host.to_owned())

@@ -67,8 +67,7 @@ pub enum ConnectError {
 }
 
 impl EtcdCoordination {
-    /// Connects to one of the members, and makes sure that the cluster answers: that is done within the time that a
-    /// request may take. From then on lost connections are opened anew as long as the engine lives.
+    /// Connects to one of the members that has a leader, within the time that a request may take. From then on lost connections are opened anew as long as the engine lives.
     pub async fn connect(settings: EtcdSettings) -> Result<EtcdCoordination, ConnectError> {
         if settings.endpoints.is_empty() {
             return Err(ConnectError::NoEndpoint);
@@ -87,7 +86,6 @@ impl EtcdCoordination {
             Err(_) => return Err(caller.unreachable().into()),
         };
         let standing = Standing::default();
-        standing.status(&caller).await?;
         Ok(EtcdCoordination { caller, keep_alives, watches, standing, cluster_id, _tasks: tasks })
     }
 

@@ -1,6 +1,6 @@
 //! TLS to a member: whom to trust, and who to be.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -44,7 +44,7 @@ impl Tls {
         // The provider is named, as a process may hold several, and then none is the default.
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots(settings.ca.as_ref())?);
+            .with_root_certificates(roots(settings.ca.as_deref())?);
         let mut config = match &settings.identity {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
@@ -69,7 +69,7 @@ fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
         .map_err(|_: InvalidDnsNameError| TlsError::ServerName(host.to_owned()))
 }
 
-fn roots(file: Option<&PathBuf>) -> Result<RootCertStore, TlsError> {
+fn roots(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     let Some(path) = file else {
         // One that can not be read or understood is one that is not trusted.
@@ -82,16 +82,16 @@ fn roots(file: Option<&PathBuf>) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let read = read.map_err(|error| bad_file(path, error))?;
     if read.is_empty() {
         let reason = "no certificate is in it; it must be a PEM file".to_owned();
-        return Err(TlsError::File { path: path.clone(), reason });
+        return Err(TlsError::File { path: path.to_owned(), reason });
     }
     Ok(read)
 }
 
-fn bad_file(path: &PathBuf, error: rustls::pki_types::pem::Error) -> TlsError {
-    TlsError::File { path: path.clone(), reason: error.to_string() }
+fn bad_file(path: &Path, error: rustls::pki_types::pem::Error) -> TlsError {
+    TlsError::File { path: path.to_owned(), reason: error.to_string() }
 }

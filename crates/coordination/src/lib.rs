@@ -5,6 +5,7 @@
 //! means is settled by the reference model and the conformance suite (feature `conformance`), which
 //! every engine must pass. Nothing here knows a wire format, a session or a recipe.
 
+pub mod check;
 mod compact;
 mod coordination;
 pub mod embedded;

@@ -77,7 +77,7 @@ impl RangeRequest {
     /// How many keys are read, from the least on; `None` for all. A limit can cut there where nothing is left out
     /// and the order is that of the keys. As in etcd, it also does where there is a target but no order: what is
     /// then put in order is one key more than asked for.
-    pub(crate) fn keys_read_max(&self) -> Option<usize> {
+    pub fn keys_read_max(&self) -> Option<usize> {
         if self.limit == 0 || self.filters() {
             return None;
         }
@@ -101,6 +101,19 @@ impl RangeRequest {
         };
         within(kv.mod_revision, self.min_mod_revision, self.max_mod_revision)
             && within(kv.create_revision, self.min_create_revision, self.max_create_revision)
+    }
+
+    /// The answer, from what was read: `count` keys are in the range, and `kvs` are the first of them, in order, as many
+    /// as [`keys_read_max`](Self::keys_read_max) lets be read.
+    pub fn respond(&self, revision: Revision, count: u64, mut kvs: Vec<Arc<KeyValue>>) -> RangeResponse {
+        let mut more = !self.count_only && (kvs.len() as u64) < count && self.keys_read_max().is_some();
+        kvs.retain(|kv| self.admits(kv));
+        self.sort(&mut kvs);
+        if self.limit != 0 && kvs.len() > self.limit {
+            kvs.truncate(self.limit);
+            more = true;
+        }
+        RangeResponse { revision, kvs, more, count }
     }
 
     /// Puts what was read in the order asked for, from the order of the keys.

@@ -128,19 +128,18 @@ impl Journal {
         position
     }
 
-    /// Has `ask` called where something is pending that nobody writes: it promises that some thread calls
-    /// [`Journal::sync_pending`] soon. To hand a record to the journal's own thread and to be told by it costs more than
-    /// the sync, so whoever has appended better syncs as well. While the disk is slow nobody is asked, and the
-    /// journal's own thread does it. `ask` should do no more than wake somebody. It can be set once.
+    /// Has `ask` called where a record is pending whose client is alone, while the disk is quick: it promises that some
+    /// thread calls [`Journal::sync_pending`] at once. To hand one record to the journal's own thread, and to be told by
+    /// that one, costs more than to sync it. Otherwise nobody is asked, and the journal's own thread does it. `ask`
+    /// should do no more than wake somebody. It can be set once.
     pub fn on_pending(&self, ask: Asked) {
         // Who was there first stays.
         _ = self.shared.ask.set(ask);
     }
 
-    /// Writes and syncs what is pending, and has the listener told, by this thread; it waits for the disk once. True
-    /// when there is more by then, for which it is to be called again.
-    pub fn sync_pending(&self) -> bool {
-        self.shared.sync_pending()
+    /// Writes and syncs what is pending, and has the listener told, by this thread; it waits for the disk once.
+    pub fn sync_pending(&self) {
+        self.shared.sync_pending();
     }
 
     /// Has `listener` told, from the thread that synced, after each group: that all records up to a position are on

@@ -1,7 +1,7 @@
 //! A journal on disk: records in order, group commit, snapshots, recovery.
 //!
-//! What is appended is written and synced in groups, by a thread of the journal's own or by whoever offers one
-//! ([`Journal::on_pending`]); whatever is appended while a sync runs goes with the next. A record is opaque bytes: the journal knows its number, its length and its checksum, and nothing
+//! What is appended is written and synced in groups by one thread; whatever is appended while a sync runs goes
+//! with the next. A record that comes alone may be synced by the thread that has appended it ([`Journal::on_pending`]). A record is opaque bytes: the journal knows its number, its length and its checksum, and nothing
 //! of what it means, of clients, or of time.
 //!
 //! The life of a journal:

@@ -23,16 +23,13 @@ const WEIGHT: u32 = 8;
 pub(crate) struct Pen {
     /// The segment that is written to, and where its frames end.
     segment: Option<Tail>,
-    /// Records that are likely to come before long: as many as were told with the last group, whose clients may
-    /// now send others, and those that came while it was synced.
-    pub expected: u64,
     /// What a sync took, on the whole.
     sync_time: Duration,
 }
 
 impl Pen {
     pub(crate) fn new(segment: Option<Tail>) -> Pen {
-        Pen { segment, expected: 0, sync_time: UNKNOWN }
+        Pen { segment, sync_time: UNKNOWN }
     }
 
     /// Writes, syncs and tells all that is pending. What fails has stopped the journal.
@@ -66,7 +63,7 @@ impl Pen {
         segment.offset = part.offset + part.bytes.len() as u64;
         self.sync_time = (self.sync_time * (WEIGHT - 1) + began.elapsed()) / WEIGHT;
         let mut state = shared.state.lock();
-        self.expected = state.last - state.synced;
+        state.expected = state.last - state.synced;
         state.synced = part.last;
         state.unsynced_bytes = state.unsynced_bytes.saturating_sub(part.bytes.len() as u64);
         state.is_quick = self.sync_time < QUICK;

@@ -65,6 +65,9 @@ pub(crate) struct State {
     pub last: u64,
     /// The last one on disk.
     pub synced: u64,
+    /// Records that are likely to come before long: as many as were told with the last group, whose clients may
+    /// now send others, and those that came while it was synced.
+    pub expected: u64,
     /// What is to be written, in order.
     pub pending: Vec<Part>,
     /// A buffer to fill next.
@@ -75,7 +78,7 @@ pub(crate) struct State {
     /// The thread that syncs waits until this record is appended, or for something else to do. Zero when it has
     /// nothing to do at all.
     pub wake_at: Option<u64>,
-    /// Whether somebody else was asked to write what is pending, or is at it, and will look again.
+    /// Whether somebody else was asked to write what is pending, or is at it.
     pub is_promised: bool,
     /// Whether a sync takes so little time that somebody else may be asked.
     pub is_quick: bool,
@@ -164,6 +167,7 @@ impl State {
             failure: None,
             last,
             synced: last,
+            expected: 0,
             pending: Vec::new(),
             buffer: Vec::new(),
             unsynced_bytes: 0,
@@ -314,15 +318,16 @@ impl Shared {
         }
     }
 
-    /// Has somebody look at what was appended, unless somebody will look anyway: whoever can be asked, where that
-    /// one would not have to wait for long, or else the thread that syncs.
+    /// Has somebody look at what was appended, unless somebody will look anyway: where its client is alone and would
+    /// not wait for long, whoever can be asked, or else the thread that syncs.
     pub(crate) fn appended(&self, mut state: MutexGuard<'_, State>) {
         let works = state.phase == Phase::Open && state.failure.is_none();
         if works && state.is_promised || state.wake_at.is_none_or(|record| record > state.last) {
             return;
         }
+        let is_idle = state.wake_at == Some(0);
         match self.ask.get() {
-            Some(ask) if works && state.is_quick && state.wake_at == Some(0) => {
+            Some(ask) if works && is_idle && state.is_quick && state.expected <= 1 => {
                 state.is_promised = true;
                 drop(state);
                 ask();
@@ -331,9 +336,9 @@ impl Shared {
         }
     }
 
-    /// Writes, syncs and tells what is pending, by this thread; whether there is more by now, which this thread
-    /// has to come back for.
-    pub(crate) fn sync_pending(&self) -> bool {
+    /// Writes, syncs and tells what is pending, by this thread. Should more have come meanwhile, the client is not
+    /// alone, and the thread that syncs goes on.
+    pub(crate) fn sync_pending(&self) {
         let mut pen = self.pen.lock();
         let state = self.state.lock();
         if !state.pending.is_empty() && state.failure.is_none() {
@@ -342,13 +347,10 @@ impl Shared {
             drop(state);
         }
         let mut state = self.state.lock();
-        let more = !state.pending.is_empty() && state.failure.is_none();
-        state.is_promised = more && state.is_quick && state.phase == Phase::Open;
-        if more && !state.is_promised {
+        state.is_promised = false;
+        if !state.pending.is_empty() {
             self.wake_writer(state);
-            return false;
         }
-        more
     }
 
     /// Waits until all records up to `position` are on disk.

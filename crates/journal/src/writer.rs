@@ -46,7 +46,7 @@ pub(crate) fn run(shared: &Arc<Shared>) {
                 state.wake_at = None;
             }
             Work::Write => {
-                gather(shared, &pen, &mut state);
+                gather(shared, &mut state);
                 pen.write_pending(shared, state);
             }
             Work::Report(failure) => {
@@ -64,12 +64,14 @@ pub(crate) fn run(shared: &Arc<Shared>) {
 }
 
 fn next_work(state: &State, reported: u64) -> Work {
+    // At the end a promise may not be kept any more.
+    let is_promised = state.is_promised && state.phase == Phase::Open;
     if let Some(failure) = &state.failure {
         // Also with nothing pending, so that who waits for nothing yet learns of it.
         if reported <= state.last {
             return Work::Report(failure.clone());
         }
-    } else if !state.pending.is_empty() && !(state.is_promised && state.phase == Phase::Open) {
+    } else if !state.pending.is_empty() && !is_promised {
         return Work::Write;
     }
     match state.phase {
@@ -84,8 +86,8 @@ fn next_work(state: &State, reported: u64) -> Work {
 
 /// Waits for half of the records that are expected, as long as they keep coming: one half is synced while the
 /// other is being made. A client alone never waits: where one record was told, one is expected.
-fn gather(shared: &Shared, pen: &Pen, state: &mut MutexGuard<'_, State>) {
-    let whole = state.synced + pen.expected.div_ceil(2);
+fn gather(shared: &Shared, state: &mut MutexGuard<'_, State>) {
+    let whole = state.synced + state.expected.div_ceil(2);
     let mut until: Option<Instant> = None;
     loop {
         let last = state.last;

@@ -1,5 +1,6 @@
 //! What is built from coordination alone: the node's lease, presence, groups and what they remember, assignments,
-//! locks, elections, services and their events, stored secrets, the tree.
+//! locks, elections, services and their events, stored secrets, the tree, the nodes that
+//! serve.
 //!
 //! Every recipe stands on `Arc<dyn Coordination>` and nothing else, so it runs over any engine, in a
 //! server or in a client process. A recipe's key layout is documented in its module, and is stable.
@@ -12,6 +13,7 @@ pub mod events;
 pub mod group;
 mod layout;
 pub mod lock;
+pub mod members;
 mod mirror;
 mod names;
 mod node_lease;
@@ -21,6 +23,8 @@ pub mod rendezvous;
 mod retry;
 mod secrets;
 pub mod services;
+#[cfg(test)]
+mod simulation;
 mod task;
 pub mod tree;
 

@@ -11,7 +11,6 @@ use hyrax_coordination::{
     Coordination, LeaseGrantError, LeaseGrantRequest, LeaseId, LeaseKeepAliveError, LeaseRevokeError,
     Unavailable,
 };
-use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -24,7 +23,7 @@ const RENEWALS_PER_LIFE: u32 = 3;
 /// dies does; [`NodeLease::revoke`] ends it at once.
 pub struct NodeLease {
     shared: Arc<Shared>,
-    _task: Task,
+    _tasks: [Task; 2],
 }
 
 struct Shared {
@@ -32,7 +31,9 @@ struct Shared {
     ttl: Duration,
     current: watch::Sender<LeaseId>,
     /// Until then the lease surely lives: counted from when a renewal was sent, not from when it was answered.
-    alive_until: Mutex<Instant>,
+    lives_until: watch::Sender<Instant>,
+    /// Whether that time has not come.
+    lives: watch::Sender<bool>,
     /// Somebody found it gone before the next renewal did.
     suspected: Notify,
 }
@@ -46,11 +47,15 @@ impl NodeLease {
             engine,
             ttl,
             current: watch::Sender::new(granted.id),
-            alive_until: Mutex::new(asked + granted.ttl),
+            lives_until: watch::Sender::new(asked + granted.ttl),
+            lives: watch::Sender::new(true),
             suspected: Notify::new(),
         });
-        let task = Task::spawn(keep_alive(Arc::clone(&shared)));
-        Ok(NodeLease { shared, _task: task })
+        let tasks = [
+            Task::spawn(keep_alive(Arc::clone(&shared))),
+            Task::spawn(look_at_the_clock(Arc::clone(&shared))),
+        ];
+        Ok(NodeLease { shared, _tasks: tasks })
     }
 
     /// The lease as it is now.
@@ -63,6 +68,12 @@ impl NodeLease {
     pub fn ended(&self, id: LeaseId) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.shared);
         async move { shared.ended(id).await }
+    }
+
+    /// Waits until the lease, or one in its place, is known to live.
+    pub async fn lives(&self) {
+        // The sender is in `self`.
+        _ = self.shared.lives.subscribe().wait_for(|lives| *lives).await;
     }
 
     /// Hears of each lease that takes the place of a lost one.
@@ -89,8 +100,8 @@ impl NodeLease {
 
     /// Ends the lease, and with it all that hangs on it: a node that leaves deliberately.
     pub async fn revoke(self) -> Result<(), LeaseRevokeError> {
-        let NodeLease { shared, _task: task } = self;
-        drop(task);
+        let NodeLease { shared, _tasks: tasks } = self;
+        drop(tasks);
         let id = *shared.current.borrow();
         shared.engine.lease_revoke(id).await.map(|_| ())
     }
@@ -126,19 +137,22 @@ impl Shared {
     }
 
     fn lives_until(&self, until: Instant) {
-        let mut alive_until = self.alive_until.lock();
-        *alive_until = until.max(*alive_until);
+        self.lives_until.send_if_modified(|lives_until| {
+            let is_later = until > *lives_until;
+            *lives_until = until.max(*lives_until);
+            is_later
+        });
+        if until > Instant::now() {
+            self.lives.send_replace(true);
+        }
     }
 
     async fn ended(&self, id: LeaseId) {
-        let mut current = self.current.subscribe();
-        loop {
-            let until = *self.alive_until.lock();
-            if *current.borrow_and_update() != id || until <= Instant::now() {
-                return;
-            }
-            // It may have been renewed by then, and is looked at again.
-            _ = tokio::time::timeout_at(until, current.changed()).await;
+        let (mut current, mut lives) = (self.current.subscribe(), self.lives.subscribe());
+        // The senders are in `self`.
+        tokio::select! {
+            _ = current.wait_for(|current| *current != id) => {}
+            _ = lives.wait_for(|lives| !lives) => {}
         }
     }
 }
@@ -146,6 +160,21 @@ impl Shared {
 /// What hangs on it belongs to sessions of this process.
 fn request(ttl: Duration) -> LeaseGrantRequest {
     LeaseGrantRequest { dies_with_process: true, ..LeaseGrantRequest::new(ttl) }
+}
+
+/// Notes when the lease is not known to live any more: one timer for all who wait for that.
+async fn look_at_the_clock(shared: Arc<Shared>) {
+    let mut lives_until = shared.lives_until.subscribe();
+    loop {
+        let until = *lives_until.borrow_and_update();
+        tokio::time::sleep_until(until).await;
+        if *lives_until.borrow() > until {
+            continue;
+        }
+        shared.lives.send_replace(false);
+        // The sender is in `shared`.
+        _ = lives_until.changed().await;
+    }
 }
 
 async fn keep_alive(shared: Arc<Shared>) {

@@ -6,6 +6,7 @@ use crate::auth::Authorizer;
 use crate::card::Card;
 use crate::config::{Cidr, Config, Limits};
 use crate::errors::ErrorCounts;
+use crate::groups::Groups;
 use crate::hub::Hub;
 use crate::kept_settings::KeptSettings;
 use crate::metrics::{CommandTotal, Gauges, Metrics, StorageGauges, Totals};
@@ -36,6 +37,8 @@ pub struct Core {
     pub presence: Presence,
     /// The locks of this node's sessions.
     pub locks: Locks,
+    /// What this node's sessions have in groups.
+    pub groups: Groups,
     /// Monitors.
     pub hub: Arc<Hub>,
     /// Who may do what.
@@ -81,6 +84,7 @@ pub struct Parts {
     pub coordination: Arc<dyn Coordination>,
     pub presence: Presence,
     pub locks: Locks,
+    pub groups: Groups,
     pub hub: Arc<Hub>,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
@@ -150,6 +154,7 @@ impl Core {
             coordination: parts.coordination,
             presence: parts.presence,
             locks: parts.locks,
+            groups: parts.groups,
             hub: parts.hub,
             authorizer: parts.authorizer,
             metrics: parts.metrics,

@@ -6,15 +6,15 @@ use crate::doors::discovery::Discovery;
 use crate::doors::etcd2::Etcd2;
 use crate::doors::etcd3::Etcd;
 use crate::doors::{line, resp};
-use crate::grpc::{Connection, ReplyBody};
+use crate::grpc::{Connection, Reply as CallReply};
 use crate::http::{PlainRequest, Reply};
+use crate::http2::{Body as CallBody, Head};
 use crate::metrics::{Gauges, Metrics};
 use crate::net::{Authorization, Doors, Peer, Seat, Stream};
 use axum::body::Body;
 use axum::extract::ws::WebSocket;
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// Every door of a server.
@@ -54,12 +54,8 @@ impl Doors for Entrance {
         line::post(self.core.clone(), &body, peer, authorization).await
     }
 
-    async fn grpc(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        connection: Arc<Connection>,
-    ) -> Response<ReplyBody> {
-        self.etcd.clone().answer(request, connection).await
+    async fn grpc(self: Arc<Self>, head: Head, body: CallBody, connection: Arc<Connection>) -> CallReply {
+        self.etcd.clone().answer(head, body, connection).await
     }
 
     async fn gateway(

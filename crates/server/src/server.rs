@@ -8,11 +8,13 @@ use crate::doors::etcd2::{self, Etcd2};
 use crate::doors::etcd3::{self, Etcd};
 use crate::doors::{line, resp};
 use crate::entrance::Entrance;
+use crate::groups::Groups;
 use crate::hub::{Hub, PresenceChange, PresenceKind};
 use crate::metrics::Metrics;
 use crate::net::{BindError, Listeners, TlsError, TlsServer};
 use crate::storage::{Storage, StorageError};
 use hyrax_coordination::{Key, LeaseGrantError, Unavailable, Visible};
+use hyrax_recipes::members::{Members, Node};
 use hyrax_recipes::tree::Tree;
 use hyrax_recipes::{
     LockListener, Locks, NodeLease, Presence, PresenceEvent, PresenceEventKind, PresenceListener, Secrets,
@@ -21,6 +23,7 @@ use hyrax_types::{Clock, Revision, SessionId, SteppedClock, SystemClock};
 use hyrax_values::embedded::Embedded as EmbeddedValues;
 use hyrax_values::{Memory, Unmeasured, Values};
 use hyrax_values_redis::{ConnectError, RedisValues};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -91,7 +94,7 @@ impl Server {
             _ => None,
         };
         let listeners = Listeners::bind(&config.listen).await?;
-        let addresses = listeners.addresses().cloned().collect();
+        let addresses: Vec<ListenAddress> = listeners.addresses().cloned().collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut names = resp::metrics_names().to_vec();
         let first_method = names.len();
@@ -112,8 +115,16 @@ impl Server {
         let presence = Presence::start(coordination.clone(), lease.clone(), clock.clone(), listener).await?;
         let lost_locks = Arc::new(LostLocks::default());
         let locks = Locks::new(coordination.clone(), lease.clone(), lost_locks.clone());
+        let groups = Groups::new(coordination.clone(), lease.clone(), clock.clone(), line::GROUP_PUSHES);
         let secrets = Arc::new(Secrets::start(coordination.clone()).await?);
         let tree = Tree::start(coordination.clone(), clock.clone());
+        let node_name = config.node_name_or_new();
+        let ids = storage.ids(&node_name);
+        let members = storage.is_shared().then(|| {
+            let addresses = addresses_for_others(&addresses);
+            let own = Node { number: ids.member, name: node_name.clone(), addresses };
+            Members::start(coordination.clone(), lease.clone(), own)
+        });
         let hidden = lease.clone();
         let is_hidden = Box::new(move |id| id == hidden.id());
         let visible = Arc::new(Visible::new(coordination.clone(), is_hidden));
@@ -128,20 +139,25 @@ impl Server {
             coordination: visible,
             presence,
             locks,
+            groups,
             authorizer: Authorizer::new(&config, secrets),
             metrics,
             hub,
             clock,
             removes_expired,
-            node_name: config.node_name_or_new(),
+            node_name,
             config,
         });
         lost_locks.tell_sessions_of(&core);
+        core.groups.tell_sessions_of(&core);
+        let watches = core.clone();
+        background.spawn(async move { watches.groups.watch_the_lease().await });
         let stop = CancellationToken::new();
-        let ids = storage.ids(&core.node_name);
         let etcd = Etcd::new(core.clone(), ids, first_method, stop.clone());
-        let etcd2 = Etcd2::new(core.clone(), tree, ids, first_call, stop.clone());
-        let discovery = Discovery::start(core.clone(), coordination, lease, ids, &mut background).await?;
+        let etcd2 = Etcd2::new(core.clone(), tree, members, ids, first_call, stop.clone());
+        let discovery =
+            Discovery::start(core.clone(), (coordination, storage.is_shared()), lease, ids, &mut background)
+                .await?;
         let doors = Entrance::new(core.clone(), etcd, etcd2, discovery);
         let listeners = parking_lot::Mutex::new(Some(listeners));
         Ok(Server {
@@ -322,4 +338,16 @@ impl LockListener for LostLocks {
             outbox.tell(line.into());
         }
     }
+}
+
+/// Where clients of other nodes reach this one. Who listens on every address of the machine is reached by its name.
+fn addresses_for_others(addresses: &[ListenAddress]) -> Vec<String> {
+    let reachable = |address: &ListenAddress| match address {
+        ListenAddress::Tcp { host, port } if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) => {
+            Some(format!("{}:{port}", rustix::system::uname().nodename().to_string_lossy()))
+        }
+        ListenAddress::Tcp { .. } => Some(address.to_string()),
+        ListenAddress::Unix(_) => None,
+    };
+    addresses.iter().filter_map(reachable).collect()
 }

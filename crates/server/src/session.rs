@@ -1,5 +1,5 @@
-//! A connection and what it owns: its identity, its monitors, its channels, its locks, its EKG entries, its place
-//! among a service's nodes.
+//! A connection and what it owns: its identity, its monitors, its channels, its seats in groups, its locks, its EKG
+//! entries, its place among a service's nodes.
 //!
 //! Everything is released in one place when the connection ends, with the cause.
 
@@ -14,12 +14,13 @@ use bytes::Bytes;
 use hashbrown::HashTable;
 use hyrax_recipes::Cause;
 use hyrax_recipes::services::Registration;
-use hyrax_types::limits::MONITORED_KEY_BYTES_PER_SESSION_MAX;
+use hyrax_types::limits::{FOLLOWED_PER_SESSION_MAX, MONITORED_KEY_BYTES_PER_SESSION_MAX, REGISTER_WAIT_MAX};
 use hyrax_types::{Revision, SessionId, SystemClock};
 use hyrax_values::{Kind, Reply, ReplySink, Snapshot, key_hash};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 /// A session was refused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,11 @@ pub enum Refusal {
     #[error("this needs a connection that stays open: use TCP or a WebSocket")]
     NoConnection,
 }
+
+/// It observes as many elections as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many elections: a connection may observe {FOLLOWED_PER_SESSION_MAX}; stop some with unobserve")]
+pub struct TooManyObserved;
 
 /// A client's session.
 pub struct Session {
@@ -62,6 +68,9 @@ pub struct Session {
     has_locks: bool,
     /// The node of a service that it has registered.
     registration: Option<Box<Registration>>,
+    has_groups: bool,
+    /// The elections that it observes.
+    observed: Vec<(Box<[u8]>, AbortHandle)>,
     /// What waits apart from what the client says meanwhile.
     apart: Option<Box<JoinSet<()>>>,
     /// When the command that is being run began, in nanoseconds since the epoch.
@@ -101,6 +110,8 @@ impl Session {
             has_presence: false,
             has_locks: false,
             registration: None,
+            has_groups: false,
+            observed: Vec::new(),
             apart: None,
             begun_ns: 0,
         }
@@ -446,11 +457,39 @@ impl Session {
         self.registration = Some(Box::new(registration));
     }
 
+    /// Notes that it may have seats in groups, or follow them.
+    pub fn owns_groups(&mut self) {
+        self.has_groups = true;
+    }
+
+    /// Has an election observed, in place of an observation of it that there was.
+    pub fn observe(
+        &mut self,
+        election: &[u8],
+        observation: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), TooManyObserved> {
+        self.stop_observing(election);
+        self.observed.retain(|(_, observation)| !observation.is_finished());
+        if self.observed.len() >= FOLLOWED_PER_SESSION_MAX {
+            return Err(TooManyObserved);
+        }
+        let observation = self.wait_apart(observation);
+        self.observed.push((election.into(), observation));
+        Ok(())
+    }
+
+    /// Has an election observed no more.
+    pub fn stop_observing(&mut self, election: &[u8]) {
+        if let Some(place) = self.observed.iter().position(|(observed, _)| **observed == *election) {
+            self.observed.swap_remove(place).1.abort();
+        }
+    }
+
     /// Has something waited for that ends with the session at the latest.
-    pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) {
+    pub fn wait_apart(&mut self, waiting: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let apart = self.apart.get_or_insert_default();
         while apart.try_join_next().is_some() {}
-        apart.spawn(waiting);
+        apart.spawn(waiting)
     }
 
     /// Releases everything it owns.
@@ -470,10 +509,17 @@ impl Session {
             self.core.locks.release(self.id).await;
         }
         if let Some(registration) = self.registration.take() {
-            match cause {
-                Cause::Timeout | Cause::NodeLost => registration.expire().await,
-                Cause::Closed | Cause::Kicked => registration.deregister().await,
-            }
+            let ends = async {
+                match cause {
+                    Cause::Timeout | Cause::NodeLost => registration.expire().await,
+                    Cause::Closed | Cause::Kicked => registration.deregister().await,
+                }
+            };
+            // It goes on by itself, however long the engine takes.
+            _ = timeout(REGISTER_WAIT_MAX, ends).await;
+        }
+        if self.has_groups {
+            self.core.groups.release(self.id, cause).await;
         }
         if self.has_presence
             && let Err(error) = self.core.presence.release(self.id, cause).await

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use hyrax_coordination::embedded::OpenError;
 use hyrax_coordination::{
-    Coordination, Embedded, EmbeddedSettings, Promises, Status, StatusError, StoreSettings,
+    Coordination, Embedded, EmbeddedSettings, Promises, Status, StatusError, StoreSettings, Unavailable,
 };
-use hyrax_coordination_etcd::{ConnectError, EtcdCoordination, EtcdSettings};
+use hyrax_coordination_etcd::{ConnectError as EtcdError, EtcdCoordination};
+use hyrax_coordination_redis::{ConnectError as RedisError, RedisCoordination};
 use hyrax_journal::{JournalSettings, RealDisk};
 use hyrax_types::limits::{ENGINE_RETRY_EVERY, ENGINE_START_MAX};
 use hyrax_types::{Clock, Revision};
@@ -43,7 +44,7 @@ pub enum StorageError {
         /// The engine, without a password.
         url: String,
         /// What is wrong.
-        reason: ConnectError,
+        reason: String,
     },
     /// The engine does not say where it stands.
     #[error(transparent)]
@@ -56,6 +57,8 @@ pub(crate) enum Storage {
     Embedded(Arc<Embedded>),
     /// In an etcd.
     Etcd(Arc<EtcdCoordination>),
+    /// In a Redis.
+    Redis(Arc<RedisCoordination>),
 }
 
 impl Storage {
@@ -63,7 +66,16 @@ impl Storage {
     pub(crate) async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Storage, StorageError> {
         let storage = match &config.coordination {
             CoordinationEngine::Embedded => Storage::Embedded(embedded(config, clock).await?),
-            CoordinationEngine::Etcd(settings) => Storage::Etcd(Arc::new(etcd(settings).await?)),
+            CoordinationEngine::Etcd(settings) => {
+                let connect = || EtcdCoordination::connect(settings.clone());
+                let may_change = |error: &EtcdError| matches!(error, EtcdError::Unavailable(_));
+                Storage::Etcd(connected(&config.coordination, connect, may_change).await?)
+            }
+            CoordinationEngine::Redis(settings) => {
+                let connect = || RedisCoordination::connect(settings.clone());
+                let may_change = |error: &RedisError| matches!(error, RedisError::Unavailable(_));
+                Storage::Redis(connected(&config.coordination, connect, may_change).await?)
+            }
         };
         let Status { revision, promises, .. } = storage.coordination().status().await?;
         let Promises { linearizable, durable, fencing } = promises;
@@ -77,6 +89,7 @@ impl Storage {
         match self {
             Storage::Embedded(engine) => engine.clone(),
             Storage::Etcd(engine) => engine.clone(),
+            Storage::Redis(engine) => engine.clone(),
         }
     }
 
@@ -85,7 +98,13 @@ impl Storage {
         match self {
             Storage::Embedded(engine) => Ids::of(engine.identity(), node_name),
             Storage::Etcd(engine) => Ids::in_cluster(engine.cluster_id(), node_name),
+            Storage::Redis(engine) => Ids::in_cluster(engine.namespace_id(), node_name),
         }
+    }
+
+    /// Whether other nodes may stand on it, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Storage::Etcd(_))
     }
 
     /// Marks a clean end of the data directory, if there is one.
@@ -100,18 +119,30 @@ impl Storage {
     }
 }
 
-/// Connects to an etcd. One that is not there yet is waited for, as machines start in any order; what another try does
-/// not change is told at once.
-async fn etcd(settings: &EtcdSettings) -> Result<EtcdCoordination, StorageError> {
+/// Connects to an engine elsewhere. One that is not there yet is waited for, as machines start in any order; what another
+/// try does not change is told at once.
+async fn connected<E, F, R>(
+    engine: &CoordinationEngine,
+    connect: impl Fn() -> F,
+    may_change: impl Fn(&R) -> bool,
+) -> Result<Arc<E>, StorageError>
+where
+    E: Coordination,
+    F: Future<Output = Result<E, R>>,
+    R: std::error::Error + From<Unavailable>,
+{
     let began = Instant::now();
     loop {
-        let reason = match EtcdCoordination::connect(settings.clone()).await {
-            Ok(engine) => return Ok(engine),
+        let reason = match connect().await {
+            Ok(engine) => match engine.status().await {
+                Ok(_) => return Ok(Arc::new(engine)),
+                Err(StatusError::Unavailable(unavailable)) => unavailable.into(),
+            },
             Err(reason) => reason,
         };
-        let may_change = matches!(reason, ConnectError::Unavailable(_));
-        if !may_change || began.elapsed() >= ENGINE_START_MAX {
-            return Err(StorageError::Connect { url: settings.to_string(), reason });
+        if !may_change(&reason) || began.elapsed() >= ENGINE_START_MAX {
+            let (url, reason) = (engine.to_string(), reason.to_string());
+            return Err(StorageError::Connect { url, reason });
         }
         tracing::warn!(%reason, "the coordination engine is not there yet; trying again");
         sleep(ENGINE_RETRY_EVERY).await;

@@ -91,6 +91,10 @@ pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
 /// largest frame, so that one large request need not wait for credit.
 pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
+/// Streams of an HTTP/2 connection that its client may break off in a second, or get broken off by its faults. Each
+/// costs the client next to nothing; clients that give up watches and waits do not come near it.
+pub const HTTP2_RESETS_PER_SECOND_MAX: u32 = 1_000;
+
 /// Bytes read from a WebSocket at a time. The library's own 128 KiB for each connection would be most of
 /// what an idle one costs.
 pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
@@ -440,7 +444,8 @@ pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Bytes of a request's body that holds an event: one of the largest, each byte percent-encoded, and its names.
 pub const SERVICE_EVENT_BODY_BYTES_MAX: usize = 4 * SERVICE_EVENT_BYTES_MAX;
 
-/// How long a socket that registers waits for the coordination engine before it is refused. Whoever registers tries
+/// How long a socket that registers waits for the coordination engine before it is refused, and one that ends before
+/// it is left to the background. Whoever registers tries
 /// again, and by then may have been given another address.
 pub const REGISTER_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -449,3 +454,29 @@ pub const DISCOVERY_SOCKET_BUFFER_BYTES: usize = 256;
 
 /// A message from such a socket. Nothing that it may say is longer; what is, ends it.
 pub const DISCOVERY_FRAME_BYTES_MAX: usize = 4 * 1024;
+
+/// How long a connection to a Redis may take that coordination is kept in, by default, and a request with all its attempts:
+/// as to an etcd.
+pub const REDIS_CONNECT_MAX: Duration = ETCD_CONNECT_MAX;
+/// See [`REDIS_CONNECT_MAX`].
+pub const REDIS_REQUEST_MAX: Duration = ETCD_REQUEST_MAX;
+
+/// How long to wait before a Redis that failed is asked again; doubled each time, up to the second.
+pub const REDIS_RETRY_MIN: Duration = ETCD_RETRY_MIN;
+/// See [`REDIS_RETRY_MIN`].
+pub const REDIS_RETRY_MAX: Duration = ETCD_RETRY_MAX;
+
+/// How long one read of the log waits for something new. A connection on which nothing comes for twice as long is dead.
+pub const REDIS_LOG_WAIT: Duration = Duration::from_secs(2);
+
+/// Entries of the log read at a time. Most are some hundred bytes, none is larger than a request.
+pub const REDIS_LOG_PAGE_ENTRIES: usize = 500;
+
+/// How often each node looks for leases in a Redis that have run out: as often as an etcd does.
+pub const REDIS_SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// Leases ended in one call: each deletes its keys while nobody else is served.
+pub const REDIS_SWEEP_LEASES_MAX: usize = 16;
+
+/// The shortest life of a lease in a Redis: twice as long as it may take until somebody looks.
+pub const REDIS_LEASE_TTL_MIN: Duration = Duration::from_secs(1);

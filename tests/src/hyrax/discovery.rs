@@ -15,6 +15,7 @@ impl DiscoverySocket {
     /// Registers a node of a service, monitoring further ones; or panics.
     pub fn register(address: SocketAddr, service: &str, node: &str, monitor: &str) -> Self {
         let (ip, port) = node.rsplit_once(':').expect("a node is written ip:port");
+        let ip = ip.trim_matches(['[', ']']);
         let path = format!("/etcd/register?service={service}&ip={ip}&port={port}&monitor={monitor}");
         DiscoverySocket(Frames::connect(address, &path))
     }

@@ -95,6 +95,7 @@ impl Stage {
             Step::Type(line) => terminal.type_line(&line)?,
             Step::Interrupt => {
                 terminal.nothing_more()?;
+                terminal.interrupt();
                 self.terminals.remove(name);
             }
             Step::Anything => terminal.skip(),

@@ -79,7 +79,7 @@ impl Etcd {
     }
 }
 
-fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
+pub(super) fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(stream, "GET /health HTTP/1.0\r\nHost: {address}\r\n\r\n")?;

@@ -47,7 +47,8 @@ fn register_hears_of_the_services_that_it_monitors_too() {
 #[test]
 fn monitor_hears_of_the_services_named_and_registers_nothing() {
     let hyrax = Hyrax::start(&[]);
-    let _before = DiscoverySocket::register(hyrax.address(), "engine", "10.0.0.1:80", "");
+    let mut before = DiscoverySocket::register(hyrax.address(), "engine", "10.0.0.1:80", "");
+    assert_eq!(before.told(), "engine PUT 10.0.0.1:80");
     let mut monitor = DiscoverySocket::monitor(hyrax.address(), "engine,ui");
     let engine = DiscoverySocket::register(hyrax.address(), "engine", "10.0.0.2:80", "");
     assert_eq!(monitor.told(), "engine PUT 10.0.0.1:80 10.0.0.2:80");
@@ -117,7 +118,9 @@ fn events_of_one_sender_come_in_order_also_the_largest() {
 #[test]
 fn leader_is_the_member_that_etcds_clients_know() {
     let hyrax = Hyrax::start(&[]);
-    let leader = http::get(hyrax.address(), "/etcd/leader", &[]).json();
+    let ask = || http::get(hyrax.address(), "/etcd/leader", &[]).json();
+    crate::eventually("one leads", || ask()["leader"] != 0);
+    let leader = ask();
     let status = http::post(hyrax.address(), "/v3/maintenance/status", &[], b"{}").json();
     let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
     assert_eq!(leader["leader"].as_u64(), Some(number(&status["leader"])));

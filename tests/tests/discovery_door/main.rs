@@ -5,6 +5,7 @@ mod bad_input;
 mod document;
 mod endings;
 mod foreign;
+mod nodes;
 mod openapi;
 
 use std::net::SocketAddr;

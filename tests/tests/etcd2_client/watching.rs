@@ -106,8 +106,10 @@ async fn a_stream_goes_on_where_connections_are_cut() {
         let begin = writer.set("/a", "begin").await.unwrap().index;
         let watcher = connected(gate.address).await;
         let mut events = watcher.keep_watching("/a", &WatchOptions::new().after(begin));
+        writer.set("/a", "0").await.unwrap();
+        expect_values(&mut events, [0]).await;
         let writing = tokio::spawn(async move {
-            for number in 0..300 {
+            for number in 1..300 {
                 writer.set("/a", &number.to_string()).await.unwrap();
                 if number % 10 == 0 {
                     gate.cut();
@@ -118,7 +120,7 @@ async fn a_stream_goes_on_where_connections_are_cut() {
             }
             gate
         });
-        expect_values(&mut events, 0..300).await;
+        expect_values(&mut events, 1..300).await;
         let gate = writing.await.unwrap();
         gate.cut();
         expect_nothing(&mut events).await;

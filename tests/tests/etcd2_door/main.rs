@@ -2,6 +2,7 @@
 
 mod auth;
 mod differential;
+mod many;
 mod modules;
 mod waiting;
 mod words;

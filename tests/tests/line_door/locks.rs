@@ -208,3 +208,21 @@ fn a_holder_is_told_that_it_has_lost_the_lock() {
     sleep(Duration::from_millis(1));
     assert!(token(&ann.asks(json!({"cmd":"lock","key":"jobs"}))) > held);
 }
+
+#[test]
+fn locks_are_listed_with_their_holders_and_how_many_wait() {
+    for wire in Wire::ALL {
+        let hyrax = Hyrax::start(&[]);
+        let (mut ann, mut bob) = (Actor::of(&hyrax, wire), Actor::of(&hyrax, wire));
+        let a = token(&ann.asks(json!({"cmd":"lock","key":"a","id":"ann"})));
+        let b = token(&ann.asks(json!({"cmd":"lock","key":"b","id":"ann"})));
+        bob.client().send(&json!({"cmd":"lock","key":"b","id":"bob","ref":1}));
+        bob.says(json!({"cmd":"ping"}), json!({"return":"PONG"}));
+        let of_a = json!({"key":"a","id":"ann","token":a,"waiting":0});
+        let of_b = json!({"key":"b","id":"ann","token":b,"waiting":1});
+        ann.says(json!({"cmd":"locks"}), json!({"return":[of_a, of_b]}));
+        bob.says(json!({"cmd":"locks"}), json!({"return":[of_b]}));
+        bob.says(json!({"cmd":"locks","key":"a"}), json!({"return":[of_a]}));
+        bob.says(json!({"cmd":"locks","key":"free"}), json!({"return":[]}));
+    }
+}

@@ -5,6 +5,8 @@ mod bad_input;
 mod concurrency;
 mod ekg_document;
 mod ekgs;
+mod elections;
+mod groups;
 mod hyrax_document;
 mod locks;
 mod lost_clients;

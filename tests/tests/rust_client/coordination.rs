@@ -1,4 +1,5 @@
-//! Locks, elections, groups, services and events: the same over a Hyrax server, over a real etcd, and in the process.
+//! Locks, elections, groups, services and events: the same over a Hyrax server, a real
+//! etcd, a real Redis, and in the process.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use hyrax_client::{
     connect_with,
 };
 use hyrax_tests::hyrax::Hyrax;
-use hyrax_tests::peers::Etcd;
+use hyrax_tests::peers::{Etcd, Redis};
 use tokio::time::timeout;
 
 use crate::proxy::Proxy;
@@ -19,8 +20,13 @@ const SOON: Duration = Duration::from_secs(20);
 /// Runs an example over every engine: with two connections to each, as two processes have them.
 async fn everywhere<E: AsyncFn(Connection, Connection)>(example: E) {
     let hyrax = Hyrax::start(&[]);
-    let etcd = Etcd::start();
-    for url in [format!("hyrax://{}", hyrax.address()), format!("etcd://{}", etcd.address())] {
+    let (etcd, redis) = (Etcd::start(), Redis::start());
+    let urls = [
+        format!("hyrax://{}", hyrax.address()),
+        format!("etcd://{}", etcd.address()),
+        format!("redis://{}", redis.address()),
+    ];
+    for url in urls {
         eprintln!("over {url}");
         example(connect(&url).await.unwrap(), connect(&url).await.unwrap()).await;
     }
@@ -258,7 +264,12 @@ async fn events_reach_those_they_are_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_reached_says_so() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for url in [format!("hyrax://{free}"), format!("etcd://{free}?timeout=200ms")] {
+    let urls = [
+        format!("hyrax://{free}"),
+        format!("etcd://{free}?timeout=200ms"),
+        format!("redis://{free}?timeout=200ms"),
+    ];
+    for url in urls {
         let error = connect(&url).await.map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(&free.to_string()), "{error}");
     }

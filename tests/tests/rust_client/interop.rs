@@ -1,5 +1,6 @@
 //! etcd's own tools and the library exclude each other.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,8 +19,15 @@ impl Etcdctl {
     fn start(endpoint: &str, arguments: &[&str]) -> Etcdctl {
         let mut command = Command::new("etcdctl");
         command.env("ETCDCTL_API", "3").args(["--endpoints", endpoint]).args(arguments);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         Etcdctl(child.expect("etcdctl is installed"))
+    }
+
+    /// Waits until it says that it has what it asked for: only then it gives that up when it is interrupted.
+    fn has_it(&mut self) {
+        let mut line = String::new();
+        BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains('/'), "{line}");
     }
 
     /// Ctrl-C.
@@ -43,14 +51,8 @@ async fn etcdctl_lock_and_the_librarys_locks_wait_for_each_other() {
         let connection = connect(&format!("{scheme}://{address}")).await.unwrap();
         let endpoint = format!("http://{address}");
         let lock = connection.lock("jobs");
-        let etcdctl = Etcdctl::start(&endpoint, &["lock", "jobs"]);
-        timeout(SOON, async {
-            while lock.holder().await.unwrap().is_none() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        })
-        .await
-        .unwrap();
+        let mut etcdctl = Etcdctl::start(&endpoint, &["lock", "jobs"]);
+        etcdctl.has_it();
         assert!(lock.try_acquire().await.unwrap().is_none());
         etcdctl.interrupt();
         let held = timeout(SOON, lock.acquire()).await.unwrap().unwrap();
@@ -79,9 +81,10 @@ async fn etcdctl_elect_and_the_librarys_elections_are_the_same() {
         let election = connection.election("scheduler");
         let mut observer = election.observe();
         assert_eq!(observer.next().await.unwrap(), None);
-        let etcdctl = Etcdctl::start(&format!("http://{address}"), &["elect", "scheduler", "theirs"]);
+        let mut etcdctl = Etcdctl::start(&format!("http://{address}"), &["elect", "scheduler", "theirs"]);
         let leader = timeout(SOON, observer.next()).await.unwrap().unwrap().unwrap();
         assert_eq!(leader.value, "theirs");
+        etcdctl.has_it();
         etcdctl.interrupt();
         let ours = timeout(SOON, election.campaign("ours")).await.unwrap().unwrap();
         assert!(ours.token() > leader.token);

@@ -46,6 +46,10 @@ pub enum Workload {
     Idle,
     /// Come and go in an EKG that some monitor
     Ekg,
+    /// Join a group of many members that many watch, and stall in it
+    Groups,
+    /// Hold many sockets that registered services, and register others that some monitor
+    Register,
     /// Get and set at few and at many keys, deliver to few and to many monitors
     Scale,
     /// Put over etcd's API, durably
@@ -54,6 +58,8 @@ pub enum Workload {
     EtcdRange,
     /// Compare and put over etcd's API, durably
     EtcdTxn,
+    /// Take locks and give them up over etcd's API, durably; alone, and with others who want the same
+    EtcdLock,
     /// Put a key that many watch over etcd's API
     EtcdWatch,
     /// Keep many leases alive; put while many end together
@@ -81,7 +87,7 @@ pub struct Sizes {
     pub door: Door,
     /// Keys in all.
     pub keys: Option<u64>,
-    /// Monitors of a key; for `idle`, connections.
+    /// Monitors of a key; for `idle` and `register`, connections.
     pub monitors: Option<u64>,
     /// Changes under way at one time, where there are monitors.
     pub in_flight: Vec<u64>,
@@ -159,6 +165,10 @@ pub enum Case {
     Idle { connections: u64 },
     /// See [`Workload::Ekg`].
     Ekg { monitors: u64 },
+    /// See [`Workload::Groups`].
+    Groups { members: u64, watchers: u64 },
+    /// See [`Workload::Register`].
+    Register { sockets: u64 },
     /// See [`Workload::Etcd`].
     Etcd(EtcdCase),
     /// See [`Workload::Etcd2`].
@@ -183,10 +193,11 @@ impl Workload {
     ];
 
     /// What `etcd` stands for.
-    const ETCD: [Workload; 6] = [
+    const ETCD: [Workload; 7] = [
         Workload::EtcdPut,
         Workload::EtcdRange,
         Workload::EtcdTxn,
+        Workload::EtcdLock,
         Workload::EtcdWatch,
         Workload::EtcdLeases,
         Workload::EtcdMemory,
@@ -219,6 +230,7 @@ impl Workload {
                 EtcdCase::requests(sizes, |clients, keys| EtcdCase::Range { clients, keys })
             }
             Workload::EtcdTxn => EtcdCase::requests(sizes, |clients, keys| EtcdCase::Txn { clients, keys }),
+            Workload::EtcdLock => EtcdCase::locks(sizes),
             Workload::EtcdWatch => EtcdCase::watches(sizes),
             Workload::EtcdLeases => EtcdCase::leases(sizes),
             Workload::EtcdMemory => EtcdCase::memory(sizes),
@@ -270,6 +282,10 @@ impl Workload {
             }
             Workload::Idle => vec![Case::Idle { connections: monitors(10_000) }],
             Workload::Ekg => vec![Case::Ekg { monitors: monitors(10) }],
+            Workload::Groups => {
+                vec![Case::Groups { members: sizes.keys.unwrap_or(10_000), watchers: monitors(1_000) }]
+            }
+            Workload::Register => vec![Case::Register { sockets: monitors(10_000) }],
             Workload::Scale => {
                 let in_flight = windows.max().unwrap_or(1);
                 let (few, many) = (1_000, sizes.keys.unwrap_or(1_000_000));
@@ -292,6 +308,7 @@ impl Workload {
             Workload::EtcdPut
             | Workload::EtcdRange
             | Workload::EtcdTxn
+            | Workload::EtcdLock
             | Workload::EtcdWatch
             | Workload::EtcdLeases
             | Workload::EtcdMemory => self.etcd_cases(sizes).into_iter().map(Case::Etcd).collect(),
@@ -319,6 +336,7 @@ impl Case {
             Case::FanOut { .. }
                 | Case::Spread { .. }
                 | Case::Publish { .. }
+                | Case::Groups { .. }
                 | Case::Etcd(EtcdCase::Watch { .. })
                 | Case::Etcd2(Etcd2Case::Wait { .. })
         )
@@ -327,6 +345,17 @@ impl Case {
     /// Whether it is put over one of etcd's APIs, to servers that keep what they acknowledge.
     pub fn is_etcds(self) -> bool {
         matches!(self, Case::Etcd(_) | Case::Etcd2(_))
+    }
+
+    /// Whether it is about what a connection takes, and not about how many come in a second: the generator opens one
+    /// after the other.
+    pub fn is_of_connections(self) -> bool {
+        matches!(self, Case::Idle { .. } | Case::Register { .. })
+    }
+
+    /// Whether it is said how long things take.
+    pub fn has_latencies(self) -> bool {
+        self.is_etcds() || matches!(self, Case::Groups { .. } | Case::Register { .. })
     }
 
     /// Whether `other` is the same load at another size.
@@ -338,6 +367,9 @@ impl Case {
             ) => one == two && a != b && c == d,
             (Case::FanOut { monitors: a, in_flight: c }, Case::FanOut { monitors: b, in_flight: d }) => {
                 a != b && c == d
+            }
+            (Case::Etcd(EtcdCase::Contend { clients: a }), Case::Etcd(EtcdCase::Contend { clients: b })) => {
+                a != b
             }
             _ => false,
         }
@@ -354,6 +386,8 @@ impl Case {
             Case::Spread { keys, monitors, .. } => keys.saturating_mul(monitors).saturating_add(1),
             Case::Idle { connections } => connections,
             Case::Ekg { monitors } => monitors.saturating_add(drivers),
+            Case::Groups { members, watchers } => members.saturating_add(watchers).saturating_add(3),
+            Case::Register { sockets } => sockets.saturating_add(drivers),
             Case::Etcd(case) => case.connections(),
             Case::Etcd2(case) => case.connections(),
         }
@@ -391,6 +425,10 @@ impl fmt::Display for Case {
             }
             Case::Idle { connections } => write!(f, "idle, {} connections", Grouped(*connections)),
             Case::Ekg { monitors } => write!(f, "ekg churn, {} monitors", Grouped(*monitors)),
+            Case::Groups { members, watchers } => {
+                write!(f, "group of {}, {} watch", Grouped(*members), Grouped(*watchers))
+            }
+            Case::Register { sockets } => write!(f, "{} registered sockets", Grouped(*sockets)),
             Case::Etcd(case) => case.fmt(f),
             Case::Etcd2(case) => case.fmt(f),
         }
@@ -471,7 +509,7 @@ mod tests {
             names(Workload::EtcdPut, &sizes),
             ["etcd put, 1 client", "etcd put, 16 clients", "etcd put, 256 clients"]
         );
-        assert_eq!(names(Workload::Etcd, &sizes).len(), 3 * 3 + 2 + 2 + 1);
+        assert_eq!(names(Workload::Etcd, &sizes).len(), 3 * 3 + 4 + 2 + 2 + 1);
         assert_eq!(
             names(Workload::Etcd2Cas, &sizes),
             ["etcd v2 cas, 1 client", "etcd v2 cas, 16 clients", "etcd v2 cas, 128 clients"]

@@ -32,7 +32,7 @@ pub struct Limits {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Requests that were answered.
     pub requests: u64,
@@ -48,6 +48,8 @@ pub struct Outcome {
     pub resets: u64,
     /// From the first request to the last answer or delivery.
     pub elapsed: Duration,
+    /// How long it took from a batch to the last delivery that was then under way.
+    pub told: Latencies,
 }
 
 /// The deliveries that each request brings about, and how many may be under way when the next batch
@@ -154,12 +156,23 @@ impl Generator {
         let mut unsent = limits.requests;
         let mut events = Events::with_capacity(1024);
         let mut last_arrival = start;
+        let mut sent_at = None;
         loop {
             if start.elapsed() >= limits.time {
                 unsent = 0;
             }
+            if outcome.deliveries >= outcome.deliveries_expected
+                && let Some(sent_at) = sent_at.take()
+            {
+                outcome.told.add(Instant::elapsed(&sent_at));
+            }
+            let expected = outcome.deliveries_expected;
             self.send_what_may_be_sent(&mut unsent, &mut outcome)?;
-            let answered = self.peers[..self.drivers].iter().all(|peer| peer.missing == 0);
+            if outcome.deliveries_expected > expected {
+                sent_at.get_or_insert_with(Instant::now);
+            }
+            let answered =
+                self.peers[..self.drivers].iter().all(|peer| peer.missing == 0 && !peer.is_midway());
             if answered && unsent == 0 && outcome.deliveries >= outcome.deliveries_expected {
                 break;
             }
@@ -192,14 +205,14 @@ impl Generator {
     fn send_what_may_be_sent(&mut self, unsent: &mut u64, outcome: &mut Outcome) -> Result<()> {
         for peer in &mut self.peers[..self.drivers] {
             let under_way = outcome.deliveries_expected.saturating_sub(outcome.deliveries);
-            if *unsent == 0 || under_way > self.deliveries.under_way_max {
-                return Ok(());
-            }
-            if peer.missing > 0 {
+            let is_midway = peer.is_midway();
+            if peer.missing > 0 || (!is_midway && (*unsent == 0 || under_way > self.deliveries.under_way_max))
+            {
                 continue;
             }
-            let sent = peer.start_batch(*unsent)?;
-            *unsent -= sent;
+            // What was begun is brought to its end: others may wait for that.
+            let sent = peer.start_batch((*unsent).max(u64::from(is_midway)))?;
+            *unsent = unsent.saturating_sub(sent);
             outcome.deliveries_expected += sent * self.deliveries.per_request;
         }
         Ok(())
@@ -247,6 +260,11 @@ impl Generator {
 }
 
 impl Peer {
+    /// Whether there are requests that have to be sent, as others before them were.
+    fn is_midway(&self) -> bool {
+        self.batch.as_ref().is_some_and(Batch::is_midway)
+    }
+
     /// Sends the next batch, or as much of it as is still wanted. Returns its requests.
     fn start_batch(&mut self, unsent: u64) -> Result<u64> {
         let Some(batch) = &mut self.batch else { return Ok(0) };

@@ -47,11 +47,13 @@ pub struct Measurement {
     pub answered_after: Option<Duration>,
     /// How long after it was started again, with what it held, it answered a read of it.
     pub restarted_after: Option<Duration>,
-    /// Within which time 99 of a hundred requests were answered.
+    /// After its last word, one that stalls was missed so long after.
+    pub missed_after: Option<Duration>,
+    /// Within which time 99 of a hundred requests were answered; in a group, everybody was told.
     pub p99: Option<Duration>,
     /// Its resident memory at the end.
     pub resident_bytes: Option<u64>,
-    /// For `idle`: what one connection takes of it.
+    /// For `idle` and `register`: what one connection takes of it.
     pub bytes_per_connection: Option<f64>,
     /// Requests that were answered by an error.
     pub errors: u64,
@@ -72,6 +74,7 @@ pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measu
     {
         return Ok(None);
     }
+    let target_kind = target.kind;
     let load = Load { target: &target, sizes, protocol: protocol(case, sizes, &target) };
     let measured: Result<Option<Measurement>> = match case {
         Case::Plain { command, keys, pipeline, .. } => load.plain(command, keys, pipeline).map(Some),
@@ -88,6 +91,12 @@ pub fn measure(case: Case, sizes: &Sizes, target: Target) -> Result<Option<Measu
             Protocol::Line => load.ekg(monitors).map(Some),
             Protocol::Resp | Protocol::Grpc(_) | Protocol::Http => Ok(None),
         },
+        Case::Groups { members, watchers } => match target_kind {
+            ServerKind::Hyrax => load.groups(members, watchers).map(Some),
+            ServerKind::Redis | ServerKind::Etcd => Ok(None),
+        },
+        Case::Register { sockets } if target.kind == ServerKind::Hyrax => load.register(sockets).map(Some),
+        Case::Register { .. } => Ok(None),
         Case::Etcd(case) => load.etcd(case).map(Some),
         Case::Etcd2(case) => load.etcd2(case).map(Some),
     };
@@ -107,8 +116,9 @@ fn protocol(case: Case, sizes: &Sizes, target: &Target) -> Protocol {
         Case::Memory { .. } => sizes.door,
         Case::Publish { .. } => Door::Resp,
         Case::FanOut { .. } | Case::Spread { .. } | Case::Idle { .. } | Case::Ekg { .. } => Door::Line,
+        Case::Groups { .. } => Door::Line,
         Case::Etcd(_) => return Protocol::Grpc(Awaited::Answers),
-        Case::Etcd2(_) => return Protocol::Http,
+        Case::Etcd2(_) | Case::Register { .. } => return Protocol::Http,
     };
     match (target.kind, door) {
         (ServerKind::Hyrax | ServerKind::Etcd, Door::Line) => Protocol::Line,
@@ -324,6 +334,7 @@ impl Load<'_> {
         let measurement = Measurement {
             answered_after: None,
             restarted_after: None,
+            missed_after: None,
             p99: latencies.within(0.99),
             operations: 0,
             elapsed: outcome.elapsed,
@@ -362,6 +373,7 @@ fn all(generators: &mut [Generator], limits: Limits) -> Result<Outcome> {
         total.deliveries += outcome.deliveries;
         total.deliveries_expected += outcome.deliveries_expected;
         total.resets += outcome.resets;
+        total.told.merge(&outcome.told);
         total.elapsed = total.elapsed.max(outcome.elapsed);
     }
     Ok(total)

@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::{Value, json};
 
 use super::case::{Case, Grouped};
+use super::groups::HEARTBEAT;
 use super::measure::Measurement;
 
 /// Everything that was found.
@@ -37,13 +38,13 @@ struct Figures {
 impl Figures {
     fn of(case: Case, runs: &[Measurement]) -> Figures {
         let each = |figure: fn(&Measurement) -> Option<f64>| median(runs.iter().filter_map(figure).collect());
-        let idle = matches!(case, Case::Idle { .. });
+        let of_connections = case.is_of_connections();
         Figures {
-            // How fast connections open is the generator's doing, which opens one after the other.
-            per_second: each(|run| Some(run.operations as f64 / run.elapsed.as_secs_f64())).filter(|_| !idle),
+            per_second: each(|run| Some(run.operations as f64 / run.elapsed.as_secs_f64()))
+                .filter(|_| !of_connections),
             cpu_us: each(|run| Some(run.cpu?.as_secs_f64() * 1e6 / run.operations.max(1) as f64)),
-            p99_ms: each(|run| Some(run.p99?.as_secs_f64() * 1e3)).filter(|_| case.is_etcds()),
-            memory_bytes: match idle {
+            p99_ms: each(|run| Some(run.p99?.as_secs_f64() * 1e3)).filter(|_| case.has_latencies()),
+            memory_bytes: match of_connections {
                 true => each(|run| run.bytes_per_connection),
                 false => each(|run| Some(run.resident_bytes? as f64)),
             },
@@ -64,7 +65,7 @@ impl Report {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
         let mut header = vec!["".to_owned()];
-        let has_p99 = self.rows.iter().any(|row| row.case.is_etcds());
+        let has_p99 = self.rows.iter().any(|row| row.case.has_latencies());
         for figure in ["/s", "CPU µs", "memory", "p99 ms"].into_iter().take(if has_p99 { 4 } else { 3 }) {
             header.extend(self.targets.iter().map(|target| format!("{target}\n{figure}")));
             if self.targets.len() > 1 {
@@ -79,13 +80,19 @@ impl Report {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let mut text = format!("{table}\n");
-        text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread, watches and waits, requests otherwise. – stands for what a server \
+        text.push_str("/s and CPU µs count deliveries for publish, fan-out, spread, groups, watches and waits, requests otherwise. – stands for what a server \
              has not, or what is too short for the kernel's clock.\n");
         text.push_str(&format!(
-            "CPU is the server's alone. Memory is its resident size; for idle, per connection. Medians of {} run(s).\n",
+            "CPU is the server's alone. Memory is its resident size; for idle and register, per connection. Medians of {} run(s).\n",
             self.runs
         ));
-        for line in self.starts().into_iter().chain(self.restarts()).chain(self.growth()).chain(self.faults())
+        for line in self
+            .starts()
+            .into_iter()
+            .chain(self.restarts())
+            .chain(self.misses())
+            .chain(self.growth())
+            .chain(self.faults())
         {
             text.push_str(&line);
             text.push('\n');
@@ -141,6 +148,21 @@ impl Report {
         lines
     }
 
+    /// How soon one that stalls in a group was missed.
+    fn misses(&self) -> Vec<String> {
+        let missed = |row: &Row, at: usize, target: &String| {
+            let missed_ms = missed_ms(row, at)?;
+            let heartbeat_ms = HEARTBEAT.as_millis();
+            let case = row.case;
+            Some(format!(
+                "{target}: {case}: one that stalls, with a heartbeat of {heartbeat_ms} ms, is missed after {missed_ms:.0} ms"
+            ))
+        };
+        let of_row =
+            |row| self.targets.iter().enumerate().filter_map(move |(at, target)| missed(row, at, target));
+        self.rows.iter().flat_map(of_row).collect()
+    }
+
     /// How much dearer an operation is where there is more of everything.
     fn growth(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -192,8 +214,7 @@ impl Report {
     fn row_json(&self, row: &Row) -> Value {
         let figures: Vec<Figures> = row.runs.iter().map(|runs| Figures::of(row.case, runs)).collect();
         let counted = if row.case.counts_deliveries() { "deliveries" } else { "requests" };
-        let memory =
-            if matches!(row.case, Case::Idle { .. }) { "bytes_per_connection" } else { "resident_bytes" };
+        let memory = if row.case.is_of_connections() { "bytes_per_connection" } else { "resident_bytes" };
         let target = |(at, (name, figures)): (usize, (&String, &Figures))| {
             json!({
                 "target": name,
@@ -202,6 +223,7 @@ impl Report {
                 memory: figures.memory_bytes,
                 "p99_ms": figures.p99_ms,
                 "first_answer_after_restart_ms": restart_ms(row, at),
+                "missed_after_ms": missed_ms(row, at),
             })
         };
         let targets: Vec<Value> = self.targets.iter().zip(&figures).enumerate().map(target).collect();
@@ -220,6 +242,11 @@ impl Report {
 fn restart_ms(row: &Row, target: usize) -> Option<f64> {
     let runs = row.runs[target].iter();
     median(runs.filter_map(|run| Some(run.restarted_after?.as_secs_f64() * 1e3)).collect())
+}
+
+fn missed_ms(row: &Row, target: usize) -> Option<f64> {
+    let runs = row.runs[target].iter();
+    median(runs.filter_map(|run| Some(run.missed_after?.as_secs_f64() * 1e3)).collect())
 }
 
 /// The first target's figure by the last one's.

@@ -102,6 +102,11 @@ impl Request<'_> {
 }
 
 impl Template {
+    /// A request that is the same each time.
+    pub fn text_of(text: &str) -> Template {
+        Template { bytes: text.as_bytes().to_vec(), ..Template::default() }
+    }
+
     /// Words and values are this program's own: nothing in them needs escaping. `None` without a name and a key.
     fn line(&mut self, words: &[Word<'_>], id: Option<&str>) -> Option<()> {
         let [Word::Text(name), key, arguments @ ..] = words else { return None };
@@ -270,6 +275,8 @@ pub struct Batch {
     /// Where each request ends.
     ends: Vec<usize>,
     slots: Vec<Slot>,
+    /// Which of the requests is next, where they are sent one by one.
+    turn: Option<usize>,
     keys: Keys,
     /// How many members, or scores, are chosen from.
     members: u64,
@@ -287,6 +294,7 @@ impl Batch {
             bytes: Vec::new(),
             ends: Vec::new(),
             slots: Vec::new(),
+            turn: None,
             keys,
             members: members.max(1),
             stream: u32::MAX,
@@ -301,22 +309,44 @@ impl Batch {
         Batch { bytes: all.bytes, slots: all.slots, ..batch }
     }
 
-    /// How many requests it holds.
-    pub fn len(&self) -> usize {
-        self.ends.len()
+    /// These requests one by one, each when the one before was answered. Once begun they are all sent.
+    pub fn in_turn(requests: impl IntoIterator<Item = Template>) -> Batch {
+        // What comes next after the last one is the first.
+        let batch = Batch::new(requests, Keys::Fixed, 1);
+        Batch { turn: batch.ends.len().checked_sub(1), ..batch }
     }
 
-    /// The bytes of its first `count` requests.
+    /// Whether some of them are still to be sent that go one by one.
+    pub fn is_midway(&self) -> bool {
+        self.turn.is_some_and(|turn| turn + 1 < self.ends.len())
+    }
+
+    /// How many requests are sent at once.
+    pub fn len(&self) -> usize {
+        if self.turn.is_some() { 1 } else { self.ends.len() }
+    }
+
+    /// The bytes of its first `count` requests; of those that go one by one, of the one whose turn it is.
     pub fn bytes(&self, count: usize) -> &[u8] {
-        match count.checked_sub(1) {
-            Some(last) => &self.bytes[..self.ends[last]],
-            None => &[],
+        match (count.checked_sub(1), self.turn) {
+            (Some(_), Some(turn)) => &self.bytes[self.begin(turn)..self.ends[turn]],
+            (Some(last), None) => &self.bytes[..self.ends[last]],
+            (None, _) => &[],
         }
+    }
+
+    fn begin(&self, request: usize) -> usize {
+        request.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
     /// Names the next keys, members, leases and streams.
     pub fn renew(&mut self) {
-        for &Slot { at, is } in &self.slots {
+        self.turn = self.turn.map(|turn| (turn + 1) % self.ends.len());
+        let renewed = match self.turn {
+            Some(turn) => self.begin(turn)..self.ends[turn],
+            None => 0..self.bytes.len(),
+        };
+        for &Slot { at, is } in self.slots.iter().filter(|slot| renewed.contains(&slot.at)) {
             let number = match is {
                 Number::Key | Number::Lease(_) => {
                     let next = self.keys.next();
@@ -406,6 +436,20 @@ mod tests {
         }
         assert_eq!(batch.bytes(1).iter().filter(|&&byte| byte == b'\n').count(), 1);
         assert!(batch.bytes(0).is_empty());
+    }
+
+    #[test]
+    fn requests_that_go_one_by_one_have_their_turns() {
+        let mut stream = Template::default();
+        stream.stream(true);
+        let mut batch = Batch::in_turn([Template::text_of("a"), stream, Template::text_of("c")]);
+        for (midway, expected) in [(true, &b"a"[..]), (true, &[0, 0, 0, 1]), (false, b"c")]
+            .into_iter()
+            .chain([(true, &b"a"[..]), (true, &[0, 0, 0, 3])])
+        {
+            batch.renew();
+            assert_eq!((batch.len(), batch.is_midway(), batch.bytes(1)), (1, midway, expected));
+        }
     }
 
     #[test]

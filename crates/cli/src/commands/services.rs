@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Args;
-use hyrax_client::{Audience, Event, ServiceEvent, ServiceNode, Told};
+use hyrax_client::{Event, ServiceEvent, ServiceNode, Told};
 use serde_json::{Value, json};
 
 use crate::engine::{EngineOptions, runtime};
@@ -87,10 +87,7 @@ impl Services {
     }
 
     fn hears(&self, event: &Event) -> bool {
-        match (&self.service, &event.to) {
-            (Some(service), _) => event.is_for(service),
-            (None, Audience::Everybody | Audience::Services(_)) => true,
-        }
+        self.service.as_deref().is_none_or(|service| event.is_for(service))
     }
 
     fn lines(&self, lines: impl Iterator<Item = String>, whole: Value) -> Result<()> {

@@ -174,6 +174,12 @@ pub struct Delete {
 }
 
 impl Delete {
+    /// Also if it is a directory, which must be empty.
+    pub fn dir(mut self) -> Delete {
+        self.ask = self.ask.flag("dir", true);
+        self
+    }
+
     /// With all that is below it.
     pub fn recursive(mut self) -> Delete {
         self.ask = self.ask.flag("recursive", true);
@@ -292,7 +298,7 @@ impl Client {
     /// Removes an empty directory, or with [`recursive`](Delete::recursive) one with all that is in it. A key is
     /// removed as well.
     pub fn delete_dir(&self, key: &str) -> Delete {
-        Delete { client: self.clone(), ask: Ask::new(Method::DELETE, KEYS, key).query("dir", "true") }
+        self.delete(key).dir()
     }
 
     /// Removes a key if it is what it is expected to be.

@@ -25,8 +25,9 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// How long a connection that nobody uses is kept.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a connection that nobody uses is kept: shorter than servers do, as a request that meets the server's closing
+/// of it may or may not have been seen.
+const IDLE_MAX: Duration = Duration::from_secs(30);
 
 /// How much of an answer that cannot be understood is shown.
 const SHOWN_CHARS: usize = 200;

@@ -63,9 +63,9 @@ impl WatchOptions {
         self.from(index.saturating_add(1))
     }
 
-    /// What happened from this index on, as etcd's `waitIndex`.
+    /// What happened from this index on, as etcd's `waitIndex`: 0 is from now on.
     pub fn from(mut self, index: u64) -> WatchOptions {
-        self.from = Some(index);
+        self.from = Some(index).filter(|&index| index > 0);
         self
     }
 

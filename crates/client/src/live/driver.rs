@@ -27,7 +27,7 @@ use crate::tls::Trust;
 use hyrax_types::limits;
 
 /// First and longest wait before another attempt to connect. Short first, as most servers only restart.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
+const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether the server still says anything.

@@ -31,7 +31,7 @@ pub(super) async fn open(socket: &Socket, trust: Option<&Trust>) -> Result<Box<d
         Socket::Tls(host) => {
             let trust = trust.ok_or("no authorities are named to trust")?;
             let name = server_name(host).map_err(|error| error.to_string())?;
-            let config = trust.config().map_err(|error| error.to_string())?;
+            let config = trust.config(&[]).map_err(|error| error.to_string())?;
             let stream = tcp(host).await.map_err(|error| told(&error))?;
             let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
             let stream = connecting.await.map_err(|error| trust.explain(&error, host))?;

@@ -55,15 +55,11 @@ impl Peer {
     }
 
     /// Expects a request, and answers it.
-    #[track_caller]
-    fn answers(&mut self, expected: Json, answer: Json) -> impl Future<Output = ()> {
-        async move {
-            let (request, number) = self.hears().await;
-            assert_eq!(request, expected);
-            let mut answer = answer;
-            answer["ref"] = json!(number);
-            self.says(answer).await;
-        }
+    async fn answers(&mut self, expected: Json, mut answer: Json) {
+        let (request, number) = self.hears().await;
+        assert_eq!(request, expected);
+        answer["ref"] = json!(number);
+        self.says(answer).await;
     }
 }
 

@@ -7,6 +7,9 @@ use serde::de::{Deserialize, Deserializer};
 use super::settings::Signing;
 use super::value::{Value, json_of};
 
+/// Bytes read at a time, at the least.
+const READ_BYTES: usize = 8 * 1024;
+
 /// A request of the flat dialect, in the making.
 pub(super) struct Request(serde_json::Map<String, serde_json::Value>);
 
@@ -189,8 +192,9 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Where to read to.
+    /// Where to read to, with room for some lines.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
+        self.buffer.reserve(READ_BYTES);
         &mut self.buffer
     }
 

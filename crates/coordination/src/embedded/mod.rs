@@ -6,7 +6,6 @@
 //! the background.
 
 mod changes;
-mod check;
 mod compaction;
 mod coordination;
 mod gate;
@@ -46,6 +45,7 @@ use self::shared::{Answer, Shared};
 pub use self::snapshot::{SnapshotReadError, SnapshotSummary, inspect_snapshot};
 pub use self::store::StoreSettings;
 use self::store::{Progress, Store};
+use self::syncing::{Ears, Telling};
 use crate::Unavailable;
 
 /// Compacted events dropped in one hold of the lock. With every write it is more than the write
@@ -74,9 +74,9 @@ pub struct EmbeddedSettings {
     /// Bytes of the journal after which a snapshot is made; or half of the last snapshot, if that is more:
     /// as the state grows, what is written for snapshots stays in proportion to what is written anyway.
     pub snapshot_bytes_min: u64,
-    /// Whether threads of the runtime sync the journal while the disk is quick, instead of its own. A thread then
-    /// waits for the disk now and then, up to seconds should it get stuck: somebody has to see to it that the runtime's
-    /// sockets and timers are looked after meanwhile.
+    /// Whether a client that writes alone has its writes synced by a thread of the runtime, while the disk is quick.
+    /// That thread then waits for the disk, some hundred microseconds usually, and for long should the disk get stuck:
+    /// somebody has to see to it that the runtime's sockets and timers are looked after meanwhile.
     pub syncs_in_runtime: bool,
 }
 
@@ -105,6 +105,7 @@ struct Engine {
 /// [`Coordination`](crate::Coordination) in this process: in memory, or journaled to a disk.
 pub struct Embedded {
     engine: Arc<Engine>,
+    _telling: Option<Telling>,
 }
 
 impl Embedded {
@@ -115,17 +116,14 @@ impl Embedded {
     /// When called outside a tokio runtime.
     pub fn start(clock: Arc<dyn Clock>, settings: EmbeddedSettings) -> Embedded {
         let shared = Arc::new(Shared::new(Store::new(settings.store), None, &settings));
-        Embedded::run(Engine { shared, journal: None, clock, settings }, 0)
+        Embedded::run(Engine { shared, journal: None, clock, settings }, None, 0)
     }
 
-    fn run(engine: Engine, snapshot_bytes: u64) -> Embedded {
+    fn run(engine: Engine, ears: Option<Ears>, snapshot_bytes: u64) -> Embedded {
         let engine = Arc::new(engine);
-        if let Some(journal) = engine.journal.as_ref().filter(|_| engine.settings.syncs_in_runtime) {
-            let asked = syncing::offer(journal);
-            tokio::spawn(syncing::sync_when_asked(Arc::downgrade(&engine), asked));
-        }
+        let telling = ears.map(|ears| ears.start(&engine));
         tokio::spawn(tending::tend(Arc::downgrade(&engine), snapshot_bytes));
-        Embedded { engine }
+        Embedded { engine, _telling: telling }
     }
 
     /// Ends every lease whose time has run out, now. The background task does the same in steps;

@@ -18,7 +18,7 @@ use super::replay::Replay;
 use super::shared::Shared;
 use super::snapshot::{self, SnapshotReadError};
 use super::store::Store;
-use super::{Embedded, EmbeddedSettings, Engine, room};
+use super::{Embedded, EmbeddedSettings, Engine, room, syncing};
 
 /// Bytes read from a snapshot at a time.
 const READ_BYTES: usize = 1024 * 1024;
@@ -58,6 +58,9 @@ pub enum OpenError {
     /// What a start has to write was not written.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// The system gives no sockets for the journal to be heard by.
+    #[error("the system gives no sockets for the journal: {0}; raise the limit of open files")]
+    Bell(std::io::Error),
 }
 
 impl From<AppendError> for OpenError {
@@ -151,14 +154,9 @@ impl Embedded {
         recovery.took = began.elapsed();
         let gate = Gate::new(journal.synced(), ceiling);
         let shared = Arc::new(Shared::new(store, Some(gate), &settings));
-        let weak = Arc::downgrade(&shared);
-        journal.on_synced(Box::new(move |synced| {
-            if let Some(shared) = weak.upgrade() {
-                shared.synced(synced);
-            }
-        }));
+        let ears = syncing::listen(&journal, settings.syncs_in_runtime).map_err(OpenError::Bell)?;
         let engine = Engine { shared, journal: Some(journal), clock, settings };
-        Ok((Embedded::run(engine, snapshot_bytes), recovery))
+        Ok((Embedded::run(engine, Some(ears), snapshot_bytes), recovery))
     }
 }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 use hyrax_types::Revision;
 
 use super::changes::Changes;
-use super::check;
 use super::holes::Holes;
 use super::keyspace::Keyspace;
 use super::leases::{Grant, Leases};
@@ -18,6 +17,7 @@ use super::log::EventLog;
 use super::reading::Reading;
 use super::record::Item;
 use super::transaction::{Path, Writer};
+use crate::check;
 use crate::{
     CompactError, CompactResponse, DeleteRangeError, DeleteRangeRequest, DeleteRangeResponse, Event,
     LEASE_TTL_MAX, LeaseGrantError, LeaseGrantRequest, LeaseGrantResponse, LeaseId, LeaseKeepAliveError,

@@ -19,7 +19,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    /// Compares with how things are at `at`. The depth of the request was bounded by [`super::check::txn`].
+    /// Compares with how things are at `at`. The depth of the request was bounded by [`crate::check::txn`].
     pub(super) fn choose(store: &Store, request: &TxnRequest, at: Revision) -> Path {
         let succeeded = request
             .compare

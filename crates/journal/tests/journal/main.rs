@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod failures;
+mod lone_records;
 mod real_disk;
 mod use_of_it;
 

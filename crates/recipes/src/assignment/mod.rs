@@ -184,7 +184,7 @@ impl Assignments {
     /// being given up wait for their [`Revocation`].
     pub async fn leave(self) {
         self.shared.close();
-        self.shared.ended().await;
+        self.shared.gone().await;
     }
 }
 

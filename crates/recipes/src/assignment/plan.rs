@@ -49,7 +49,7 @@ fn counts(view: &View) -> BTreeMap<Taker, usize> {
 }
 
 /// How many ids everybody is to have.
-fn shares<'a>(ids: usize, counts: &'a BTreeMap<Taker, usize>) -> BTreeMap<&'a Taker, usize> {
+fn shares(ids: usize, counts: &BTreeMap<Taker, usize>) -> BTreeMap<&Taker, usize> {
     let Some(share) = ids.checked_div(counts.len()) else { return BTreeMap::new() };
     let one_more = ids % counts.len();
     let mut order: Vec<(&Taker, usize)> = counts.iter().map(|(taker, count)| (taker, *count)).collect();

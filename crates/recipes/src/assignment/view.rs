@@ -86,12 +86,12 @@ impl Layout {
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
     /// Bytes before what tells the keys of a topic apart.
-    prefix: usize,
+    pub(super) prefix: usize,
     pub(super) ids: BTreeSet<String>,
     /// By member, the owner of its seat.
     pub(super) takers: BTreeMap<String, String>,
     /// By id: the first has it.
-    places: BTreeMap<String, Vec<Owned>>,
+    pub(super) places: BTreeMap<String, Vec<Owned>>,
 }
 
 impl View {

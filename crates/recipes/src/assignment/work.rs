@@ -31,7 +31,18 @@ pub(super) struct Shared {
     told: Notify,
     /// There is something to do.
     wake: Notify,
-    ended: watch::Sender<bool>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far a member's part has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    /// It takes part.
+    Acting,
+    /// It has nothing any more, and gets nothing.
+    Over,
+    /// Nothing of it is left in the key space.
+    Gone,
 }
 
 #[derive(Debug, Default)]
@@ -81,10 +92,10 @@ impl Pending {
 
 impl Shared {
     pub(super) async fn next(self: &Arc<Self>) -> Option<AssignmentEvent> {
-        let mut ended = self.ended.subscribe();
+        let mut progress = self.progress.subscribe();
         loop {
             // Before the events: after the end there come no more.
-            let was_ended = *ended.borrow_and_update();
+            let is_over = *progress.borrow_and_update() >= Progress::Over;
             let event = self.state.lock().events.pop_front();
             match event {
                 Some(Pending::Assigned(id, token)) => return Some(AssignmentEvent::Assigned { id, token }),
@@ -93,10 +104,10 @@ impl Shared {
                     let shared = Arc::clone(self);
                     return Some(AssignmentEvent::Revoked(Revocation { id, token, shared }));
                 }
-                None if was_ended => return None,
+                None if is_over => return None,
                 None => tokio::select! {
                     () = self.told.notified() => {}
-                    _ = ended.changed() => {}
+                    _ = progress.changed() => {}
                 },
             }
         }
@@ -131,12 +142,12 @@ impl Shared {
         let ids: Vec<String> = state.own.keys().cloned().collect();
         ids.iter().for_each(|id| state.lose(id));
         drop(state);
-        self.ended.send_replace(true);
+        self.progress.send_replace(Progress::Over);
     }
 
-    pub(super) async fn ended(&self) {
+    pub(super) async fn gone(&self) {
         // The sender is in `self`.
-        _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+        _ = self.progress.subscribe().wait_for(|progress| *progress == Progress::Gone).await;
     }
 }
 
@@ -211,7 +222,9 @@ impl State {
         }
         self.revoke_held(|id| !view.ids.contains(id), usize::MAX);
         let plan = plan(view, taker);
-        let going = self.own.iter().filter(|(id, own)| own.phase != Phase::Held && view.ids.contains(*id));
+        let going = self.own.iter().filter(|(_, own)| own.phase != Phase::Held).map(|(id, _)| id);
+        // The view shows what was released as had for a moment more.
+        let going = going.chain(self.released.keys()).filter(|id| view.ids.contains(*id));
         let surplus = plan.surplus.saturating_sub(going.count());
         self.revoke_held(|_| true, surplus);
         plan.take
@@ -255,7 +268,7 @@ impl Worker {
         registered: Revision,
     ) -> Arc<Shared> {
         let (state, told, wake) = Default::default();
-        let shared = Arc::new(Shared { state, told, wake, ended: watch::Sender::new(false) });
+        let shared = Arc::new(Shared { state, told, wake, progress: watch::Sender::new(Progress::Acting) });
         let worker = Worker { chair, layout, own, mirror, shared: Arc::clone(&shared), registered };
         tokio::spawn(worker.run());
         shared
@@ -264,12 +277,13 @@ impl Worker {
     async fn run(self) {
         tokio::select! {
             () = self.work() => {}
-            () = self.chair.lease_ended() => self.shared.lose_all(),
+            () = self.chair.lease_ended() => {}
         }
+        self.shared.lose_all();
         // Where the lease lives after all, others are not to wait for its end.
         let Worker { chair, layout, own, shared, .. } = self;
         withdraw(chair, layout, own).await;
-        shared.lose_all();
+        shared.progress.send_replace(Progress::Gone);
     }
 
     /// Acts until nothing is left to do.

@@ -9,6 +9,24 @@
 //! remembers. An event to all has `"broadcast":true` instead of services. The key hangs on a short lease, so that
 //! what was emitted last does not stay for ever. Any client of the engine can emit by such a put; what can not be
 //! understood is passed over.
+//!
+//! ```
+//! # use std::{collections::BTreeSet, sync::Arc};
+//! # use hyrax_coordination::{Embedded, EmbeddedSettings};
+//! # use hyrax_recipes::events::{Audience, Event, Events, Told};
+//! # use hyrax_types::SystemClock;
+//! # let engine = || Embedded::start(Arc::new(SystemClock), EmbeddedSettings::default());
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let events = Events::new(Arc::new(engine()));
+//! let mut feed = events.follow().await?;
+//! let to = Audience::Services(BTreeSet::from(["engine".parse()?]));
+//! let event = Event { event_type: "deploy".into(), event_body: "{\"version\":2}".into(), to };
+//! events.emit(event.clone()).await?;
+//! assert_eq!(feed.next().await?, Told::Event(event));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod feed;
 mod record;

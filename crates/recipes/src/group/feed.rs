@@ -73,7 +73,8 @@ impl MemberFeed {
         let revision = self.pending.front()?.kv.mod_revision;
         self.revision = revision;
         let mut told = GroupEvent { revision, ..GroupEvent::default() };
-        while let Some(event) = self.pending.pop_front_if(|event| event.kv.mod_revision == revision) {
+        while self.pending.front().is_some_and(|event| event.kv.mod_revision == revision) {
+            let Some(event) = self.pending.pop_front() else { break };
             self.apply(&event, &mut told);
         }
         Some(told)

@@ -6,6 +6,8 @@
 //!
 //! An etcd client's mutex of the same name and these exclude each other.
 
+#[cfg(test)]
+mod cut_off_tests;
 mod fence;
 mod sessions;
 #[cfg(test)]
@@ -18,7 +20,7 @@ use hyrax_coordination::{Coordination, Key, KeyValue, Value};
 use hyrax_types::Revision;
 
 pub use self::fence::{Fence, FenceError};
-pub use self::sessions::{Claim, LockListener, Locks, LocksError};
+pub use self::sessions::{Claim, LockListener, Locks, LocksError, Queued};
 use crate::queue::{Entry, Owner, Queue, QueueError, Seat};
 
 /// The lock of one name.
@@ -52,11 +54,21 @@ impl Lock {
     /// Waits for the lock. `value` is kept at the place for others to read. An owner that holds the lock
     /// has it again at once. Dropping the future leaves the queue.
     pub async fn acquire(&self, owner: Owner, value: Value) -> Result<Held, QueueError> {
+        match self.enter(owner, value).await? {
+            Entered::Held(held) => Ok(held),
+            Entered::Waiting(waiting) => waiting.turn().await,
+        }
+    }
+
+    /// Takes a place in the queue, and with it the lock, if nobody is before it.
+    pub async fn enter(&self, owner: Owner, value: Value) -> Result<Entered, QueueError> {
         let entered = self.queue.enter(owner, value, Entry::Always).await?;
         // Who enters always has a seat, its own or the one that it found.
         let seat = entered.seat.ok_or(QueueError::Lost)?;
-        let revision = if entered.first { entered.revision } else { seat.turn().await? };
-        Ok(Held { seat, revision })
+        Ok(match entered.first {
+            true => Entered::Held(Held { seat, revision: entered.revision }),
+            false => Entered::Waiting(Waiting { seat }),
+        })
     }
 
     /// Waits for the lock no longer than `patience`; none when it did not come.
@@ -83,6 +95,27 @@ impl Lock {
     pub async fn holder(&self) -> Result<Option<Holder>, QueueError> {
         let standing = self.queue.standing().await?;
         Ok(standing.map(|(kv, waiting)| Holder { kv, waiting }))
+    }
+}
+
+/// What came of entering a lock's queue.
+pub enum Entered {
+    /// The lock is held.
+    Held(Held),
+    /// It is another's.
+    Waiting(Waiting),
+}
+
+/// A place in a lock's queue. Dropping it gives it up.
+pub struct Waiting {
+    seat: Seat,
+}
+
+impl Waiting {
+    /// Waits for the lock. Dropping the future leaves the queue.
+    pub async fn turn(self) -> Result<Held, QueueError> {
+        let revision = self.seat.turn().await?;
+        Ok(Held { seat: self.seat, revision })
     }
 }
 

@@ -15,7 +15,8 @@ use hyrax_types::{Revision, SessionId};
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use super::{Held, Lock};
+use super::{Entered, Held, Lock, Waiting};
+use crate::election::Election;
 use crate::node_lease::NodeLease;
 use crate::queue::{Owner, QueueError};
 use crate::retry::{Backoff, comes_back};
@@ -45,8 +46,8 @@ pub enum LocksError {
     /// The session has as many locks as it may have.
     #[error("too many locks: a connection may hold or wait for {LOCKS_PER_SESSION_MAX}")]
     TooMany,
-    /// The session has ended.
-    #[error("the session has ended")]
+    /// The session has ended, or was silent for too long.
+    #[error("the session has ended, or was silent for too long: what it waited for was given up")]
     Ended,
     /// There was no place, or it was lost.
     #[error(transparent)]
@@ -76,6 +77,8 @@ enum Place {
 
 struct HeldPlace {
     held: Held,
+    /// What it hangs on.
+    lease: LeaseId,
     /// For which of those that the session speaks for.
     member: Value,
     _watch: Task,
@@ -95,7 +98,64 @@ impl Locks {
     /// Takes the session's place at the lock, where it may then take the lock or wait for it. `member` is
     /// kept for others to read. Dropping the claim gives the place up.
     pub fn claim(&self, session: SessionId, name: Key, member: Value) -> Result<Claim, LocksError> {
-        Claim::new(&self.inner, session, name, member)
+        Claim::new(&self.inner, session, name, member.clone(), member)
+    }
+
+    /// The same for an election, whose leader holds the lock of its name: others read what it proclaims.
+    pub fn stand(
+        &self,
+        session: SessionId,
+        name: Key,
+        member: Value,
+        proclaimed: Value,
+    ) -> Result<Claim, LocksError> {
+        Claim::new(&self.inner, session, name, member, proclaimed)
+    }
+
+    /// Has a session that leads for this member proclaim something else; the fencing token, none where it does not
+    /// lead.
+    pub async fn proclaim(
+        &self,
+        session: SessionId,
+        name: &Key,
+        member: &Value,
+        proclaimed: Value,
+    ) -> Result<Option<Revision>, LocksError> {
+        let place = {
+            let sessions = self.inner.sessions.lock();
+            match sessions.get(&session).and_then(|locks| locks.get(name)) {
+                Some(Place::Held(place)) if place.member == *member => {
+                    Some(((place.held.key().clone(), place.held.token()), place.lease))
+                }
+                _ => None,
+            }
+        };
+        let Some((place, lease)) = place else { return Ok(None) };
+        let token = place.1;
+        Election::new(Arc::clone(&self.inner.engine), name).proclaim(place, lease, proclaimed).await?;
+        Ok(Some(token))
+    }
+
+    /// The locks that a session holds or waits for.
+    pub fn names(&self, session: SessionId) -> Vec<Key> {
+        let sessions = self.inner.sessions.lock();
+        sessions.get(&session).map(|locks| locks.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Takes everything from a session that was silent for too long, and tells it what it has lost.
+    pub async fn expel(&self, session: SessionId) {
+        let lost: Vec<(Key, Revision)> = {
+            let sessions = self.inner.sessions.lock();
+            let held = sessions.get(&session).into_iter().flatten().filter_map(|(name, place)| match place {
+                Place::Held(place) => Some((name.clone(), place.held.token())),
+                Place::Awaited(_) => None,
+            });
+            held.collect()
+        };
+        self.release(session).await;
+        for (name, token) in lost {
+            self.inner.listener.lost(session, &name, token);
+        }
     }
 
     /// Takes the lock if nobody has it, the session included; the fencing token.
@@ -226,11 +286,19 @@ pub struct Claim {
     session: SessionId,
     name: Key,
     member: Value,
+    /// What others read.
+    value: Value,
     number: u64,
 }
 
 impl Claim {
-    fn new(inner: &Arc<Inner>, session: SessionId, name: Key, member: Value) -> Result<Claim, LocksError> {
+    fn new(
+        inner: &Arc<Inner>,
+        session: SessionId,
+        name: Key,
+        member: Value,
+        value: Value,
+    ) -> Result<Claim, LocksError> {
         let number = inner.claims.fetch_add(1, Ordering::Relaxed);
         {
             let mut sessions = inner.sessions.lock();
@@ -243,7 +311,7 @@ impl Claim {
             }
             locks.insert(name.clone(), Place::Awaited(number));
         }
-        Ok(Claim { inner: Arc::clone(inner), session, name, member, number })
+        Ok(Claim { inner: Arc::clone(inner), session, name, member, value, number })
     }
 
     /// Takes the lock if nobody has it; the fencing token, or the claim, to wait with.
@@ -254,33 +322,48 @@ impl Claim {
         }
     }
 
+    /// Takes the lock, or a place in its queue: who comes later waits behind it. The fencing token, or what to wait
+    /// with.
+    pub async fn enter(self) -> Result<Result<Revision, Queued>, LocksError> {
+        match self.stand_in_line().await? {
+            (Entered::Held(held), lease) => self.fulfil((held, lease)).map(Ok),
+            (Entered::Waiting(waiting), lease) => Ok(Err(Queued { claim: self, waiting, lease })),
+        }
+    }
+
     /// Waits for the lock, at most for `patience` if that is given; the fencing token.
     pub async fn lock(self, patience: Option<Duration>) -> Result<Revision, LocksError> {
-        let waiting = self.acquire();
-        let held = match patience {
-            None => waiting.await?,
-            Some(patience) => match tokio::time::timeout(patience, waiting).await {
-                Ok(held) => held?,
-                Err(_) => return Err(LocksError::TimedOut),
-            },
-        };
+        let held = within(patience, self.acquire()).await?;
         self.fulfil(held)
     }
 
     /// Waits for the lock; anew, at the queue's end, where the node's lease was lost meanwhile.
     async fn acquire(&self) -> Result<(Held, LeaseId), LocksError> {
+        let mut tried = 0;
+        loop {
+            let (held, lease) = match self.stand_in_line().await? {
+                (Entered::Held(held), lease) => (Ok(held), lease),
+                (Entered::Waiting(waiting), lease) => (waiting.turn().await, lease),
+            };
+            match held {
+                Err(QueueError::Lost) if tried < LEASES_TRIED_MAX => tried += 1,
+                held => return Ok((held?, lease)),
+            }
+        }
+    }
+
+    async fn stand_in_line(&self) -> Result<(Entered, LeaseId), LocksError> {
         let lock = Lock::new(Arc::clone(&self.inner.engine), &self.name);
         let mut tried = 0;
         loop {
             let lease = self.inner.lease.id();
             let owner = Owner::session(lease, self.session);
-            match lock.acquire(owner, self.member.clone()).await {
+            match lock.enter(owner, self.value.clone()).await {
                 Err(QueueError::LeaseNotFound) if tried < LEASES_TRIED_MAX => {
                     tried += 1;
                     self.inner.lease.replaced(lease).await.map_err(unavailable)?;
                 }
-                Err(QueueError::Lost) if tried < LEASES_TRIED_MAX => tried += 1,
-                held => return Ok((held?, lease)),
+                entered => return Ok((entered?, lease)),
             }
         }
     }
@@ -291,7 +374,7 @@ impl Claim {
         loop {
             let lease = self.inner.lease.id();
             let owner = Owner::session(lease, self.session);
-            match lock.try_acquire(owner, self.member.clone()).await {
+            match lock.try_acquire(owner, self.value.clone()).await {
                 Err(QueueError::LeaseNotFound) if tried < LEASES_TRIED_MAX => {
                     tried += 1;
                     self.inner.lease.replaced(lease).await.map_err(unavailable)?;
@@ -312,6 +395,10 @@ impl Claim {
         let Entry::Occupied(mut place) = locks.entry(self.name.clone()) else {
             return Err(LocksError::Ended);
         };
+        // Another claim's place stays its own.
+        if !matches!(place.get(), Place::Awaited(number) if *number == self.number) {
+            return Err(LocksError::Ended);
+        }
         let watch = Task::spawn(async move {
             tokio::select! {
                 () = lost => {}
@@ -319,7 +406,8 @@ impl Claim {
             }
             inner.tell_loss(session, name, token);
         });
-        place.insert(Place::Held(HeldPlace { held, member: self.member.clone(), _watch: watch }));
+        let member = self.member.clone();
+        place.insert(Place::Held(HeldPlace { held, lease, member, _watch: watch }));
         drop(sessions);
         Ok(token)
     }
@@ -334,6 +422,38 @@ impl Drop for Claim {
             |place| matches!(place, Place::Awaited(other) if *other == number),
         );
     }
+}
+
+/// A session's place in the queue of a lock that is another's. Dropping it gives the place up.
+pub struct Queued {
+    claim: Claim,
+    waiting: Waiting,
+    lease: LeaseId,
+}
+
+impl Queued {
+    /// Waits for the lock, at most for `patience` if that is given; the fencing token.
+    pub async fn lock(self, patience: Option<Duration>) -> Result<Revision, LocksError> {
+        let Queued { claim, waiting, lease } = self;
+        let turn = async {
+            match waiting.turn().await {
+                Ok(held) => Ok((held, lease)),
+                // The node's lease was lost meanwhile: anew, at the queue's end.
+                Err(QueueError::Lost) => claim.acquire().await,
+                Err(error) => Err(error.into()),
+            }
+        };
+        let held = within(patience, turn).await?;
+        claim.fulfil(held)
+    }
+}
+
+async fn within<T>(
+    patience: Option<Duration>,
+    waiting: impl Future<Output = Result<T, LocksError>>,
+) -> Result<T, LocksError> {
+    let Some(patience) = patience else { return waiting.await };
+    tokio::time::timeout(patience, waiting).await.unwrap_or(Err(LocksError::TimedOut))
 }
 
 fn unavailable(unavailable: Unavailable) -> LocksError {

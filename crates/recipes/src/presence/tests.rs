@@ -459,7 +459,7 @@ async fn run(steps: Vec<(usize, u64, u8, Step)>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn every_view_and_what_was_heard_agree_with_the_engine(steps in steps()) {

@@ -8,15 +8,22 @@ use hyrax_coordination::{
 };
 use hyrax_types::Revision;
 
-use super::view::View;
+use super::view::{News, View};
 use super::{ServiceEvent, ServiceName, ServiceNode, layout};
 use crate::mirror::load_once;
 use crate::retry::{Backoff, comes_back};
 
+/// Events that come at once and are still told revision by revision.
+const EVENTS_TOLD_APART: usize = 64;
+
 /// The nodes of services, and what happens to them from here on, in order.
 ///
+/// A revision's events are told by themselves, unless so many came at once that they are told together: of each service
+/// the last list, once for each kind of event. So a service of thousands of nodes that all come or go costs each of
+/// those who follow it, and this process, no more than they can bear.
+///
 /// A watch that breaks is taken up where it stopped. Where the engine has forgotten that by then, what changed
-/// meanwhile is told as the difference: of each service the last list, once for each kind of event.
+/// meanwhile is told together, too.
 pub struct ServiceFeed {
     engine: Arc<dyn Coordination>,
     view: View,
@@ -25,6 +32,10 @@ pub struct ServiceFeed {
     reached: Revision,
     /// What came and has not been looked at.
     taken: VecDeque<Event>,
+    /// Whether what was taken is told together, once all of it has been looked at.
+    together: bool,
+    /// What was looked at and is to be told.
+    news: News,
     /// Whether leases are gone, as the engine said of those that what was taken depends on.
     gone: HashMap<LeaseId, bool>,
     /// What is to be told.
@@ -39,8 +50,17 @@ impl ServiceFeed {
         let (reached, kvs) = load_once(&*engine, &layout::everything()).await?;
         let mut view = View::of(wanted);
         view.load(&kvs);
-        let (taken, gone, ready) = (VecDeque::new(), HashMap::new(), VecDeque::new());
-        Ok(ServiceFeed { engine, view, watch: None, reached, taken, gone, ready })
+        Ok(ServiceFeed {
+            engine,
+            view,
+            watch: None,
+            reached,
+            taken: VecDeque::new(),
+            together: false,
+            news: News::default(),
+            gone: HashMap::new(),
+            ready: VecDeque::new(),
+        })
     }
 
     /// The services that have nodes now: as of the event that was given last.
@@ -88,6 +108,7 @@ impl ServiceFeed {
             Ok(batch) => {
                 self.reached = self.reached.max(batch.revision);
                 self.taken.extend(batch.events);
+                self.together = self.taken.len() > EVENTS_TOLD_APART;
                 Ok(())
             }
             Err(error) => {
@@ -103,12 +124,15 @@ impl ServiceFeed {
         let doubtful = self.view.doubtful(events);
         ask(&*self.engine, &mut self.gone, doubtful).await?;
         let gone = &self.gone;
-        let told = self.view.apply(revision, events, |lease| gone.get(&lease) == Some(&true));
-        self.ready.extend(told);
+        self.view.apply(events, |lease| gone.get(&lease) == Some(&true), &mut self.news);
         self.taken.drain(..end);
         if self.taken.is_empty() {
             // A lease that lived may end.
             self.gone.clear();
+        }
+        if self.taken.is_empty() || !self.together {
+            let news = std::mem::take(&mut self.news);
+            self.ready.extend(news.told(revision, &self.view));
         }
         Ok(())
     }

@@ -1,12 +1,37 @@
 //! Services: who offers what where, kept as long as whoever registered it lives, and told to whoever follows.
 //!
-//! A node is a key of the visible key space (the layout is in [`layout`]'s head), so that any client of the engine
+//! A node is a key of the visible key space (the layout is in the head of `layout`), so that any client of the engine
 //! can register one, by a plain put on a lease of its own, and list them.
 //!
 //! A node that goes is told as [`KeyEvent::Expire`] when the lease that it hung on ran out, or whoever kept it for
 //! a client found the client silent; and as [`KeyEvent::Delete`] when it was removed. What is registered by this
 //! recipe is told apart for certain. Of a node that somebody else wrote, the engine is asked whether its lease is
 //! gone, so that a lease revoked on purpose looks like one that ran out.
+//!
+//! ```
+//! # use std::{sync::Arc, time::Duration};
+//! # use hyrax_coordination::{Coordination, Embedded, EmbeddedSettings};
+//! # use hyrax_recipes::NodeLease;
+//! # use hyrax_recipes::services::{Following, KeyEvent, Services};
+//! # use hyrax_types::SystemClock;
+//! # let engine = || Embedded::start(Arc::new(SystemClock), EmbeddedSettings::default());
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let engine: Arc<dyn Coordination> = Arc::new(engine());
+//! let services = Services::new(engine.clone());
+//! let mut feed = services.follow(Following::All).await?;
+//!
+//! let lease = Arc::new(NodeLease::start(engine, Duration::from_secs(5)).await?);
+//! let registrar = services.registrar(lease);
+//! let registration = registrar.register("engine".parse()?, "10.0.0.1:80".parse()?).await?;
+//! let event = feed.next().await?;
+//! assert_eq!((event.key_event, event.services.len()), (KeyEvent::Put, 1));
+//!
+//! registration.deregister().await;
+//! assert_eq!(feed.next().await?.key_event, KeyEvent::Delete);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod feed;
 mod layout;
@@ -29,7 +54,7 @@ use crate::mirror::load_once;
 use crate::node_lease::NodeLease;
 
 /// What happened to a service's nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyEvent {
     /// One was registered, or registered again.
     Put,

@@ -333,6 +333,31 @@ async fn services_are_listed_by_name_however_many_nodes_they_have() {
     assert_eq!(world.nodes("a").await.len(), 250);
 }
 
+#[tokio::test]
+async fn what_comes_by_the_hundred_is_told_together() {
+    let world = World::new();
+    let here = world.node().await;
+    let mut feed = world.follow().await;
+    let mut registered = Vec::new();
+    for port in 1..=500 {
+        registered.push(here.register("engine", &format!("10.0.0.1:{port}")).await);
+    }
+    registered.pop().unwrap().deregister().await;
+    let mut heard = Vec::new();
+    loop {
+        let event = feed.next().await.unwrap();
+        heard.push((event.key_event, event.services.len()));
+        if event.key_event == KeyEvent::Delete {
+            break;
+        }
+    }
+    assert!(heard.len() < 100, "{}", heard.len());
+    assert_eq!(heard.pop(), Some((KeyEvent::Delete, 499)));
+    assert!(heard.is_sorted(), "lists that only grow");
+    let _last = here.register("engine", "10.0.0.2:80").await;
+    assert_eq!(feed.next().await.unwrap().services.len(), 500);
+}
+
 /// What happens to nodes of services on two nodes.
 #[derive(Clone, Debug)]
 enum Step {

@@ -95,15 +95,9 @@ impl View {
         leases.collect::<HashSet<_>>().into_iter().collect()
     }
 
-    /// Takes in the events of one revision. `is_gone` knows of the leases in doubt.
-    pub(super) fn apply(
-        &mut self,
-        revision: Revision,
-        events: &[Event],
-        is_gone: impl Fn(LeaseId) -> bool,
-    ) -> Vec<ServiceEvent> {
+    /// Takes in the events of one revision, and what there is to tell of them. `is_gone` knows of the leases in doubt.
+    pub(super) fn apply(&mut self, events: &[Event], is_gone: impl Fn(LeaseId) -> bool, news: &mut News) {
         let notes = Notes::of(events);
-        let mut news = News::default();
         for Event { kind, kv, .. } in events {
             let Some(service) = service_of(&kv.key) else { continue };
             if !self.wants(&service) {
@@ -133,7 +127,6 @@ impl View {
                 None => self.noting.remove(&lease),
             };
         }
-        news.told(revision, self)
     }
 
     /// Leases of whom it must be known whether they are gone, before `kvs` takes the place of what was there.
@@ -219,9 +212,9 @@ impl Notes {
     }
 }
 
-/// What happened in one revision: of each service each kind of event once, however many nodes it was of.
+/// What happened in a revision, or in several: of each service each kind of event once, however many nodes it was of.
 #[derive(Default)]
-struct News {
+pub(super) struct News {
     in_order: Vec<(ServiceName, KeyEvent)>,
     known: HashSet<(ServiceName, KeyEvent)>,
 }
@@ -233,7 +226,8 @@ impl News {
         }
     }
 
-    fn told(self, revision: Revision, view: &View) -> Vec<ServiceEvent> {
+    /// The events that it comes to, as of that revision, which the view shows.
+    pub(super) fn told(self, revision: Revision, view: &View) -> Vec<ServiceEvent> {
         let told = self.in_order.into_iter().map(|(service, key_event)| {
             let services = view.nodes(service.as_str()).into();
             ServiceEvent { key_event, service, services, revision }

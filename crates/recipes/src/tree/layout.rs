@@ -4,7 +4,7 @@
 //! <prefix>f<depth><path>   a key, at its path of so many parts (four decimal digits)
 //! <prefix>d<depth><path>   a directory
 //! <prefix>t<path>          when the node ends, in nanoseconds since the Unix epoch, as text
-//! <prefix>o<path>          written with each in-order key of the directory
+//! <prefix>o<path>          the name of the last in-order key of the directory
 //! <prefix>r                why the last node was removed, and which
 //! ```
 //!

@@ -15,6 +15,7 @@ mod feed;
 mod history;
 mod layout;
 mod node;
+mod numbers;
 mod path;
 mod reading;
 mod record;
@@ -52,12 +53,19 @@ struct Stem {
     clock: Arc<dyn Clock>,
     told: feed::Told,
     counts: Counts,
+    numbers: numbers::Numbers,
 }
 
 impl Tree {
     /// The tree of `engine`. It is there at once; its history comes in as the engine tells it.
     pub fn start(engine: Arc<dyn Coordination>, clock: Arc<dyn Clock>) -> Tree {
-        let stem = Arc::new(Stem { engine, clock, told: feed::Told::default(), counts: Counts::default() });
+        let stem = Arc::new(Stem {
+            engine,
+            clock,
+            told: feed::Told::default(),
+            counts: Counts::default(),
+            numbers: numbers::Numbers::default(),
+        });
         let feed = Task::spawn(feed::run(Arc::clone(&stem)));
         let expiry = Task::spawn(expiry::run(Arc::clone(&stem)));
         Tree { stem, _feed: feed, _expiry: expiry }

@@ -12,6 +12,8 @@ use proptest::prelude::*;
 use super::layout::Place;
 use super::*;
 
+mod cost;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn engine() -> Arc<dyn Coordination> {

@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 use hyrax_coordination::{
-    Compare, CompareOperator, CompareTarget, DeleteRangeRequest, KeyRange, KeyValue, Op, OpResponse,
+    Compare, CompareOperator, CompareTarget, DeleteRangeRequest, Key, KeyRange, KeyValue, Op, OpResponse,
     PutRequest, RangeRequest, TxnRequest, TxnResponse, Value,
 };
 
@@ -219,38 +219,48 @@ impl Stem {
             Content::Directory => Value::new(),
         };
         let record = Record::new(Action::Create, value, past_no_end(ending.at_ns));
+        let making = self.numbers.making();
+        let mut last = self.index().await?;
+        // What is most likely: the directory is there, and something was put into it in order before.
+        let mut compare: Vec<Compare> = (!directory.is_root())
+            .then(|| Compare::present(layout::directory(directory)))
+            .into_iter()
+            .collect();
+        let mut parents = Vec::new();
+        let mut is_first = false;
         loop {
-            // The next index, if nobody else is faster: etcd's name. In any case it is greater than the index
-            // that wrote the last one, and so than that one's name.
-            let next = self.index().await? + 1;
-            let path = directory.child(format!("{next:020}").as_bytes())?;
-            let mut compare = vec![Compare {
-                range: KeyRange::single(order.clone()),
-                operator: CompareOperator::Less,
-                // Revisions count writes: they stay far below i64's end.
-                target: CompareTarget::ModRevision(next as i64),
-            }];
-            let mut parents = Vec::new();
-            if !directory.is_root() {
-                let standing = self.standing(&path).await?;
-                let (is_there, made) = standing.make_parents()?;
-                if standing.kind().is_some() {
-                    return Err(TreeError::at(Fault::NodeExist, &path, standing.index));
-                }
-                compare.extend(is_there);
-                parents = made;
-            }
+            let name = Value::from(format!("{:020}", making.above(last)));
+            let path = directory.child(&name)?;
+            compare.push(if is_first { Compare::absent(order.clone()) } else { before(&order, &name) });
             compare.push(Compare::absent(layout::file(&path)));
             compare.push(Compare::absent(layout::directory(&path)));
             let mut attempt = match content {
                 Content::File(_) => write_file(&path, &record, compare),
                 Content::Directory => replace_by_directory(&path, &record, compare),
             };
-            attempt.ops.extend(parents);
-            attempt.ops.push(Op::Put(PutRequest::new(order.clone(), Value::new())));
-            if let Ok(response) = self.attempt(&path, attempt).await? {
+            attempt.ops.append(&mut parents);
+            attempt.ops.push(Op::Put(PutRequest::new(order.clone(), name.clone())));
+            let mut failure = vec![Op::Range(RangeRequest::new(KeyRange::single(order.clone())))];
+            failure.extend(look(&path));
+            let Attempt { compare: tried, ops } = attempt;
+            let response = self.txn(TxnRequest { compare: tried, success: ops, failure }).await?;
+            if response.succeeded {
                 return Ok(self.written(&path, Action::Create, &record, &content, None, &response));
             }
+            let standing = Standing::of(&path, &response, 1);
+            (compare, parents) = standing.make_parents()?;
+            let written = match response.responses.first() {
+                Some(OpResponse::Range(range)) => range.kvs.first(),
+                _ => None,
+            };
+            is_first = written.is_none();
+            let is_taken = written.is_some_and(|kv| kv.value >= name);
+            if !is_taken && standing.kind().is_some() {
+                // Somebody has given a key that name by hand.
+                return Err(TreeError::at(Fault::NodeExist, &path, standing.index));
+            }
+            let number = written.and_then(|kv| std::str::from_utf8(&kv.value).ok()?.parse().ok());
+            last = number.unwrap_or(0).max(standing.index);
         }
     }
 
@@ -401,6 +411,15 @@ impl Stem {
         };
         let (refresh, now_ns, form) = (record.refresh, self.now_ns(), OnceLock::new());
         TreeEvent { action, node, previous, refresh, now_ns, form }
+    }
+}
+
+/// That the last in-order key of a directory has a name before this one.
+fn before(order: &Key, name: &Value) -> Compare {
+    Compare {
+        range: KeyRange::single(order.clone()),
+        operator: CompareOperator::Less,
+        target: CompareTarget::Value(name.clone()),
     }
 }
 

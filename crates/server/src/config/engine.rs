@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hyrax_coordination_etcd::{BadUrl, EtcdSettings};
+use hyrax_coordination_etcd::EtcdSettings;
+use hyrax_coordination_redis::RedisSettings;
 use hyrax_values_redis::{Address, BadAddress};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -15,6 +16,8 @@ pub enum CoordinationEngine {
     Embedded,
     /// In an etcd, which several nodes can share: `etcd://…`.
     Etcd(EtcdSettings),
+    /// In a Redis, which several nodes can share: `redis://…` and its kin.
+    Redis(RedisSettings),
 }
 
 impl CoordinationEngine {
@@ -28,11 +31,14 @@ impl CoordinationEngine {
 #[derive(Debug, thiserror::Error)]
 pub enum BadCoordinationEngine {
     /// There is no such engine.
-    #[error("a coordination engine is embedded:, or etcd://HOST:PORT[,HOST:PORT…]")]
+    #[error("a coordination engine is embedded:, etcd://HOST:PORT[,HOST:PORT…] or redis://HOST:PORT")]
     Unknown,
     /// Not an etcd's URL.
     #[error(transparent)]
-    Etcd(#[from] BadUrl),
+    Etcd(#[from] hyrax_coordination_etcd::BadUrl),
+    /// Not a Redis' URL.
+    #[error(transparent)]
+    Redis(#[from] hyrax_coordination_redis::BadUrl),
 }
 
 impl FromStr for CoordinationEngine {
@@ -42,6 +48,9 @@ impl FromStr for CoordinationEngine {
         match text.split_once(':') {
             Some(("embedded", "")) => Ok(CoordinationEngine::Embedded),
             Some(("etcd" | "etcds", _)) => Ok(CoordinationEngine::Etcd(text.parse()?)),
+            Some(("redis" | "rediss" | "unix" | "redis-cluster" | "rediss-cluster", _)) => {
+                Ok(CoordinationEngine::Redis(text.parse()?))
+            }
             _ => Err(BadCoordinationEngine::Unknown),
         }
     }
@@ -53,6 +62,7 @@ impl fmt::Display for CoordinationEngine {
         match self {
             CoordinationEngine::Embedded => f.write_str("embedded:"),
             CoordinationEngine::Etcd(settings) => settings.fmt(f),
+            CoordinationEngine::Redis(settings) => settings.fmt(f),
         }
     }
 }
@@ -155,14 +165,17 @@ mod tests {
 
     #[test]
     fn an_engine_is_named_by_a_url() {
-        for url in ["embedded:", "etcd://a:2379,b:2379", "etcds://a:2379?ca=ca.pem"] {
+        for url in
+            ["embedded:", "etcd://a:2379,b:2379", "etcds://a:2379?ca=ca.pem", "redis://a/1", "unix:/r.sock"]
+        {
             assert_eq!(url.parse::<CoordinationEngine>().unwrap().to_string(), url);
         }
         for (bad, expected) in [
-            ("", "is embedded:, or etcd://"),
-            ("embedded", "is embedded:, or etcd://"),
-            ("embedded:x", "is embedded:, or etcd://"),
-            ("zookeeper://a", "is embedded:, or etcd://"),
+            ("", "is embedded:, etcd://"),
+            ("embedded", "is embedded:, etcd://"),
+            ("embedded:x", "is embedded:, etcd://"),
+            ("zookeeper://a", "is embedded:, etcd://"),
+            ("redis://:hunter2@a?color=red", "no option `color=red`"),
             ("etcd:a", "is named etcd://"),
             ("etcd://root:hunter2@a/b", "no path"),
         ] {

@@ -58,8 +58,8 @@ pub struct Settings {
     /// [default: embedded:]
     #[arg(long, value_name = "URL")]
     pub values: Option<ValuesEngine>,
-    /// The engine of coordination: embedded:, or etcd://[NAME:PASSWORD@]HOST:PORT[,HOST:PORT…] to share it with other
-    /// nodes [default: embedded:]
+    /// The engine of coordination: embedded:, or etcd://[NAME:PASSWORD@]HOST:PORT[,HOST:PORT…] or
+    /// redis://[NAME:PASSWORD@]HOST:PORT to share it with other nodes [default: embedded:]
     #[arg(long, value_name = "URL")]
     pub coordination: Option<CoordinationEngine>,
     /// Where coordination (locks, leaders, groups, services, stored secrets) is kept, so that it outlives the

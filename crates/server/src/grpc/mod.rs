@@ -4,9 +4,9 @@
 //! reads one key would pay more for them than for the key. Here a call is one future, its message is a slice of what
 //! was read, and its reply one allocation. Which methods there are, and what messages mean, is not known here.
 
-mod body;
 mod connection;
 mod reader;
+mod reply;
 mod status;
 
 use std::future::poll_fn;
@@ -15,24 +15,24 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use axum::http::Method;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::Stream;
-use hyper::body::Incoming;
 use prost::Message;
 use tonic::Code;
 
-pub use self::body::ReplyBody;
 pub(crate) use self::connection::{Connection, WatchRoom};
 pub use self::reader::Messages;
+pub use self::reply::Reply;
 pub use self::status::Status;
+use crate::http2::{Body, Head};
 
 /// What stands before each message: whether it is compressed, and how long it is.
 pub(crate) const PREFIX_BYTES: usize = 5;
 
-/// Whether a request is a gRPC call, and not what people call HTTP.
-pub(crate) fn is_call(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+/// Whether a request with this `content-type` is a gRPC call, and not what people call HTTP.
+pub(crate) fn is_call(content_type: Option<&[u8]>) -> bool {
+    content_type.is_some_and(|kind| kind.starts_with(b"application/grpc"))
 }
 
 /// One call: its messages, and how long its client waits for the answer.
@@ -45,23 +45,22 @@ pub struct Call {
 
 impl Call {
     /// The call that a request is, or why it is none.
-    pub(crate) fn of(request: Request<Incoming>, connection: &Arc<Connection>) -> Result<Call, Status> {
-        let (head, body) = request.into_parts();
-        if head.method != Method::POST {
-            let message = format!("gRPC calls are made by POST, and this is {}", head.method);
+    pub(crate) fn of(head: &Head, body: Body, connection: &Arc<Connection>) -> Result<Call, Status> {
+        if head.method() != Method::POST {
+            let message = format!("gRPC calls are made by POST, and this is {}", head.method());
             return Err(Status::new(Code::Internal, message));
         }
-        if let Some(encoding) = head.headers.get("grpc-encoding")
-            && encoding != "identity"
+        if let Some(encoding) = head.get("grpc-encoding")
+            && encoding != b"identity"
         {
-            let encoding = String::from_utf8_lossy(encoding.as_bytes());
+            let encoding = String::from_utf8_lossy(encoding);
             let message = format!("grpc: Decompressor is not installed for grpc-encoding {encoding:?}");
             return Err(Status::new(Code::Unimplemented, message));
         }
-        let deadline = match head.headers.get("grpc-timeout") {
+        let deadline = match head.get("grpc-timeout") {
             None => None,
             Some(text) => Some(timeout(text).ok_or_else(|| {
-                let text = String::from_utf8_lossy(text.as_bytes());
+                let text = String::from_utf8_lossy(text);
                 Status::new(Code::Internal, format!("malformed grpc-timeout: {text:?}"))
             })?),
         };
@@ -72,27 +71,21 @@ impl Call {
     pub async fn unary<Q: Message + Default, R: Message>(
         mut self,
         answer: impl AsyncFnOnce(Q) -> Result<R, Status>,
-    ) -> Response<ReplyBody> {
+    ) -> Reply {
         let deadline = self.deadline;
         let answered = async move {
             let request = self.messages.only().await?;
             answer(request).await
         };
         match within(deadline, answered).await {
-            Ok(reply) => response(ReplyBody::message(framed(&reply))),
-            Err(status) => refusal(&status),
+            Ok(reply) => Reply::Message(framed(&reply)),
+            Err(status) => Reply::Refused(status),
         }
     }
 
     /// Answers a call by a stream of messages, each already framed, or several at once.
-    pub fn streaming(
-        self,
-        replies: impl FnOnce(Messages) -> Result<FramedReplies, Status>,
-    ) -> Response<ReplyBody> {
-        match replies(self.messages) {
-            Ok(replies) => response(ReplyBody::stream(replies, self.deadline)),
-            Err(status) => refusal(&status),
-        }
+    pub fn streaming(self, replies: impl FnOnce(Messages) -> FramedReplies) -> Reply {
+        Reply::stream(replies(self.messages), self.deadline)
     }
 }
 
@@ -118,8 +111,8 @@ async fn within<T>(
 }
 
 /// What `grpc-timeout` says: up to eight digits and a unit.
-fn timeout(text: &HeaderValue) -> Option<Duration> {
-    let text = text.to_str().ok()?;
+fn timeout(text: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(text).ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
@@ -159,18 +152,4 @@ pub fn put_framed(message: &impl Message, frames: &mut BytesMut) {
 pub(crate) fn put_prefix(frames: &mut impl BufMut, length: usize) {
     frames.put_u8(0);
     frames.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-}
-
-fn response(body: ReplyBody) -> Response<ReplyBody> {
-    let mut response = Response::new(body);
-    let kind = HeaderValue::from_static("application/grpc");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
-}
-
-/// The refusal of a call: headers alone, and the status among them.
-pub(crate) fn refusal(status: &Status) -> Response<ReplyBody> {
-    let mut response = response(ReplyBody::Nothing);
-    status.put(response.headers_mut());
-    response
 }

@@ -1,12 +1,10 @@
 //! The messages of a call, cut out of what its client sends.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use hyper::body::{Body, Incoming};
 use hyrax_types::limits::GRPC_MESSAGE_BYTES_MAX;
 use prost::Message;
 use tonic::Code;
@@ -14,10 +12,11 @@ use tonic::Code;
 use super::PREFIX_BYTES;
 use super::connection::{Connection, GatherRoom};
 use super::status::Status;
+use crate::http2::{Body, Reset};
 
 /// What a client sends in one call.
 pub struct Messages {
-    body: Incoming,
+    body: Body,
     /// What was read and not yet given out: one piece as it came, which usually is one message.
     piece: Bytes,
     /// The beginning of a message that came in several pieces.
@@ -28,7 +27,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    pub(super) fn new(body: Incoming, connection: Arc<Connection>) -> Messages {
+    pub(super) fn new(body: Body, connection: Arc<Connection>) -> Messages {
         let room = GatherRoom::none(connection);
         Messages { body, piece: Bytes::new(), gathered: BytesMut::new(), room, ended: false }
     }
@@ -56,14 +55,9 @@ impl Messages {
                     if broken { Err(Status::fixed(Code::Internal, "unexpected EOF")) } else { Ok(None) };
                 return Poll::Ready(end);
             }
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    // Trailers of a request mean nothing.
-                    if let Ok(piece) = frame.into_data() {
-                        self.piece = piece;
-                    }
-                }
-                Some(Err(_)) => {
+            match ready!(self.body.poll_piece(cx)) {
+                Some(Ok(piece)) => self.piece = piece,
+                Some(Err(Reset)) => {
                     self.ended = true;
                     return Poll::Ready(Err(Status::fixed(Code::Cancelled, "context canceled")));
                 }

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderValue, Response, header};
 use tonic::Code;
 
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+use crate::http2;
 
 /// Why a call failed: gRPC's number, and words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,20 +32,23 @@ impl Status {
     /// The client waited as long as it would.
     pub const DEADLINE_EXCEEDED: Status = Status::fixed(Code::DeadlineExceeded, "context deadline exceeded");
 
-    /// Writes it among the headers of a refusal, or the trailers of a reply.
-    pub(super) fn put(&self, headers: &mut HeaderMap) {
-        headers.insert(STATUS, HeaderValue::from(self.code as i32));
-        if let Ok(message) = HeaderValue::try_from(escaped(&self.message)) {
-            headers.insert(MESSAGE, message);
-        }
+    /// Writes it among the fields of a refusal's head, or of the trailers of a reply.
+    pub(super) fn put(&self, block: &mut Vec<u8>) {
+        http2::put_field(b"grpc-status", (self.code as i32).to_string().as_bytes(), block);
+        http2::put_field(b"grpc-message", escaped(&self.message).as_bytes(), block);
     }
-}
 
-/// The trailers of a call that went well.
-pub(super) fn well() -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert(STATUS, HeaderValue::from_static("0"));
-    trailers
+    /// The refusal of a call that came over HTTP/1: a head alone, and the status in it.
+    pub(crate) fn over_http_1<B: Default>(&self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert("grpc-status", HeaderValue::from(self.code as i32));
+        if let Ok(message) = HeaderValue::try_from(escaped(&self.message)) {
+            headers.insert("grpc-message", message);
+        }
+        response
+    }
 }
 
 /// The words with everything percent-encoded that a header can not hold.
@@ -69,9 +71,8 @@ mod tests {
 
     #[test]
     fn words_are_escaped_where_a_header_can_not_hold_them() {
-        let mut headers = HeaderMap::new();
-        Status::new(Code::NotFound, "50 % of é\n").put(&mut headers);
-        assert_eq!(headers["grpc-status"], "5");
-        assert_eq!(headers["grpc-message"], "50 %25 of %C3%A9%0A");
+        let refusal = Status::new(Code::NotFound, "50 % of é\n").over_http_1::<()>();
+        assert_eq!(refusal.headers()["grpc-status"], "5");
+        assert_eq!(refusal.headers()["grpc-message"], "50 %25 of %C3%A9%0A");
     }
 }

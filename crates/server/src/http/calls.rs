@@ -1,31 +1,19 @@
 //! HTTP/2: gRPC calls beside everything else.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body as Page;
-use axum::http::{Request, Response};
-use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use axum::http::{Response, StatusCode};
 use tonic::Code;
 use tower::ServiceExt;
 
 use super::Arrival;
 use crate::config::Door as Opened;
-use crate::grpc::{self, Connection, ReplyBody, Status};
+use crate::grpc::{self, Connection, Reply, Status};
+use crate::http2::{Answer, Body, Head};
 use crate::metrics::Door;
 use crate::net::Doors;
-
-/// What a request over HTTP/2 is answered with.
-pub(super) enum Answer {
-    /// A call's reply.
-    Call(ReplyBody),
-    /// Anything else.
-    Page(Page),
-}
 
 /// Answers a request. A call goes to its door at once; the rest takes the same way as over HTTP/1.
 pub(super) async fn answer<D: Doors>(
@@ -33,19 +21,30 @@ pub(super) async fn answer<D: Doors>(
     router: Router,
     arrival: Arrival,
     connection: Arc<Connection>,
-    mut request: Request<Incoming>,
-) -> Result<Response<Answer>, Infallible> {
-    if !grpc::is_call(request.headers()) {
-        request.extensions_mut().insert(arrival);
-        let Ok(page) = Box::pin(router.oneshot(request.map(Page::new))).await;
-        return Ok(page.map(Answer::Page));
+    head: Head,
+    body: Body,
+) -> Answer {
+    if !grpc::is_call(head.get("content-type")) {
+        return Box::pin(page(router, arrival, head, body)).await;
     }
     arrival.seat.becomes(Door::Grpc);
     let reply = match shut(&arrival) {
-        None => doors.grpc(request, connection).await,
-        Some(refusal) => grpc::refusal(&refusal),
+        None => doors.grpc(head, body, connection).await,
+        Some(refusal) => Reply::Refused(refusal),
     };
-    Ok(reply.map(Answer::Call))
+    reply.into_answer()
+}
+
+/// Answers a request that is not a call.
+async fn page(router: Router, arrival: Arrival, head: Head, body: Body) -> Answer {
+    let Some(mut request) = head.with_body(Page::new(body)) else {
+        let mut refusal = Response::new(Page::empty());
+        *refusal.status_mut() = StatusCode::BAD_REQUEST;
+        return Answer::of(refusal);
+    };
+    request.extensions_mut().insert(arrival);
+    let Ok(page) = router.oneshot(request).await;
+    Answer::of(page)
 }
 
 /// Why there are no calls on this listener, if there are none.
@@ -53,33 +52,4 @@ pub(super) fn shut(arrival: &Arrival) -> Option<Status> {
     let open = arrival.open;
     let message = || format!("the gRPC door is not open on this listener, which opens {open}");
     (!open.contains(Opened::Grpc)).then(|| Status::new(Code::Unimplemented, message()))
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match &mut *self {
-            Answer::Call(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Answer::Page(body) => Pin::new(body).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Answer::Call(body) => body.is_end_stream(),
-            Answer::Page(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Answer::Call(body) => body.size_hint(),
-            Answer::Page(body) => body.size_hint(),
-        }
-    }
 }

@@ -3,21 +3,18 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, header};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyrax_types::limits::{
-    HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_HEAD_BYTES_MAX,
-    HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX,
-};
+use hyrax_types::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_MAX, HTTP_HEADERS_MAX};
 use tonic::Code;
 use tower::ServiceExt;
 
-use super::streams::{InOneTask, Streams};
 use super::{Arrival, Http, calls, direct};
 use crate::grpc::{self, Status};
+use crate::http2;
 use crate::net::{Doors, Metered, Replayed, Stream};
 
 /// A version of HTTP, as the first line told it.
@@ -29,65 +26,61 @@ pub(crate) enum Version {
     Two,
 }
 
-/// Serves a connection to its end; when the server stops, to the end of the requests under way.
-macro_rules! serve_gracefully {
-    ($connection:expr, $shutdown:expr, $of:ident => $itself:expr) => {{
-        let mut $of = std::pin::pin!($connection);
-        tokio::select! {
-            ended = $of.as_mut() => ended,
-            () = $shutdown.cancelled() => {
-                $itself.graceful_shutdown();
-                $of.await
-            }
-        }
-    }};
-}
-
 impl<D: Doors> Http<D> {
-    /// Serves one connection. A WebSocket goes on after it has returned, and keeps the seat.
-    pub(crate) async fn serve(&self, version: Version, stream: Replayed<Stream>, arrival: Arrival) {
+    /// Serves one connection, of which `read_ahead` was read. When the server stops, requests under way are answered.
+    /// A WebSocket goes on after it has returned, and keeps the seat.
+    pub(crate) async fn serve(
+        &self,
+        version: Version,
+        stream: Stream,
+        read_ahead: Vec<u8>,
+        arrival: Arrival,
+    ) {
         let address = arrival.peer.address;
-        let stream = match version {
-            Version::One => match direct::serve(&*self.doors, stream, &arrival, &self.shutdown).await {
-                Some(stream) => stream,
-                None => return,
-            },
-            Version::Two => stream,
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::debug!(%address, %error, "an HTTP connection failed");
         };
-        // Over HTTP/2 a reply has a head, a body and an end, all of a few bytes.
-        let in_parts = matches!(version, Version::One);
-        let io = TokioIo::new(Metered::new(stream, arrival.seat.metrics().clone(), in_parts));
-        let ended = match version {
+        match version {
             Version::One => {
+                let stream = Replayed::new(read_ahead, stream);
+                let served = direct::serve(&*self.doors, stream, &arrival, &self.shutdown).await;
+                let Some(stream) = served else { return };
+                let stream = Metered::new(stream, arrival.seat.metrics().clone());
                 let service = service_fn(move |request| self.page(arrival.clone(), request));
-                let connection = http_one().serve_connection(io, service).with_upgrades();
-                serve_gracefully!(connection, self.shutdown, served => served.as_mut())
+                let connection = http_one().serve_connection(TokioIo::new(stream), service).with_upgrades();
+                let mut served = std::pin::pin!(connection);
+                let ended = tokio::select! {
+                    ended = served.as_mut() => ended,
+                    () = self.shutdown.cancelled() => {
+                        served.as_mut().graceful_shutdown();
+                        served.await
+                    }
+                };
+                _ = ended.inspect_err(|error| failed(error));
             }
             Version::Two => {
+                let metrics = arrival.seat.metrics().clone();
                 let shared = grpc::Connection::new(arrival.peer);
-                // Not borrowed, as hyper wants to be able to make a task of each request.
-                let (doors, router) = (self.doors.clone(), self.router.clone());
-                let service = service_fn(move |request: Request<Incoming>| {
-                    calls::answer(doors.clone(), router.clone(), arrival.clone(), shared.clone(), request)
-                });
-                let connection = InOneTask::new(|streams| http_two(streams).serve_connection(io, service));
-                serve_gracefully!(connection, self.shutdown, served => served.connection())
+                let answer = |head, body| {
+                    let (doors, router) = (self.doors.clone(), self.router.clone());
+                    calls::answer(doors, router, arrival.clone(), shared.clone(), head, body)
+                };
+                let ended = http2::serve(stream, read_ahead, answer, &metrics, &self.shutdown).await;
+                _ = ended.inspect_err(|error| failed(error));
             }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%address, %error, "an HTTP connection failed");
         }
     }
 
-    /// Answers a request that is not a call.
+    /// Answers a request over HTTP/1.
     async fn page(
         &self,
         arrival: Arrival,
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        if grpc::is_call(request.headers()) {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        if grpc::is_call(content_type.map(|kind| kind.as_bytes())) {
             let refusal = calls::shut(&arrival).unwrap_or(Status::fixed(Code::Internal, "gRPC needs HTTP/2"));
-            return Ok(grpc::refusal(&refusal).map(|_| Body::empty()));
+            return Ok(refusal.over_http_1());
         }
         request.extensions_mut().insert(arrival);
         self.router.clone().oneshot(request.map(Body::new)).await
@@ -101,19 +94,5 @@ fn http_one() -> http1::Builder {
         .header_read_timeout(HTTP_HEAD_WAIT_MAX)
         .max_header_size(HTTP_HEAD_BYTES_MAX)
         .max_headers(HTTP_HEADERS_MAX);
-    builder
-}
-
-fn http_two(streams: Streams) -> http2::Builder<Streams> {
-    let mut builder = http2::Builder::new(streams);
-    builder
-        .timer(TokioTimer::new())
-        // A call's reply has as few headers as can be.
-        .auto_date_header(false)
-        .max_concurrent_streams(HTTP2_STREAMS_MAX)
-        .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
-        .initial_stream_window_size(HTTP2_STREAM_WINDOW)
-        // No pings: the socket itself finds a peer that vanished, and they cost each call some of its time.
-        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW);
     builder
 }

@@ -16,7 +16,6 @@ mod line;
 mod openapi;
 mod origin;
 mod pages;
-mod streams;
 
 use std::sync::Arc;
 
@@ -57,6 +56,7 @@ impl<D: Doors> Http<D> {
             .route("/version", get(pages::version))
             .route("/metrics", get(pages::metrics::<D>))
             .route(openapi::PATH, get(openapi::document))
+            .route(discovery::PREFIX, any(discovery::answer::<D>))
             .route(&format!("{}{{*rest}}", discovery::PREFIX), any(discovery::answer::<D>))
             .route("/hyrax", get(line::websocket::<D>).post(line::post::<D>));
         let router = gateway::PREFIXES.iter().fold(router, |router, prefix| {

@@ -120,8 +120,7 @@ async fn enter<D: Doors>(
             seat.becomes(Door::Http);
             let version = if protocol == Protocol::Http2 { http::Version::Two } else { http::Version::One };
             let arrival = Arrival { peer, seat, open };
-            let stream = Replayed::new(read_ahead, stream);
-            Box::pin(connections.http.serve(version, stream, arrival)).await;
+            Box::pin(connections.http.serve(version, stream, read_ahead, arrival)).await;
         }
         // Over a Unix socket, or inside of TLS, where it makes no sense.
         Protocol::Tls => farewell(stream, TLS_REFUSAL).await,

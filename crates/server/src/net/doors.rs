@@ -8,12 +8,12 @@ use axum::body::Body;
 use axum::extract::ws::WebSocket;
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use hyper::body::Incoming;
 
 use super::{Peer, Seat, Stream};
 use crate::config::Limits;
-use crate::grpc::{Connection, ReplyBody};
+use crate::grpc::{Connection, Reply as CallReply};
 use crate::http::{PlainRequest, Reply};
+use crate::http2::{Body as CallBody, Head};
 use crate::metrics::{Gauges, Metrics};
 
 /// Who an HTTP request says it comes from.
@@ -79,9 +79,10 @@ pub(crate) trait Doors: Send + Sync + 'static {
     /// Answers a gRPC call over HTTP/2. `connection` is what the calls of its connection share.
     fn grpc(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        head: Head,
+        body: CallBody,
         connection: Arc<Connection>,
-    ) -> impl Future<Output = Response<ReplyBody>> + Send;
+    ) -> impl Future<Output = CallReply> + Send;
 
     /// Answers a request of etcd's JSON gateway.
     fn gateway(

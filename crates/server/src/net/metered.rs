@@ -13,14 +13,11 @@ use crate::metrics::Metrics;
 pub(crate) struct Metered<S> {
     stream: S,
     metrics: Arc<Metrics>,
-    /// Whether parts are written as they are, and not put side by side before. For large ones that saves the
-    /// copy; for small ones the copy is what costs less.
-    in_parts: bool,
 }
 
 impl<S> Metered<S> {
-    pub(crate) fn new(stream: S, metrics: Arc<Metrics>, in_parts: bool) -> Self {
-        Metered { stream, metrics, in_parts }
+    pub(crate) fn new(stream: S, metrics: Arc<Metrics>) -> Self {
+        Metered { stream, metrics }
     }
 
     fn count_sent(&self, sent: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -60,7 +57,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.in_parts && self.stream.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

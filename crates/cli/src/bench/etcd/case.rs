@@ -12,6 +12,9 @@ const VALUE_BYTES: usize = 256;
 const KEYS: u64 = 100_000;
 /// Keys whose memory is measured.
 const KEYS_HELD: u64 = 1_000_000;
+/// Clients that have a lock each, and those that contend for one.
+const LOCKERS: [u64; 2] = [1, 16];
+const CONTENDERS: [u64; 2] = [10, 100];
 const WATCHERS: u64 = 1_000;
 const LEASES: u64 = 100_000;
 
@@ -24,6 +27,10 @@ pub enum EtcdCase {
     Range { clients: u64, keys: u64 },
     /// The same, writing where a comparison holds.
     Txn { clients: u64, keys: u64 },
+    /// Clients take a lock each and give it up, over and over.
+    Lock { clients: u64 },
+    /// The same, and all want the same one.
+    Contend { clients: u64 },
     /// A key is put, and many watch it.
     Watch { watchers: u64, in_flight: u64 },
     /// Leases are kept alive.
@@ -40,6 +47,14 @@ impl EtcdCase {
         let keys = sizes.keys.unwrap_or(KEYS);
         let clients = sizes.connections.map_or(CLIENTS.to_vec(), |connections| vec![connections as u64]);
         clients.into_iter().map(|clients| case(clients, keys)).collect()
+    }
+
+    /// The cases of `etcd-lock`.
+    pub fn locks(sizes: &Sizes) -> Vec<EtcdCase> {
+        let named = sizes.connections.map(|connections| connections as u64);
+        let clients = |default: [u64; 2]| named.map_or(default.to_vec(), |clients| vec![clients]);
+        let lock = clients(LOCKERS).into_iter().map(|clients| EtcdCase::Lock { clients });
+        lock.chain(clients(CONTENDERS).into_iter().map(|clients| EtcdCase::Contend { clients })).collect()
     }
 
     /// The cases of `etcd-watch`.
@@ -71,7 +86,9 @@ impl EtcdCase {
         match self {
             EtcdCase::Put { clients, .. }
             | EtcdCase::Range { clients, .. }
-            | EtcdCase::Txn { clients, .. } => clients.saturating_add(FEW),
+            | EtcdCase::Txn { clients, .. }
+            | EtcdCase::Lock { clients }
+            | EtcdCase::Contend { clients } => clients.saturating_add(FEW),
             EtcdCase::Watch { watchers, .. } => watchers.saturating_add(FEW),
             EtcdCase::KeepAlive { .. } | EtcdCase::Expiry { .. } | EtcdCase::Memory { .. } => FEW,
         }
@@ -85,6 +102,8 @@ impl fmt::Display for EtcdCase {
             EtcdCase::Put { clients, .. } => write!(f, "etcd put, {}", by(*clients)),
             EtcdCase::Range { clients, .. } => write!(f, "etcd range, {}", by(*clients)),
             EtcdCase::Txn { clients, .. } => write!(f, "etcd txn, {}", by(*clients)),
+            EtcdCase::Lock { clients } => write!(f, "etcd lock and unlock, {}", by(*clients)),
+            EtcdCase::Contend { clients } => write!(f, "etcd lock and unlock of one, {}", by(*clients)),
             EtcdCase::Watch { watchers, in_flight } => {
                 write!(f, "etcd watch by {}, {in_flight} in flight", Grouped(*watchers))
             }

@@ -64,6 +64,10 @@ pub const PUT: &str = "/etcdserverpb.KV/Put";
 pub const TXN: &str = "/etcdserverpb.KV/Txn";
 /// See [`RANGE`].
 pub const LEASE_GRANT: &str = "/etcdserverpb.Lease/LeaseGrant";
+/// See [`RANGE`].
+pub const LOCK: &str = "/v3lockpb.Lock/Lock";
+/// See [`RANGE`].
+pub const UNLOCK: &str = "/v3lockpb.Lock/Unlock";
 const KEEP_ALIVE: &str = "/etcdserverpb.Lease/LeaseKeepAlive";
 const WATCH: &str = "/etcdserverpb.Watch/Watch";
 

@@ -71,6 +71,8 @@ impl Load<'_> {
                 self.fill_keys(keys, &value, None)?;
                 self.calls(clients, keys, http2::TXN, &messages::replace(&value))
             }
+            EtcdCase::Lock { clients } => self.locks(clients, |client| format!("lock{client}")),
+            EtcdCase::Contend { clients } => self.locks(clients, |_| "lock".to_owned()),
             EtcdCase::Watch { watchers, in_flight } => self.watches(watchers, in_flight, &value),
             EtcdCase::KeepAlive { leases } => self.keep_alive(leases),
             EtcdCase::Expiry { leases } => self.expiry(leases, &value),
@@ -85,6 +87,21 @@ impl Load<'_> {
         let generator = self.grpc(Awaited::Answers, (0..clients).map(driver).collect())?;
         let (outcome, measurement) = self.run(vec![generator], self.sizes.requests.unwrap_or(u64::MAX))?;
         Ok(Measurement { operations: outcome.requests, ..measurement })
+    }
+
+    /// Every client takes a lock, and gives it up, over and over.
+    fn locks(&self, clients: u64, name: impl Fn(u64) -> String) -> Result<Measurement> {
+        let first = self.grant(clients, TTL_SECONDS)?;
+        let driver = |client| {
+            let (name, lease) = (name(client), first + client);
+            let lock = http2::call(http2::LOCK, &messages::lock(&name, lease).0);
+            let unlock = http2::call(http2::UNLOCK, &messages::unlock(&name, lease).0);
+            Batch::in_turn([lock, unlock])
+        };
+        let generator = self.grpc(Awaited::Answers, (0..clients).map(driver).collect())?;
+        let (outcome, measurement) = self.run(vec![generator], self.sizes.requests.unwrap_or(u64::MAX))?;
+        // Both are one operation.
+        Ok(Measurement { operations: outcome.requests / 2, ..measurement })
     }
 
     /// A client puts one key, again and again, and every watcher hears of it.

@@ -1,7 +1,7 @@
 //! etcd's requests as templates, and as much of its answers as is counted. The numbers are those of the fields in
 //! etcd's protocol files.
 
-use super::super::requests::Template;
+use super::super::requests::{Template, lease_id};
 
 /// Wire types of protocol buffers.
 const VARINT: u64 = 0;
@@ -111,6 +111,16 @@ pub fn keep_alive(first: u64) -> Message {
     Message::default().lease(1, first)
 }
 
+/// `LockRequest` by a lease.
+pub fn lock(name: &str, lease: u64) -> Message {
+    Message::default().bytes(1, name.as_bytes()).varint(2, lease_id(lease))
+}
+
+/// `UnlockRequest` of what that lease holds.
+pub fn unlock(name: &str, lease: u64) -> Message {
+    Message::default().bytes(1, format!("{name}/{:x}", lease_id(lease)).as_bytes())
+}
+
 /// `WatchRequest` that begins a watch of a key.
 pub fn watch(key: &[u8]) -> Message {
     let create = Message::default().bytes(1, key);
@@ -203,7 +213,6 @@ pub mod tests {
         LeaseGrantRequest, LeaseKeepAliveRequest, PutRequest, RangeRequest, TxnRequest, WatchRequest,
     };
 
-    use super::super::super::requests::lease_id;
     use super::*;
 
     /// A response to a keep-alive of a lease that has five seconds, and of one that has none.

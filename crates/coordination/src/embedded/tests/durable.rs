@@ -50,6 +50,19 @@ async fn over_a_real_disk_it_conforms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_runtime_syncs_it_conforms() {
+    let settings = EmbeddedSettings { syncs_in_runtime: true, ..EmbeddedSettings::default() };
+    let disk = Arc::new(SimulatedDisk::new());
+    let opened = Embedded::open(Arc::new(SystemClock), settings, disk, journal_settings());
+    let (engine, _) = opened.expect("opened");
+    // The disk is found to be quick.
+    for _ in 0..100 {
+        put(&engine, "a", "1").await;
+    }
+    conformance::run(Arc::new(engine)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_is_there_after_a_clean_end() {
     let disk = SimulatedDisk::new();
     let (engine, recovery) = open(Arc::new(disk.clone()));

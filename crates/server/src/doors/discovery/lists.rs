@@ -9,8 +9,8 @@ use super::{Discovery, failed};
 
 /// Which member of the cluster leads, and which one answers.
 ///
-/// The numbers are those by which etcd's clients know the members (`etcdctl endpoint status`). Every server that keeps
-/// its own data is a cluster of one member, which leads.
+/// The numbers are those by which etcd's clients know the members (`etcdctl endpoint status`). The servers over one
+/// engine elect one that leads; when it stops or dies, another does.
 #[utoipa::path(
     get,
     path = "/etcd/leader",
@@ -18,11 +18,18 @@ use super::{Discovery, failed};
     responses(
         (status = 200, description = "The members' numbers.", body = Leader),
         (status = 401, description = "Reading needs a name and a password, or a secret.", body = Refusal<'static>),
+        (status = 500, description = "The coordination engine did not answer.", body = Refusal<'static>),
     ),
 )]
 pub(super) async fn leader(door: &Discovery) -> Response<Body> {
-    let member = door.ids.member;
-    answer(StatusCode::OK, &Leader { leader: member, member_id: member })
+    match door.leadership.leader().await {
+        // Nobody leads while a server starts or has just died: zero, as etcd says it.
+        Ok(leader) => {
+            let leader = Leader { leader: leader.unwrap_or_default(), member_id: door.member };
+            answer(StatusCode::OK, &leader)
+        }
+        Err(unavailable) => failed(&unavailable),
+    }
 }
 
 /// The services that have nodes.

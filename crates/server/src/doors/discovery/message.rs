@@ -58,7 +58,7 @@ impl ServiceNodes {
 /// Which member of the cluster leads, and which one answers.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Leader {
-    /// The member that leads.
+    /// The member that leads; 0 in a moment in which none does.
     pub(super) leader: u64,
     /// The member that answers.
     pub(super) member_id: u64,

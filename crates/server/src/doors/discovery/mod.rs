@@ -6,6 +6,8 @@
 
 mod audience;
 mod event;
+mod leadership;
+mod link;
 mod lists;
 mod message;
 mod parameters;
@@ -27,6 +29,7 @@ use hyrax_recipes::{Events, NodeLease};
 use tokio::task::JoinSet;
 
 use self::audience::Audience;
+use self::leadership::Leadership;
 use self::message::refuse;
 use self::route::{Misrouted, Route};
 use super::etcd3::Ids;
@@ -51,7 +54,8 @@ pub struct Discovery {
     registrar: Registrar,
     events: Events,
     audience: Arc<Audience>,
-    ids: Ids,
+    leadership: Leadership,
+    member: u64,
 }
 
 /// Who makes a request, and where it came in.
@@ -62,23 +66,35 @@ struct Caller {
 }
 
 impl Discovery {
-    /// The door over an engine. What is registered hangs on `lease`. What sockets are told is made by tasks in
-    /// `background`, which never end.
+    /// The door over an engine, which other servers may share. What is registered hangs on `lease`. What sockets are
+    /// told is made by tasks in `background`, which never end.
     pub(crate) async fn start(
         core: Arc<Core>,
-        engine: Arc<dyn Coordination>,
+        (engine, is_shared): (Arc<dyn Coordination>, bool),
         lease: Arc<NodeLease>,
         ids: Ids,
         background: &mut JoinSet<()>,
     ) -> Result<Arc<Discovery>, Unavailable> {
         let services = Services::new(Arc::clone(&engine));
-        let registrar = services.registrar(lease);
+        let registrar = services.registrar(Arc::clone(&lease));
+        let leadership = match is_shared {
+            true => Leadership::elected(Arc::clone(&engine), lease, ids.member, background),
+            false => Leadership::Alone(ids.member),
+        };
         let events = Events::new(engine);
         let (followed, heard) = (services.follow(Following::All).await?, events.follow().await?);
         let audience = Arc::new(Audience::default());
         background.spawn(tell_of_services(followed, Arc::clone(&audience)));
         background.spawn(tell_of_events(heard, Arc::clone(&audience)));
-        Ok(Arc::new(Discovery { core, services, registrar, events, audience, ids }))
+        Ok(Arc::new(Discovery {
+            core,
+            services,
+            registrar,
+            events,
+            audience,
+            leadership,
+            member: ids.member,
+        }))
     }
 
     /// Answers a request below `/etcd`. A socket that it becomes keeps the seat.

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::FromRequestParts;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyrax_recipes::ServiceName;
 use hyrax_recipes::services::{RegisterError, Registration};
-use hyrax_types::limits::{DISCOVERY_FRAME_BYTES_MAX, DISCOVERY_SOCKET_BUFFER_BYTES, REGISTER_WAIT_MAX};
+use hyrax_types::limits::REGISTER_WAIT_MAX;
 use tokio::time::timeout;
 
 use super::audience::Listening;
+use super::link::Handshake;
 use super::message::{Refusal, refuse};
 use super::parameters::{Query, Register};
 use super::socket::Socket;
@@ -48,7 +47,7 @@ use crate::session::Session;
 )]
 pub(super) async fn register(
     door: &Arc<Discovery>,
-    request: Request<Body>,
+    mut request: Request<Body>,
     caller: Caller,
 ) -> Response<Body> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
@@ -56,10 +55,7 @@ pub(super) async fn register(
         Ok(asked) => asked,
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
-    let upgrade = match upgrade(request).await {
-        Ok(upgrade) => upgrade,
-        Err(response) => return *response,
-    };
+    let Some(handshake) = Handshake::of(&mut request) else { return no_websocket() };
     monitor.insert(service.clone());
     // It listens before it registers: its own node is the first that it hears of.
     let opening = Opening::new(door, monitor);
@@ -72,7 +68,7 @@ pub(super) async fn register(
             return refuse(StatusCode::INTERNAL_SERVER_ERROR, reason);
         }
     };
-    opening.answer(upgrade, caller, Some(registration))
+    opening.answer(handshake, caller, Some(registration))
 }
 
 /// Tells what happens to services, for as long as the WebSocket lives.
@@ -93,27 +89,26 @@ pub(super) async fn register(
         (status = 426, description = "This takes a WebSocket over HTTP/1.1.", body = Refusal<'static>),
     ),
 )]
-pub(super) async fn monitor(door: &Arc<Discovery>, request: Request<Body>, caller: Caller) -> Response<Body> {
+pub(super) async fn monitor(
+    door: &Arc<Discovery>,
+    mut request: Request<Body>,
+    caller: Caller,
+) -> Response<Body> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let services = match query.and_then(|query| query.monitor()) {
         Ok(services) => services,
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
-    match upgrade(request).await {
-        Ok(upgrade) => Opening::new(door, services).answer(upgrade, caller, None),
-        Err(response) => *response,
+    match Handshake::of(&mut request) {
+        Some(handshake) => Opening::new(door, services).answer(handshake, caller, None),
+        None => no_websocket(),
     }
 }
 
-async fn upgrade(request: Request<Body>) -> Result<WebSocketUpgrade, Box<Response<Body>>> {
-    let (mut head, _) = request.into_parts();
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut head, &()).await;
-    upgrade.map_err(|_| {
-        let reason = "this path takes a WebSocket over HTTP/1.1";
-        let mut response = refuse(StatusCode::UPGRADE_REQUIRED, reason);
-        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        Box::new(response)
-    })
+fn no_websocket() -> Response<Body> {
+    let mut response = refuse(StatusCode::UPGRADE_REQUIRED, "this path takes a WebSocket over HTTP/1.1");
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response
 }
 
 /// A socket that is about to open: what there is to tell it is kept already.
@@ -134,29 +129,24 @@ impl Opening {
     /// The answer that opens it. If it never opens, what it would have kept is dropped with it.
     fn answer(
         self,
-        upgrade: WebSocketUpgrade,
+        handshake: Handshake,
         caller: Caller,
         registration: Option<Registration>,
     ) -> Response<Body> {
         let Opening { door, outbox, listening } = self;
-        upgrade
-            .read_buffer_size(DISCOVERY_SOCKET_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(DISCOVERY_FRAME_BYTES_MAX)
-            .max_frame_size(DISCOVERY_FRAME_BYTES_MAX)
-            .on_upgrade(move |socket| async move {
-                let Caller { peer, identity, seat } = caller;
-                seat.becomes(Door::Discovery);
-                let mut session = Session::new(Arc::clone(&door.core), peer, Some(Arc::clone(&outbox)));
-                drop(door);
-                if let Some(identity) = identity {
-                    session.become_known(identity);
-                }
-                if let Some(registration) = registration {
-                    session.owns_registration(registration);
-                }
-                Socket::new(session, outbox, listening, socket).serve().await;
-                drop(seat);
-            })
+        handshake.answer(move |link| async move {
+            let Caller { peer, identity, seat } = caller;
+            seat.becomes(Door::Discovery);
+            let mut session = Session::new(Arc::clone(&door.core), peer, Some(Arc::clone(&outbox)));
+            drop(door);
+            if let Some(identity) = identity {
+                session.become_known(identity);
+            }
+            if let Some(registration) = registration {
+                session.owns_registration(registration);
+            }
+            Socket::new(session, outbox, listening, link).serve().await;
+            drop(seat);
+        })
     }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hyrax_recipes::Cause;
 use hyrax_types::limits::{FAREWELL_MAX, STALLED_MAX};
-use tokio::time::{Instant, Interval, timeout};
+use tokio::time::{Instant, Interval, interval_at, timeout};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::audience::Listening;
+use super::link::Link;
 use crate::hub::{Failure, Outbox};
 use crate::session::Session;
 
@@ -21,7 +23,7 @@ pub(super) struct Socket {
     session: Session,
     outbox: Arc<Outbox>,
     listening: Listening,
-    socket: WebSocket,
+    link: Link,
     heard_at: Instant,
     half_open: Duration,
     pings: Interval,
@@ -40,23 +42,18 @@ enum Ending {
 /// What there is to do.
 enum Wake {
     Attention,
-    Message(Option<Result<Message, axum::Error>>),
+    Message(Option<Result<Message, Error>>),
     Ping,
 }
 
 impl Socket {
     /// The socket of a session whose outbox is told by `listening`.
-    pub(super) fn new(
-        session: Session,
-        outbox: Arc<Outbox>,
-        listening: Listening,
-        socket: WebSocket,
-    ) -> Socket {
+    pub(super) fn new(session: Session, outbox: Arc<Outbox>, listening: Listening, link: Link) -> Socket {
         // Whoever was silent for the length of a ping and some more when the next is due is gone: found at the
         // third at the latest.
         let half_open = session.core.limits.load().half_open.max(Duration::from_millis(3));
-        let pings = tokio::time::interval(half_open / 3);
-        Socket { session, outbox, listening, socket, heard_at: Instant::now(), half_open, pings }
+        let pings = interval_at(Instant::now() + half_open / 3, half_open / 3);
+        Socket { session, outbox, listening, link, heard_at: Instant::now(), half_open, pings }
     }
 
     /// Serves it until it ends. What it registered goes as its end says.
@@ -72,11 +69,11 @@ impl Socket {
                 break ending;
             }
         };
-        let Socket { session, listening, mut socket, .. } = self;
+        let Socket { session, listening, mut link, .. } = self;
         drop(listening);
         // Before the farewell, which may take its time: others are not to find who is gone.
         session.end(ending.cause()).await;
-        ending.say_farewell(&mut socket).await;
+        ending.say_farewell(&mut link).await;
     }
 
     async fn wake(&mut self) -> Wake {
@@ -86,14 +83,14 @@ impl Socket {
         // In no fixed order: much news must not keep a client from being heard.
         tokio::select! {
             () = attention => Wake::Attention,
-            message = self.socket.recv() => Wake::Message(message),
+            message = self.link.receive() => Wake::Message(message),
             // What came while this side was busy writing counts.
-            _ = self.pings.tick() => self.socket.recv().now_or_never().map_or(Wake::Ping, Wake::Message),
+            _ = self.pings.tick() => self.link.receive().now_or_never().map_or(Wake::Ping, Wake::Message),
         }
     }
 
     /// Whatever a client says tells that it is there, and nothing else.
-    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<Ending> {
+    fn hear(&mut self, message: Option<Result<Message, Error>>) -> Option<Ending> {
         self.heard_at = Instant::now();
         match message {
             Some(Ok(Message::Close(_))) => Some(Ending::Closed),
@@ -106,7 +103,7 @@ impl Socket {
         if self.heard_at.elapsed() > self.half_open / 2 {
             return Some(Ending::Lost);
         }
-        self.send(Message::Ping(Bytes::new())).await
+        self.write_one(None).await
     }
 
     /// Writes everything queued, a frame each.
@@ -116,18 +113,37 @@ impl Socket {
                 return Some(Ending::Kicked(failure));
             }
             let message = self.outbox.take_one()?;
-            // Whatever was queued was written as JSON, and is UTF-8.
-            let text = Utf8Bytes::try_from(message).unwrap_or_default();
-            if let Some(ending) = self.send(Message::Text(text)).await {
+            if let Some(ending) = self.write_one(Some(message)).await {
                 return Some(ending);
             }
         }
     }
 
-    async fn send(&mut self, message: Message) -> Option<Ending> {
-        match timeout(STALLED_MAX, self.socket.send(message)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(_)) | Err(_) => Some(Ending::Lost),
+    /// Writes a message, or a ping, unless the client is to be disconnected before it has taken it.
+    async fn write_one(&mut self, message: Option<Bytes>) -> Option<Ending> {
+        let (outbox, link) = (&self.outbox, &mut self.link);
+        let writes = async {
+            match message {
+                Some(text) => link.tell(text).await,
+                None => link.ping().await,
+            }
+        };
+        let fails = poll_fn(|context| {
+            // More to write calls attention, too: that is written next.
+            while outbox.poll_attention(context) {
+                if let Some(failure) = outbox.failure() {
+                    return Poll::Ready(failure);
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            written = timeout(STALLED_MAX, writes) => match written {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) | Err(_) => Some(Ending::Lost),
+            },
+            failure = fails => Some(Ending::Kicked(failure)),
         }
     }
 }
@@ -142,25 +158,18 @@ impl Ending {
         }
     }
 
-    async fn say_farewell(self, socket: &mut WebSocket) {
-        let (code, reason) = match self {
+    async fn say_farewell(self, link: &mut Link) {
+        let reason = match self {
             // The library has the answer to the client's own farewell ready.
-            Ending::Closed => (None, ""),
+            Ending::Closed => None,
             Ending::Lost => return,
             Ending::Kicked(Failure::Overwhelmed) => {
-                (Some(close_code::POLICY), "what there was to tell was not read fast enough (queue_bytes)")
+                let reason = "what there was to tell was not read fast enough (queue_bytes)";
+                Some((CloseCode::Policy, reason))
             }
-            Ending::Kicked(_) => (Some(close_code::AWAY), "the server closes this socket"),
-        };
-        let says = async {
-            if let Some(code) = code {
-                let frame = CloseFrame { code, reason: reason.into() };
-                socket.send(Message::Close(Some(frame))).await?;
-            }
-            while let Some(Ok(_)) = socket.recv().await {}
-            Ok::<(), axum::Error>(())
+            Ending::Kicked(_) => Some((CloseCode::Away, "the server closes this socket")),
         };
         // Whether the client has heard it or not: after this long it is of no more use.
-        _ = timeout(FAREWELL_MAX, says).await;
+        _ = timeout(FAREWELL_MAX, link.close(reason)).await;
     }
 }

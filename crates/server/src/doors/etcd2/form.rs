@@ -7,9 +7,12 @@ use smallvec::SmallVec;
 /// Parameters that most requests have at most.
 const PARAMETERS: usize = 4;
 
+/// A parameter: its name and its value.
+type Parameter<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// Parameters by name; a form's come before the query's, and the first of a name counts.
 #[derive(Debug, Default)]
-pub(crate) struct Form<'a>(SmallVec<[(Cow<'a, [u8]>, Cow<'a, [u8]>); PARAMETERS]>);
+pub(crate) struct Form<'a>(SmallVec<[Parameter<'a>; PARAMETERS]>);
 
 impl<'a> Form<'a> {
     /// Those of a request; or what Go says of them.

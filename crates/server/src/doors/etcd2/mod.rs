@@ -22,6 +22,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyrax_recipes::members::Members;
 use hyrax_recipes::tree::Tree;
 use hyrax_types::limits::{ETCD2_BODY_BYTES_MAX, HTTP_BODY_WAIT_MAX};
 use tokio::time::timeout;
@@ -47,6 +48,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct Etcd2 {
     core: Arc<Core>,
     tree: Arc<Tree>,
+    /// The nodes that serve it, where there may be several.
+    members: Option<Members>,
     ids: Ids,
     /// Which cluster it is, in hexadecimal digits.
     cluster: String,
@@ -64,18 +67,19 @@ struct Caller {
 }
 
 impl Etcd2 {
-    /// The API over a tree, as the member `ids`. Its calls are counted from that place among the commands on. What
+    /// The API over a tree, as the member `ids`, with `members` where there may be others. Its calls are counted from that place among the commands on. What
     /// waits ends when `closing` is cancelled.
     pub(crate) fn new(
         core: Arc<Core>,
         tree: Tree,
+        members: Option<Members>,
         ids: Ids,
         first_call: usize,
         closing: CancellationToken,
     ) -> Arc<Etcd2> {
         let cluster = format!("{:x}", ids.cluster);
         let started_ns = tree.now_ns();
-        Arc::new(Etcd2 { core, tree: Arc::new(tree), ids, cluster, first_call, closing, started_ns })
+        Arc::new(Etcd2 { core, tree: Arc::new(tree), members, ids, cluster, first_call, closing, started_ns })
     }
 
     /// Answers a request below `/v2` or `/mod/v2`.
@@ -115,10 +119,10 @@ impl Etcd2 {
             return self.leader(name, request, caller).await;
         }
         if let Some(id) = below(path, b"/v2/members") {
-            return self.members(id, &request, caller);
+            return self.members(id, &request.into_parts().0, caller).await;
         }
         match path {
-            b"/v2/machines" => self.machines(request.method(), caller),
+            b"/v2/machines" => self.machines(request.method(), caller).await,
             b"/v2/stats/store" => self.stats(request.method(), |door| door.store_stats()),
             b"/v2/stats/self" => self.stats(request.method(), |door| door.self_stats()),
             b"/v2/stats/leader" => self.stats(request.method(), |door| door.leader_stats()),

@@ -1,11 +1,11 @@
 //! Services that are the same at every gRPC server, and are served by a library: health and reflection.
 
-use axum::http::{Request, Response};
-use hyper::body::Incoming;
+use tonic::Code;
 use tonic::service::Routes;
 use tower::ServiceExt;
 
-use crate::grpc::ReplyBody;
+use crate::grpc::{Reply, Status};
+use crate::http2::{Body, Head};
 
 /// What the paths of those services begin with.
 const SERVICES: [&str; 3] = [
@@ -41,8 +41,11 @@ pub(super) fn routes() -> Routes {
 }
 
 /// Answers a call of one of them.
-pub(super) async fn answer(routes: Routes, request: Request<Incoming>) -> Response<ReplyBody> {
+pub(super) async fn answer(routes: Routes, head: Head, body: Body) -> Reply {
+    let Some(request) = head.with_body(tonic::body::Body::new(body)) else {
+        return Reply::Refused(Status::fixed(Code::Internal, "malformed header"));
+    };
     // Routes refuse nothing by an error: what is wrong is in the response.
-    let Ok(response) = routes.oneshot(request.map(tonic::body::Body::new)).await;
-    response.map(ReplyBody::Library)
+    let Ok(response) = routes.oneshot(request).await;
+    Reply::Library(response)
 }

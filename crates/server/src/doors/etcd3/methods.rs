@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::http::Response;
 use bytes::BytesMut;
 use futures_util::{FutureExt, TryStreamExt, stream};
 use hyrax_etcd::etcdserverpb as pb;
@@ -15,7 +14,7 @@ use super::election::Observing;
 use super::error::Refusal;
 use super::snapshot::Snapshot;
 use super::watch;
-use crate::grpc::{self, Call, Connection, FramedReplies, Messages, ReplyBody};
+use crate::grpc::{self, Call, Connection, FramedReplies, Messages, Reply};
 
 /// Bytes of replies after which they leave, whether more could be added or not: one frame of HTTP/2.
 const REPLIES_BYTES: usize = 16 * 1024;
@@ -116,7 +115,7 @@ pub(super) async fn answer(
     call: Call,
     caller: Caller,
     connection: Arc<Connection>,
-) -> Response<ReplyBody> {
+) -> Reply {
     let began = Instant::now();
     /// A method of one message and one reply. Its future is boxed, but where calls come by the thousand: all of
     /// them together are larger than those few.
@@ -134,18 +133,16 @@ pub(super) async fn answer(
             .await
         };
     }
-    let response = match method {
+    let reply = match method {
         Method::Range => unary!(often range),
         Method::Put => unary!(often put),
         Method::DeleteRange => unary!(delete_range),
         Method::Txn => unary!(often txn),
         Method::Compact => unary!(compact),
-        Method::Watch => {
-            call.streaming(|messages| Ok(watch::serve(etcd.clone(), caller, connection, messages)))
-        }
+        Method::Watch => call.streaming(|messages| watch::serve(etcd.clone(), caller, connection, messages)),
         Method::LeaseGrant => unary!(lease_grant),
         Method::LeaseRevoke => unary!(lease_revoke),
-        Method::LeaseKeepAlive => call.streaming(|messages| Ok(keep_alive(etcd.clone(), caller, messages))),
+        Method::LeaseKeepAlive => call.streaming(|messages| keep_alive(etcd.clone(), caller, messages)),
         Method::LeaseTimeToLive => unary!(lease_time_to_live),
         Method::LeaseLeases => unary!(lease_leases),
         Method::MemberAdd => unary!(member_add),
@@ -158,7 +155,7 @@ pub(super) async fn answer(
         Method::Defragment => unary!(defragment),
         Method::Hash => unary!(hash),
         Method::HashKv => unary!(hash_kv),
-        Method::Snapshot => call.streaming(|messages| Ok(snapshot(etcd.clone(), caller, messages))),
+        Method::Snapshot => call.streaming(|messages| snapshot(etcd.clone(), caller, messages)),
         Method::MoveLeader => unary!(move_leader),
         Method::Downgrade => unary!(downgrade),
         Method::AuthEnable => unary!(configured AuthEnableRequest AuthEnableResponse),
@@ -189,13 +186,13 @@ pub(super) async fn answer(
         Method::Campaign => unary!(campaign),
         Method::Proclaim => unary!(proclaim),
         Method::Leader => unary!(leader),
-        Method::Observe => call.streaming(|messages| Ok(observe(etcd.clone(), caller, messages))),
+        Method::Observe => call.streaming(|messages| observe(etcd.clone(), caller, messages)),
         Method::Resign => unary!(resign),
     };
     let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    let refused = matches!(response.body(), ReplyBody::Nothing);
+    let refused = matches!(reply, Reply::Refused(_));
     etcd.core.metrics.command(etcd.first_method + method as usize, !refused, took);
-    response
+    reply
 }
 
 /// Renews leases as they are named, and answers in their order. What has been asked by the time that one is

@@ -23,8 +23,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, Request, Response, header};
-use hyper::body::Incoming;
 use hyrax_coordination::Coordination;
 use hyrax_etcd::etcdserverpb::ResponseHeader;
 use hyrax_types::Revision;
@@ -39,7 +37,8 @@ use self::methods::Method;
 use self::watch::Feeds;
 use crate::auth::Identity;
 use crate::core::Core;
-use crate::grpc::{self, Call, Connection, ReplyBody};
+use crate::grpc::{Call, Connection, Reply};
+use crate::http2::{Body, Head};
 use crate::net::Peer;
 
 /// etcd's services, as this node answers them.
@@ -77,35 +76,35 @@ impl Etcd {
     /// Answers a call.
     pub(crate) async fn answer(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        head: Head,
+        body: Body,
         connection: Arc<Connection>,
-    ) -> Response<ReplyBody> {
-        let path = request.uri().path();
+    ) -> Reply {
+        let path = head.path();
         let Some(method) = Method::of(path) else {
             if library::has(path) {
-                return library::answer(self.library.clone(), request).await;
+                return library::answer(self.library.clone(), head, body).await;
             }
-            return grpc::refusal(&methods::unknown(path));
+            return Reply::Refused(methods::unknown(path));
         };
-        let caller = self.caller_of(request.headers(), connection.peer);
-        match Call::of(request, &connection) {
+        let caller = self.caller_of(&head, connection.peer);
+        match Call::of(&head, body, &connection) {
             Ok(call) => methods::answer(self, method, call, caller, connection).await,
-            Err(refusal) => grpc::refusal(&refusal),
+            Err(refusal) => Reply::Refused(refusal),
         }
     }
 
     /// Who makes a call: who its `token` or `authorization` says.
-    fn caller_of(&self, metadata: &HeaderMap, peer: Peer) -> Caller {
-        let token = metadata.get("token").or_else(|| metadata.get(header::AUTHORIZATION));
-        match token {
+    fn caller_of(&self, head: &Head, peer: Peer) -> Caller {
+        match head.get("token").or_else(|| head.get("authorization")) {
             None => Caller::new(peer, Identity::Anonymous),
             Some(token) => {
-                let token = token.as_bytes();
                 let bare = token.strip_prefix(b"Bearer ").or_else(|| token.strip_prefix(b"bearer "));
                 self.caller_with_token(peer, bare.unwrap_or(token))
             }
         }
     }
+
     /// The key space as clients may see it.
     fn space(&self) -> &dyn Coordination {
         &*self.core.coordination

@@ -9,7 +9,7 @@ use super::json::{JsonKind, Reader};
 use super::live::OwedReply;
 use super::message::{BadMessage, Message, read_message};
 use super::verbs::{self, Verb};
-use super::{admin, fence, live, locks, monitors, presence};
+use super::{admin, elections, fence, groups, live, locks, monitors, presence, status};
 use crate::session::{Refusal, Session};
 use hyrax_types::limits;
 use hyrax_values::{Command, Reply, ReplySink, Waiting, command};
@@ -241,6 +241,7 @@ impl Conversation {
         match verb {
             Verb::Ping => envelope.word("PONG", out),
             Verb::Help => envelope.reply(out, write_names),
+            Verb::Status => status::tell(session, envelope, out).await?,
             Verb::Madd | Verb::Mrem | Verb::Mprefix | Verb::Mpremove => {
                 monitors::flat(session, verb, message, envelope, out).await?;
             }
@@ -269,6 +270,13 @@ impl Conversation {
             | Verb::Asecretsrem => admin::secrets(session, verb, message, envelope, out).await?,
             Verb::Lock | Verb::Trylock | Verb::Relock | Verb::Unlock => {
                 locks::run(session, verb, message, place, envelope, out).await?;
+            }
+            Verb::Locks => locks::list(session, message, envelope, out).await?,
+            Verb::Campaign | Verb::Resign | Verb::Leader | Verb::Observe | Verb::Unobserve => {
+                elections::run(session, verb, message, place, envelope, out).await?;
+            }
+            Verb::Gjoin | Verb::Gleave | Verb::Gmembers | Verb::Gmon | Verb::Gmrem => {
+                groups::run(session, verb, message, envelope, out).await?;
             }
             Verb::GetNodes | Verb::AddNodes | Verb::RemNodes => admin::nodes(session, verb, envelope, out)?,
         }

@@ -7,24 +7,29 @@
 
 mod admin;
 mod conversation;
+mod elections;
 mod encode;
 mod envelope;
 mod fence;
+mod groups;
 mod input;
 mod json;
 mod live;
 mod locks;
 mod message;
 mod monitors;
+mod options;
 mod post;
 mod presence;
 mod proof;
 mod push;
 mod reset;
+mod status;
 mod verbs;
 mod websocket;
 
 pub(super) use encode::write_value;
+pub use groups::PUSHES as GROUP_PUSHES;
 pub use locks::write_lost;
 pub(super) use monitors::{write_presence_reset, write_reset};
 pub use post::post;

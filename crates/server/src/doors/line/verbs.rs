@@ -29,6 +29,7 @@ pub enum Verb {
     Ping,
     Auth,
     Help,
+    Status,
     GetSecretKeys,
     AddSecretKeys,
     RemSecretKeys,
@@ -46,6 +47,17 @@ pub enum Verb {
     Trylock,
     Relock,
     Unlock,
+    Locks,
+    Campaign,
+    Resign,
+    Leader,
+    Observe,
+    Unobserve,
+    Gjoin,
+    Gleave,
+    Gmembers,
+    Gmon,
+    Gmrem,
 }
 
 /// Every command, by name in lower case.
@@ -75,6 +87,7 @@ const VERBS: &[(&str, Verb)] = &[
     ("ping", Verb::Ping),
     ("auth", Verb::Auth),
     ("help", Verb::Help),
+    ("status", Verb::Status),
     ("get-secret-keys", Verb::GetSecretKeys),
     ("add-secret-keys", Verb::AddSecretKeys),
     ("rem-secret-keys", Verb::RemSecretKeys),
@@ -92,6 +105,17 @@ const VERBS: &[(&str, Verb)] = &[
     ("trylock", Verb::Trylock),
     ("relock", Verb::Relock),
     ("unlock", Verb::Unlock),
+    ("locks", Verb::Locks),
+    ("campaign", Verb::Campaign),
+    ("resign", Verb::Resign),
+    ("leader", Verb::Leader),
+    ("observe", Verb::Observe),
+    ("unobserve", Verb::Unobserve),
+    ("gjoin", Verb::Gjoin),
+    ("gleave", Verb::Gleave),
+    ("gmembers", Verb::Gmembers),
+    ("gmon", Verb::Gmon),
+    ("gmrem", Verb::Gmrem),
 ];
 
 /// The command of this name, in any case.
@@ -102,7 +126,7 @@ pub fn lookup(name: &str) -> Option<Verb> {
 
 /// Whether `args` of the command of this name may be an object.
 pub fn takes_options(name: &str) -> bool {
-    lookup(name) == Some(Verb::Lock)
+    matches!(lookup(name), Some(Verb::Lock | Verb::Gjoin))
 }
 
 /// The names in the order in which the metrics count them.

@@ -122,13 +122,10 @@ impl<'a> Said<'a> {
                 7 if is("upgrade") || is("trailer") => return None,
                 9 if is("forwarded") => return None,
                 10 if is("connection") && !field.value.eq_ignore_ascii_case(b"keep-alive") => return None,
-                12 if is("content-type") => {
-                    if content_type.replace(field.value).is_some()
-                        || field.value.starts_with(b"application/grpc")
-                    {
-                        return None;
-                    }
-                }
+                12 if is("content-type") => match content_type.replace(field.value) {
+                    None if !field.value.starts_with(b"application/grpc") => {}
+                    _ => return None,
+                },
                 13 if is("authorization") => return None,
                 14 if is("content-length") => {
                     let length = length_of(field.value)?;

@@ -15,7 +15,6 @@ use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -25,8 +24,9 @@ use tonic::Code;
 
 use super::*;
 use crate::config::{Limits, ListenAddress, Listener};
-use crate::grpc::{self, Connection, ReplyBody, Status};
+use crate::grpc::{Connection, Reply as CallReply, Status};
 use crate::http::{PlainRequest, Reply};
+use crate::http2::{Body as CallBody, Head};
 use crate::metrics::{Gauges, Metrics, StorageGauges};
 
 /// Long enough for anything that must happen in a test, be the machine ever so busy.
@@ -94,12 +94,8 @@ impl Doors for StandIn {
         format!("post {} {authorization:?} {body}", describe(&peer)).into_bytes()
     }
 
-    async fn grpc(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        _connection: Arc<Connection>,
-    ) -> Response<ReplyBody> {
-        grpc::refusal(&Status::new(Code::Unimplemented, format!("the gRPC door at {}", request.uri().path())))
+    async fn grpc(self: Arc<Self>, head: Head, _body: CallBody, _connection: Arc<Connection>) -> CallReply {
+        CallReply::Refused(Status::new(Code::Unimplemented, format!("the gRPC door at {}", head.path())))
     }
 
     async fn gateway(

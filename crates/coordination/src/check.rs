@@ -1,11 +1,11 @@
-//! What of a request can be refused by looking at the request alone, in etcd's order.
+//! What of a request can be refused by looking at the request alone, in etcd's order: an engine need not ask its store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{KeyRange, Op, PutError, PutRequest, TxnError, TxnRequest};
 
 /// Refuses a put that contradicts itself.
-pub(super) fn put(request: &PutRequest) -> Result<(), PutError> {
+pub fn put(request: &PutRequest) -> Result<(), PutError> {
     if request.key.is_empty() {
         return Err(PutError::EmptyKey);
     }
@@ -19,7 +19,7 @@ pub(super) fn put(request: &PutRequest) -> Result<(), PutError> {
 }
 
 /// Refuses a transaction that is too large, names no key somewhere, or writes a key twice.
-pub(super) fn txn(request: &TxnRequest, ops_max: usize) -> Result<(), TxnError> {
+pub fn txn(request: &TxnRequest, ops_max: usize) -> Result<(), TxnError> {
     shape(request, ops_max)?;
     Writes::of(&request.success)?;
     Writes::of(&request.failure)?;

@@ -1,0 +1,17 @@
+//! What every engine must do.
+
+use hyrax_coordination::{Coordination, Fencing, conformance};
+use hyrax_tests::peers::Redis;
+
+use crate::stage::{engine, settings};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_does_what_every_engine_must() {
+    let redis = Redis::start();
+    let engine = engine(settings(redis.address())).await;
+    conformance::run(engine.clone()).await;
+    let status = engine.status().await.expect("status");
+    assert_eq!(status.engine, "redis");
+    assert!(!status.promises.linearizable && !status.promises.durable);
+    assert_eq!(status.promises.fencing, Fencing::Weak);
+}
