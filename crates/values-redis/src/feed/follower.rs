@@ -57,6 +57,8 @@ pub struct Follower {
     slots: HashMap<u16, Followed>,
     /// What is followed and not asked for.
     wanted: HashSet<Topic>,
+    /// What is being given up: asked for again only after that, so that one does not overtake the other.
+    leaving: HashSet<Topic>,
     /// How many follow everything.
     wide: usize,
     /// Who waits until everything is heard of.
@@ -97,6 +99,7 @@ impl Follower {
             keys: HashMap::new(),
             slots: HashMap::new(),
             wanted: HashSet::new(),
+            leaving: HashSet::new(),
             wide: 0,
             awaiting: Vec::new(),
             lines: HashMap::new(),
@@ -146,6 +149,7 @@ impl Follower {
             Event::Told(number, told) => self.told(number, told),
             Event::Connected(address, number, outcome) => self.connected(&address, number, outcome),
             Event::Subscribed(number, topics, outcome) => self.subscribed(number, topics, outcome),
+            Event::Left(topic) => drop(self.leaving.remove(&topic)),
             Event::Silent(number) => self.lose_line(number),
             Event::Retry => self.retries = false,
             Event::Expires(key, at) => self.expires(&key, at),
@@ -223,9 +227,12 @@ impl Follower {
             Topic::Slot(slot) => self.names.base(*slot),
         };
         *self.given_up.entry(channel).or_default() += 1;
+        let Some(events) = self.events.upgrade() else { return };
+        self.leaving.insert(topic.clone());
         let noticing = self.noticing.clone();
         tokio::spawn(async move {
             let _ = link.unsubscribe(std::slice::from_ref(&topic)).await;
+            let _ = events.send(Event::Left(topic.clone()));
             if let Topic::Key(key) = topic {
                 // What was kept in mind of it goes, if nobody else listens.
                 noticing.notice(&key, "left", Revision::ZERO).await;
@@ -259,7 +266,7 @@ impl Follower {
             return;
         }
         let mut wanted: HashMap<String, Vec<Topic>> = HashMap::new();
-        for topic in &self.wanted {
+        for topic in self.wanted.difference(&self.leaving) {
             let slot = match topic {
                 Topic::Key(key) => self.names.slot(key),
                 Topic::Slot(slot) => *slot,
