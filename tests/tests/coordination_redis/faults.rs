@@ -193,7 +193,8 @@ async fn a_namespace_is_followed_when_its_slot_moves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_at_once() {
-    let redis = Redis::start_with(&["--requirepass", "secret"]);
+    let redis = Redis::start();
+    redis.client().run(&words("CONFIG SET requirepass secret"));
     let url = |login: &str| format!("redis://{login}{}", redis.address()).parse().expect("a URL");
     put(&*engine(url(":secret@")).await, "a", "1").await.expect("put");
     for login in ["", ":wrong@"] {
