@@ -109,12 +109,9 @@ impl RedisWatch {
         let mut assembly = Assembly::default();
         let mut changes: Vec<Change> = Vec::new();
         let mut name = format!("{from}-0");
-        while from <= standing.revision {
+        while changes.is_empty() && from <= standing.revision {
             let page = page(&self.caller.names.log, &name, REDIS_LOG_PAGE_ENTRIES);
             changes = assembly.take(self.caller.read(&page).await?)?;
-            if !changes.is_empty() {
-                break;
-            }
             match &assembly.mark {
                 // A revision of more entries than a page has.
                 Some(mark) if !assembly.is_whole() && name != mark.name => name = format!("({}", mark.name),
