@@ -181,6 +181,8 @@ async fn open(server: ConnectionInfo, number: u64, names: &Names) -> RedisResult
     let client = Client::open(server)?;
     let commands = connect(&client).await?;
     let mut connection = Connection { number, client, commands, born: 0 };
+    // Something short first: to who has not shown a password, a long text is a mistake of the protocol.
+    connection.ask(&redis::cmd("PING")).await?;
     connection.ask(redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(library::CODE)).await?;
     let begun = connection.ask(redis::cmd("FCALL").arg(BEGIN.0).arg(1).arg(&names.meta)).await?;
     connection.born = Standing::of(begun).ok().and_then(|standing| standing.born.parse().ok()).unwrap_or(0);
