@@ -79,8 +79,11 @@ impl Storage {
         };
         let Status { revision, promises, .. } = storage.coordination().status().await?;
         let Promises { linearizable, durable, fencing } = promises;
-        let engine = &config.coordination;
-        tracing::info!(%engine, %revision, linearizable, durable, %fencing, "coordination");
+        // Of what is in memory alone there is nothing to be told that the operator did not choose by choosing nothing.
+        if storage.is_shared() || durable {
+            let engine = &config.coordination;
+            tracing::info!(%engine, %revision, linearizable, durable, %fencing, "coordination");
+        }
         Ok(storage)
     }
 

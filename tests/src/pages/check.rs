@@ -157,14 +157,15 @@ fn equal(printed: &str, expected: &str) -> Result<(), String> {
     Err(format!("the page and the server differ\n   page: {expected}\n   server: {printed}"))
 }
 
-/// A text without what differs from run to run: ports, revisions, and the flag that names another port.
+/// A text without what differs from run to run: ports, revisions, and the flags that name another port.
 fn comparable(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         plain.push_str(&rest[..start]);
         let length = rest[start..].find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len() - start);
-        let is_port = plain.ends_with("127.0.0.1:") || plain.ends_with("127.0.0.1 ");
+        let is_port =
+            ["127.0.0.1:", "127.0.0.1 ", "redis-cli -p "].iter().any(|before| plain.ends_with(before));
         match &rest[start..start + length] {
             _ if is_port => plain.push_str("PORT"),
             number if number.len() >= REVISION_DIGITS => plain.push_str("REV"),
@@ -173,7 +174,7 @@ fn comparable(text: &str) -> String {
         rest = &rest[start + length..];
     }
     plain.push_str(rest);
-    plain.replace(" --url 127.0.0.1:PORT", "")
+    plain.replace(" --url 127.0.0.1:PORT", "").replace(" --endpoints 127.0.0.1:PORT", "")
 }
 
 #[cfg(test)]

@@ -145,7 +145,9 @@ impl Topic {
             for member in &event.joined {
                 // Whoever joins again has a seat of another revision.
                 if let Some(before) = audience.members.insert(member.id.clone(), member.clone()) {
-                    losses.extend(audience.lost(&before, LeaveCause::Replaced));
+                    // By its owner itself, that is no loss.
+                    let loss = audience.lost(&before, LeaveCause::Replaced);
+                    losses.extend(loss.filter(|_| before.owner != member.owner));
                 }
             }
         }
