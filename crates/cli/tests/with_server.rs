@@ -307,7 +307,7 @@ fn the_benchmark_measures_commands_through_both_doors() {
 
 #[test]
 fn the_benchmark_measures_what_goes_over_etcds_api_beside_a_real_etcd() {
-    assert_eq!(cases_measured("etcd --against etcd"), 3 * 3 + 2 + 2 + 1);
+    assert_eq!(cases_measured("etcd --against etcd"), 3 * 3 + 2 + 2 + 1 + 4);
 }
 
 /// A certificate and its key in files, for `localhost`.

@@ -368,7 +368,7 @@ impl Reading {
         command.arg("COUNT").arg(REDIS_LOG_PAGE_ENTRIES).arg("BLOCK").arg(REDIS_LOG_WAIT.as_millis() as u64);
         let name = if self.mark().name.is_empty() { "0-0" } else { &self.mark().name };
         command.arg("STREAMS").arg(&caller.names.log).arg(name);
-        let read = reader.send_packed_command(&command).await;
+        let read = reader.send_packed_command(&command).await.and_then(Value::extract_error);
         match read.map_err(|error| Unavailable::because(error.to_string()))? {
             Value::Nil => Ok(None),
             streams => {

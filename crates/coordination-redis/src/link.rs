@@ -30,7 +30,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Sends a command; its answer may be awaited for ever.
     pub(crate) async fn ask(&mut self, command: &redis::Cmd) -> RedisResult<Value> {
-        self.commands.send_packed_command(command).await
+        self.commands.send_packed_command(command).await?.extract_error()
     }
 
     /// Another connection to the same server, for what waits.
@@ -50,7 +50,7 @@ enum State {
     /// There is none, and why.
     Down { reason: Arc<str>, refused: bool },
     /// There is one.
-    Up(Connection),
+    Up(Box<Connection>),
 }
 
 /// The connection, whichever it is at the moment.
@@ -71,7 +71,7 @@ impl Link {
         let mut states = self.state.subscribe();
         loop {
             if let State::Up(connection) = &*states.borrow_and_update() {
-                return connection.clone();
+                return Connection::clone(connection);
             }
             // The sender is this link's own: it can not be gone.
             _ = states.changed().await;
@@ -83,7 +83,7 @@ impl Link {
         let mut states = self.state.subscribe();
         loop {
             match &*states.borrow_and_update() {
-                State::Up(connection) => return Ok(connection.clone()),
+                State::Up(connection) => return Ok(Connection::clone(connection)),
                 State::Down { reason, refused: true } => return Err(reason.clone()),
                 State::Down { .. } => {}
             }
@@ -140,7 +140,7 @@ impl Link {
             let began = Instant::now();
             match opened {
                 Ok(Ok(connection)) => {
-                    self.state.send_replace(State::Up(connection.clone()));
+                    self.state.send_replace(State::Up(Box::new(connection.clone())));
                     self.replaced(&connection).await;
                 }
                 Ok(Err(error)) => {
@@ -181,6 +181,8 @@ async fn open(server: ConnectionInfo, number: u64, names: &Names) -> RedisResult
     let client = Client::open(server)?;
     let commands = connect(&client).await?;
     let mut connection = Connection { number, client, commands, born: 0 };
+    // Something short first: to who has not shown a password, a long text is a mistake of the protocol.
+    connection.ask(&redis::cmd("PING")).await?;
     connection.ask(redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(library::CODE)).await?;
     let begun = connection.ask(redis::cmd("FCALL").arg(BEGIN.0).arg(1).arg(&names.meta)).await?;
     connection.born = Standing::of(begun).ok().and_then(|standing| standing.born.parse().ok()).unwrap_or(0);
@@ -207,7 +209,8 @@ impl Connection {
 fn is_for_good(error: &RedisError) -> bool {
     let code = error.code().unwrap_or_default();
     let unknown = error.to_string().contains("unknown command");
-    ["WRONGPASS", "NOAUTH", "NOPERM"].contains(&code) || unknown
+    let not_let_in = error.kind() == redis::ErrorKind::AuthenticationFailed;
+    ["WRONGPASS", "NOAUTH", "NOPERM"].contains(&code) || not_let_in || unknown
 }
 
 fn told(error: &RedisError) -> String {

@@ -106,26 +106,28 @@ impl RedisWatch {
 
     /// Whole revisions from `from` on, at least one if there is one.
     async fn changes(&self, from: Revision, standing: &Standing) -> Result<Vec<Change>, WatchError> {
+        if from > standing.revision {
+            return Ok(Vec::new());
+        }
         let mut assembly = Assembly::default();
-        let mut changes: Vec<Change> = Vec::new();
         let mut name = format!("{from}-0");
-        while from <= standing.revision {
+        let changes: Vec<Change> = loop {
             let page = page(&self.caller.names.log, &name, REDIS_LOG_PAGE_ENTRIES);
-            changes = assembly.take(self.caller.read(&page).await?)?;
+            let changes = assembly.take(self.caller.read(&page).await?)?;
             if !changes.is_empty() {
-                break;
+                break changes;
             }
             match &assembly.mark {
                 // A revision of more entries than a page has.
                 Some(mark) if !assembly.is_whole() && name != mark.name => name = format!("({}", mark.name),
-                _ => break,
+                _ => break changes,
             }
-        }
+        };
         let mut expected = from;
         let in_order = changes
             .iter()
             .all(|change| std::mem::replace(&mut expected, change.revision.next()) == change.revision);
-        if !in_order || (changes.is_empty() && from <= standing.revision) {
+        if !in_order || changes.is_empty() {
             // It was forgotten since it was asked how far the past reaches.
             let compacted = Standing::ask(&self.caller).await?.compacted;
             return Err(WatchError::Compacted { compacted });

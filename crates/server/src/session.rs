@@ -502,6 +502,12 @@ impl Session {
         self.core.hub.tracking().stop(self.id);
         self.stop_all();
         self.unsubscribe_all();
+        // Boxed, so that what few sessions own is no part of each idle connection.
+        Box::pin(self.release(cause)).await;
+    }
+
+    /// Releases what others are told of.
+    async fn release(mut self, cause: Cause) {
         if let Some(mut apart) = self.apart.take() {
             apart.shutdown().await;
         }

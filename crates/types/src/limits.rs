@@ -441,6 +441,17 @@ pub const ENGINE_START_MAX: Duration = Duration::from_secs(60);
 /// How long it waits between two tries.
 pub const ENGINE_RETRY_EVERY: Duration = Duration::from_secs(1);
 
+/// Bytes of one news of a service, over all who follow it, after which the next may come at once. Some hundred nodes that
+/// all hear of each other are below it.
+pub const SERVICE_NEWS_UNPACED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes in a second that news of one service come to, over all who follow it, where they are longer than that: a part of
+/// what a machine can send.
+pub const SERVICE_NEWS_BYTES_PER_SECOND: usize = 128 * 1024 * 1024;
+
+/// How long news of a service wait for those before at most. Who is told later than that might as well ask.
+pub const SERVICE_NEWS_APART_MAX: Duration = Duration::from_secs(5);
+
 /// Bytes of a request's body that holds an event: one of the largest, each byte percent-encoded, and its names.
 pub const SERVICE_EVENT_BODY_BYTES_MAX: usize = 4 * SERVICE_EVENT_BYTES_MAX;
 

@@ -2,7 +2,7 @@
 //!
 //! # A write
 //!
-//! A command that may change something runs in a function inside Redis ([`library`], `functions/*.lua`), which
+//! A command that may change something runs in a function inside Redis (`library`, `functions/*.lua`), which
 //!
 //! 1. asks who listens to its keys (`PUBSUB SHARDNUMSUB`: a key that nobody monitors costs that one look);
 //! 2. runs the command as it was sent;
@@ -20,7 +20,7 @@
 //!
 //! # A monitor
 //!
-//! A node subscribes to the channels of the keys that its sessions monitor, and to nothing else ([`feed`]); while
+//! A node subscribes to the channels of the keys that its sessions monitor, and to nothing else (`feed`); while
 //! somebody monitors a prefix or everything, to the channel that each slot has. A snapshot waits for the
 //! subscription and then reads value and revision in one step; what was announced before is left out. When a
 //! connection is lost, or a slot has moved, the subscription is made anew and the monitors of its keys are told the
@@ -38,8 +38,8 @@
 //! # What waits
 //!
 //! A function cannot wait, so `BLPOP` and its kin wait in the node and are tried again when a key has changed
-//! ([`waiting`]): in order at one node, and whoever is first between nodes. `WATCH` has a connection of its own
-//! ([`transaction`]).
+//! (`waiting`): in order at one node, and whoever is first between nodes. `WATCH` has a connection of its own
+//! (`transaction`).
 //!
 //! # What is not promised
 //!

@@ -69,3 +69,32 @@ fn fnv(bytes: &[u8]) -> u64 {
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyrax_values::command::{COMMANDS, Name};
+
+    #[test]
+    fn every_command_that_writes_has_a_rule() {
+        let elsewhere = [Name::Flushall, Name::Flushdb, Name::Move, Name::Swapdb];
+        let code = &library().code;
+        for command in COMMANDS.iter().filter(|command| command.writes && !elsewhere.contains(&command.id)) {
+            let name = command.name;
+            let has_rule = [
+                format!("rules.{name}("),
+                format!("rules.{name} "),
+                format!("rules.{name},"),
+                format!("'{name}'"),
+            ];
+            assert!(has_rule.iter().any(|form| code.contains(form)), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_name_tells_the_version() {
+        let first = library().code.lines().next().unwrap();
+        assert!(first.starts_with("#!lua name=hyrax_") && first.len() == "#!lua name=hyrax_".len() + 16);
+        assert!(!library().code.contains("@LIBRARY@"));
+    }
+}

@@ -11,8 +11,8 @@ use super::page;
 use super::terminal::Terminal;
 use crate::hyrax::{Hyrax, WebSocketClient, binary};
 
-/// Numbers of at least so many digits are revisions and the like.
-const REVISION_DIGITS: usize = 15;
+/// Numbers of at least so many digits are revisions, milliseconds since 1970 and the like.
+const REVISION_DIGITS: usize = 13;
 
 /// Plays the examples of the page `name`, in their order, and panics at the first line that differs from
 /// what happens.

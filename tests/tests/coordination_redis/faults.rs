@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hyrax_coordination::{
-    Compare, Coordination, EventKind, KeyRange, LeaseGrantRequest, LeaseKeepAliveError, Op, PutError,
-    PutRequest, RangeRequest, TxnRequest, Unavailable, WatchError, WatchRequest,
+    Compare, Coordination, DeleteRangeRequest, EventKind, KeyRange, LeaseGrantRequest, LeaseKeepAliveError,
+    Op, PutError, PutRequest, RangeRequest, TxnRequest, Unavailable, WatchError, WatchRequest,
 };
-use hyrax_tests::peers::Redis;
+use hyrax_coordination_redis::{ConnectError, RedisCoordination};
+use hyrax_tests::peers::{Redis, RedisCluster};
 use hyrax_tests::proxy::Proxy;
 use hyrax_tests::resp::words;
 use hyrax_types::Revision;
@@ -126,8 +127,7 @@ async fn a_revision_of_thousands_of_events_is_seen_whole() {
     }
     let mut live = other.watch(WatchRequest::new(KeyRange::all(), Revision::ZERO)).await.expect("watch");
     let before = one.status().await.expect("status").revision;
-    let gone =
-        one.delete_range(hyrax_coordination::DeleteRangeRequest::new(KeyRange::all())).await.expect("delete");
+    let gone = one.delete_range(DeleteRangeRequest::new(KeyRange::all())).await.expect("delete");
     assert_eq!((gone.deleted, gone.revision), (KEYS as u64, before.next()));
     let mut past = other.watch(WatchRequest::new(KeyRange::all(), gone.revision)).await.expect("watch");
     for watch in [&mut live, &mut past] {
@@ -176,4 +176,47 @@ async fn namespaces_do_not_meet() {
     put(&*one, "a", "1").await.expect("put");
     assert_eq!((version(&*one, "a").await, version(&*other, "a").await), (1, 0));
     assert_ne!(one.namespace_id(), other.namespace_id());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_is_followed_when_its_slot_moves() {
+    let cluster = RedisCluster::start();
+    let engine = engine(cluster.url().parse().expect("a URL")).await;
+    let before = put(&*engine, "a", "1").await.expect("put");
+    let mut watch = engine.watch(WatchRequest::new(KeyRange::all(), Revision::ZERO)).await.expect("watch");
+    let slot = cluster.slot("{hyrax}");
+    let to = (cluster.owner(slot) + 1) % 3;
+    tokio::task::block_in_place(|| cluster.move_slot(slot, to));
+    assert_eq!(put_at_last(&*engine, "a", "2").await, before.next(), "the same key space, elsewhere");
+    assert_eq!(next(&mut *watch).await.events[0].kv.mod_revision, before.next());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_at_once() {
+    let redis = Redis::start();
+    redis.client().run(&words("CONFIG SET requirepass secret"));
+    let url = |login: &str| format!("redis://{login}{}", redis.address()).parse().expect("a URL");
+    put(&*engine(url(":secret@")).await, "a", "1").await.expect("put");
+    for login in ["", ":wrong@"] {
+        let began = Instant::now();
+        let error = RedisCoordination::connect(url(login)).await.err().expect("a refusal");
+        assert!(matches!(error, ConnectError::Refused(_)), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_redis_refuses_puts_and_goes_on_otherwise() {
+    let redis = Redis::start();
+    let engine = engine(settings(redis.address())).await;
+    put(&*engine, "a", "1").await.expect("put");
+    let lease = engine.lease_grant(LeaseGrantRequest::new(Duration::from_secs(60))).await.expect("grant").id;
+    redis.client().run(&words("CONFIG SET maxmemory 1"));
+    assert_eq!(put(&*engine, "b", "1").await, Err(PutError::Unavailable(Unavailable::NoSpace)));
+    assert_eq!(version(&*engine, "a").await, 1);
+    engine.lease_keep_alive(lease).await.expect("renewed");
+    let gone = engine.delete_range(DeleteRangeRequest::new(KeyRange::all())).await.expect("delete");
+    assert_eq!(gone.deleted, 1);
+    redis.client().run(&words("CONFIG SET maxmemory 0"));
+    put(&*engine, "b", "1").await.expect("there is room again");
 }

@@ -9,7 +9,7 @@ use hyrax_tests::peers::Etcd;
 use hyrax_tests::programs::run;
 
 /// What comes before an index in what the tool says.
-const BEFORE_AN_INDEX: [&str; 4] = ["Index: ", "Index\":", ") [", "!= "];
+const BEFORE_AN_INDEX: [&str; 5] = ["Index: ", "Index\":", ") [", "([", "!= "];
 /// Digits of an in-order key's name, which is an index.
 const NAME_DIGITS: usize = 20;
 
@@ -134,19 +134,19 @@ fn keys_are_made_in_order() {
 #[test]
 fn values_and_indexes_are_compared() {
     check(&[
-        "set /a 1",
-        "set /a 2 --swap-with-value 1",
-        "set /a 3 --swap-with-value 1",
-        "set /a 3 --swap-with-index {+2}",
-        "set /a 4 --swap-with-index {+2}",
-        "set /a 4 --swap-with-index {+3} --swap-with-value 9",
-        "set /nope 4 --swap-with-value 1",
-        "-o json set /a 5 --swap-with-value 3",
-        "rm /a --with-value 1",
+        "set /a one",
+        "set /a two --swap-with-value one",
+        "set /a three --swap-with-value one",
+        "set /a three --swap-with-index {+2}",
+        "set /a four --swap-with-index {+2}",
+        "set /a four --swap-with-index {+3} --swap-with-value nine",
+        "set /nope four --swap-with-value one",
+        "-o json set /a five --swap-with-value three",
+        "rm /a --with-value one",
         "rm /a --with-index {+1}",
-        "rm /a --with-index {+4} --with-value 5",
-        "set /b 1",
-        "-o json rm /b --with-value 1",
+        "rm /a --with-index {+4} --with-value five",
+        "set /b one",
+        "-o json rm /b --with-value one",
     ]);
 }
 
@@ -198,5 +198,6 @@ fn indexes_are_found_in_what_the_tool_says() {
     check("Error:  100: Key not found (/a) [1001]", "Error:  100: Key not found (/a) [+1]");
     check("{\"modifiedIndex\":1002,\"ttl\":2000}", "{\"modifiedIndex\":+2,\"ttl\":2000}");
     check("/q/00000000000000001003\n", "/q/+3\n");
-    check("([9 != 1004]) [1004]", "([9 != +4]) [+4]");
+    check("([1003 != 1004]) [1004]", "([+3 != +4]) [+4]");
+    check("([x != 9]) [1004]", "([x != 9]) [+4]");
 }

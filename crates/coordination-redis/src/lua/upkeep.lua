@@ -130,11 +130,11 @@ local function begin(keys)
 end
 
 redis.register_function('hyrax1_begin', begin)
-redis.register_function('hyrax1_compact', compact)
 redis.register_function('hyrax1_lease_grant', lease_grant)
-redis.register_function('hyrax1_sweep', sweep)
 
--- Without these a full memory would let leases end that are wanted, and keep those that are not.
+-- Without these a full memory would let leases end that are wanted, keep those that are not, and never be less full.
+redis.register_function({ function_name = 'hyrax1_compact', callback = compact, flags = { 'allow-oom' } })
+redis.register_function({ function_name = 'hyrax1_sweep', callback = sweep, flags = { 'allow-oom' } })
 redis.register_function({ function_name = 'hyrax1_lease_revoke', callback = lease_revoke, flags = { 'allow-oom' } })
 redis.register_function({
   function_name = 'hyrax1_lease_keep_alive',

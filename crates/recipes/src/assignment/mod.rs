@@ -7,7 +7,7 @@
 //! ```
 //!
 //! There is no leader. Everybody who takes part follows the topic, and from what it sees at one revision plans, as all
-//! others do, who is to have how many ids ([`plan`]): near-equal numbers, and everybody keeps what it has as far as it
+//! others do, who is to have how many ids (`plan`): near-equal numbers, and everybody keeps what it has as far as it
 //! can. Then it acts on what is its own alone: it gives up what it has too much, and takes what is free and meant for
 //! it.
 //!

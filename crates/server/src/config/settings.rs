@@ -53,13 +53,13 @@ pub struct Settings {
     /// This node's name among others [default: the host's name and a random suffix]
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
-    /// Where values are kept: embedded:, redis://[NAME:PASSWORD@]HOST:PORT[/DB] (rediss:// over TLS, unix:PATH), or
-    /// redis-cluster://HOST:PORT[,HOST:PORT…], to share them with other nodes; with ?prefix=TEXT beside others' keys
-    /// [default: embedded:]
+    /// Where values are kept: embedded:, redis://HOST:PORT (rediss:// over TLS, unix:PATH), or
+    /// redis-cluster://HOST:PORT,HOST:PORT…, to share them with other nodes; NAME:PASSWORD@ before the hosts logs in,
+    /// with ?prefix=TEXT behind them others may keep keys there too [default: embedded:]
     #[arg(long, value_name = "URL")]
     pub values: Option<ValuesEngine>,
-    /// The engine of coordination: embedded:, or etcd://[NAME:PASSWORD@]HOST:PORT[,HOST:PORT…] or
-    /// redis://[NAME:PASSWORD@]HOST:PORT to share it with other nodes [default: embedded:]
+    /// The engine of coordination: embedded:, or etcd://HOST:PORT,HOST:PORT… or redis://HOST:PORT, to share it with
+    /// other nodes; NAME:PASSWORD@ before the hosts logs in [default: embedded:]
     #[arg(long, value_name = "URL")]
     pub coordination: Option<CoordinationEngine>,
     /// Where coordination (locks, leaders, groups, services, stored secrets) is kept, so that it outlives the

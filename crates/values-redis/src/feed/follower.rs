@@ -2,6 +2,7 @@
 
 use super::announcement::Announcement;
 use super::deadlines::Deadlines;
+use super::followed::{Followed, State};
 use super::link::{Backlog, Link, Told};
 use super::{Event, Topic};
 use crate::Address;
@@ -36,60 +37,6 @@ const BATCH: usize = 1_024;
 /// Topics subscribed to with one write.
 const SUBSCRIBED_AT_ONCE: usize = 1_000;
 
-/// Whether what is followed is heard of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Not yet, or no longer.
-    Wanted,
-    /// Asked for on the connection of this number.
-    Asked(u64),
-    /// Heard on it.
-    Heard(u64),
-}
-
-/// What is followed, for whomever.
-struct Followed {
-    holders: usize,
-    state: State,
-    /// It was heard of before, and then was not.
-    was_lost: bool,
-    awaiting: Vec<oneshot::Sender<()>>,
-    /// The last change that was told.
-    newest: Revision,
-    /// The last that anybody here knows of: told, or in a snapshot.
-    seen: Revision,
-}
-
-impl Followed {
-    fn new() -> Self {
-        Followed {
-            holders: 0,
-            state: State::Wanted,
-            was_lost: false,
-            awaiting: Vec::new(),
-            newest: Revision::ZERO,
-            seen: Revision::ZERO,
-        }
-    }
-}
-
-impl Followed {
-    /// The connection of this number is lost; whether this was heard of on it.
-    fn lose(&mut self, number: u64) -> bool {
-        let (State::Asked(lost) | State::Heard(lost)) = self.state else { return false };
-        if lost != number {
-            return false;
-        }
-        self.was_lost |= self.state == State::Heard(number);
-        self.state = State::Wanted;
-        true
-    }
-
-    fn is_heard(&self) -> bool {
-        matches!(self.state, State::Heard(_))
-    }
-}
-
 /// A connection, or the wish for one.
 struct Line {
     number: u64,
@@ -110,6 +57,8 @@ pub struct Follower {
     slots: HashMap<u16, Followed>,
     /// What is followed and not asked for.
     wanted: HashSet<Topic>,
+    /// What is being given up: asked for again only after that, so that one does not overtake the other.
+    leaving: HashSet<Topic>,
     /// How many follow everything.
     wide: usize,
     /// Who waits until everything is heard of.
@@ -150,6 +99,7 @@ impl Follower {
             keys: HashMap::new(),
             slots: HashMap::new(),
             wanted: HashSet::new(),
+            leaving: HashSet::new(),
             wide: 0,
             awaiting: Vec::new(),
             lines: HashMap::new(),
@@ -199,6 +149,7 @@ impl Follower {
             Event::Told(number, told) => self.told(number, told),
             Event::Connected(address, number, outcome) => self.connected(&address, number, outcome),
             Event::Subscribed(number, topics, outcome) => self.subscribed(number, topics, outcome),
+            Event::Left(topic) => drop(self.leaving.remove(&topic)),
             Event::Silent(number) => self.lose_line(number),
             Event::Retry => self.retries = false,
             Event::Expires(key, at) => self.expires(&key, at),
@@ -276,9 +227,12 @@ impl Follower {
             Topic::Slot(slot) => self.names.base(*slot),
         };
         *self.given_up.entry(channel).or_default() += 1;
+        let Some(events) = self.events.upgrade() else { return };
+        self.leaving.insert(topic.clone());
         let noticing = self.noticing.clone();
         tokio::spawn(async move {
             let _ = link.unsubscribe(std::slice::from_ref(&topic)).await;
+            let _ = events.send(Event::Left(topic.clone()));
             if let Topic::Key(key) = topic {
                 // What was kept in mind of it goes, if nobody else listens.
                 noticing.notice(&key, "left", Revision::ZERO).await;
@@ -312,7 +266,7 @@ impl Follower {
             return;
         }
         let mut wanted: HashMap<String, Vec<Topic>> = HashMap::new();
-        for topic in &self.wanted {
+        for topic in self.wanted.difference(&self.leaving) {
             let slot = match topic {
                 Topic::Key(key) => self.names.slot(key),
                 Topic::Slot(slot) => *slot,

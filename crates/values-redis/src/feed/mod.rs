@@ -7,6 +7,7 @@
 
 mod announcement;
 mod deadlines;
+mod followed;
 mod follower;
 mod link;
 
@@ -48,6 +49,8 @@ pub enum Event {
     Connected(String, u64, RedisResult<Link>),
     /// A connection tells of these from now on, or does not.
     Subscribed(u64, Vec<Topic>, RedisResult<()>),
+    /// Something was given up.
+    Left(Topic),
     /// A connection no longer answers.
     Silent(u64),
     /// It is time to try again.

@@ -37,7 +37,7 @@ enum Command {
     Set(Set),
     Mk(Make),
     Mkdir(MakeDirectory),
-    /// Make a directory, or set when one ends
+    /// Make a directory, or one of a key
     Setdir(SetDirectory),
     Update(Update),
     /// Set when a directory ends

@@ -78,7 +78,7 @@ async fn ten_children_above_many_keys_are_ten_keys_read() {
     let counting = Counting { engine: Arc::clone(&engine), read: Arc::clone(&read) };
     let tree = Tree::start(Arc::new(counting), Arc::new(SystemClock));
     for child in 0..10 {
-        tree.set(&path(&format!("/top/{child}/deep/0")), file("x"), never()).await.unwrap();
+        tree.set(&path(&format!("/top/{child}/deep/{child}")), file("x"), never()).await.unwrap();
     }
     let key = |number: usize| layout::file(&path(&format!("/top/{}/deep/{number}", number % 10)));
     for first in (0..BELOW).step_by(AT_ONCE) {

@@ -46,11 +46,12 @@ impl Audience {
         self.0.lock().by_service.contains_key(service)
     }
 
-    /// Tells those who follow this service.
-    pub(super) fn tell_followers(&self, service: &ServiceName, news: &Arc<News>) {
+    /// Tells those who follow this service; how many they are.
+    pub(super) fn tell_followers(&self, service: &ServiceName, news: &Arc<News>) -> usize {
         let listeners = self.0.lock();
-        let followers = listeners.by_service.get(service);
-        followers.into_iter().flat_map(HashMap::values).for_each(|outbox| outbox.inform(news));
+        let Some(followers) = listeners.by_service.get(service) else { return 0 };
+        followers.values().for_each(|outbox| outbox.inform(news));
+        followers.len()
     }
 
     /// Tells those to whom an event goes, each once.
@@ -103,7 +104,7 @@ mod tests {
         audience.tell(&To::Services(names(&["a", "b", "c"])), &news("1\n"));
         audience.tell(&To::Services(names(&["a"])), &news("2\n"));
         audience.tell(&To::Everybody, &news("3\n"));
-        audience.tell_followers(&ServiceName::new("b").unwrap(), &news("4\n"));
+        assert_eq!(audience.tell_followers(&ServiceName::new("b").unwrap(), &news("4\n")), 2);
         assert_eq!(told(&both), ["1", "2", "3", "4"]);
         assert_eq!(told(&one), ["1", "3", "4"]);
         drop(listening);

@@ -10,6 +10,7 @@ mod leadership;
 mod link;
 mod lists;
 mod message;
+mod pacing;
 mod parameters;
 mod register;
 mod route;
@@ -17,6 +18,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,10 +29,12 @@ use hyrax_recipes::events::{EventFeed, Told};
 use hyrax_recipes::services::{Following, Registrar, ServiceFeed, Services};
 use hyrax_recipes::{Events, NodeLease};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::audience::Audience;
 use self::leadership::Leadership;
 use self::message::refuse;
+use self::pacing::Pacing;
 use self::route::{Misrouted, Route};
 use super::etcd3::Ids;
 use crate::auth::Identity;
@@ -162,18 +166,37 @@ impl Misrouted {
 
 /// Tells sockets what becomes of services, for ever.
 async fn tell_of_services(mut feed: ServiceFeed, audience: Arc<Audience>) {
+    let mut pacing = Pacing::default();
     loop {
-        match feed.next().await {
-            Ok(event) if audience.follows(&event.service) => {
-                let subject = format!("{} {}", event.key_event.word(), event.service);
-                let subject = Some(subject.into_bytes().into());
-                let news = Arc::new(News { subject, bytes: message::of_service(&event) });
-                audience.tell_followers(&event.service, &news);
-                // Thousands may have been told: others have their turn.
-                tokio::task::yield_now().await;
+        let due = pacing.next_due();
+        let pause_ends = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => pending().await,
             }
-            Ok(_) => {}
-            Err(_) => tokio::time::sleep(STOPPED_WAIT).await,
+        };
+        let events = tokio::select! {
+            event = feed.next() => match event {
+                Ok(event) => pacing.admit(event).into_iter().collect(),
+                Err(_) => {
+                    sleep(STOPPED_WAIT).await;
+                    continue;
+                }
+            },
+            () = pause_ends => pacing.due(Instant::now()),
+        };
+        for event in events {
+            if !audience.follows(&event.service) {
+                continue;
+            }
+            let subject = format!("{} {}", event.key_event.word(), event.service);
+            let bytes = message::of_service(&event);
+            let length = bytes.len();
+            let news = Arc::new(News { subject: Some(subject.into_bytes().into()), bytes });
+            let told = audience.tell_followers(&event.service, &news);
+            pacing.told(&event.service, length.saturating_mul(told), Instant::now());
+            // Thousands may have been told: others have their turn.
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -192,7 +215,7 @@ async fn tell_of_events(mut feed: EventFeed, audience: Arc<Audience>) {
                     "the coordination engine was away for longer than it remembers: events are lost"
                 );
             }
-            Err(_) => tokio::time::sleep(STOPPED_WAIT).await,
+            Err(_) => sleep(STOPPED_WAIT).await,
         }
     }
 }
