@@ -288,7 +288,12 @@ fn who_is_interrupted_while_waiting_leaves_the_queue_at_once() {
     let holder = Running::start(&url, &["lock", "jobs", "--", "sh", "-c", "echo ready; sleep 1000"]);
     holder.says("ready");
     let mut waiting = Running::start(&url, &["lock", "jobs", "--", "true"]);
-    thread::sleep(Duration::from_millis(300));
+    wait_for("its place in the queue", || {
+        let mut etcdctl = Command::new("etcdctl");
+        let get = ["--endpoints", &format!("http://{url}"), "get", "--prefix", "--keys-only", "jobs/"];
+        let keys = etcdctl.env("ETCDCTL_API", "3").args(get).output().unwrap().stdout;
+        String::from_utf8_lossy(&keys).matches("jobs/").count() == 2
+    });
     waiting.signal(Signal::INT);
     assert_eq!(waiting.ends(), 130);
     let began = Instant::now();
