@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tonic::{Code, Status};
 
 /// How long anything may take that is to happen.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a test's client.
 pub fn run<T>(test: impl Future<Output = T>) -> T {

@@ -104,6 +104,34 @@ fn a_watch_waits_for_a_revision_to_come() {
     });
 }
 
+/// As everybody does who reads first and watches from there, while others write.
+#[test]
+fn a_watch_from_the_next_revision_hears_of_what_is_written_while_it_begins() {
+    on_both(async |mut client| {
+        for _ in 0..100 {
+            let read = write(&mut client, "a", "read").await;
+            let mut kv = client.kv.clone();
+            let writing = async {
+                for number in 0..3_u8 {
+                    kv.put(put("a", &number.to_string())).await.unwrap();
+                }
+            };
+            let request = pb::WatchCreateRequest { start_revision: read + 1, ..create("a") };
+            let watching = async {
+                let mut watching = client.watch(request).await.unwrap();
+                let mut heard = Vec::new();
+                while heard.len() < 3 {
+                    heard.extend(events(&next(&mut watching).await));
+                }
+                heard
+            };
+            let ((), heard) = tokio::join!(writing, watching);
+            let expected: Vec<_> = (0..3).map(|number| ("a".to_owned(), number.to_string())).collect();
+            assert_eq!(heard, expected);
+        }
+    });
+}
+
 #[test]
 fn a_watch_of_the_compacted_is_cancelled_with_where_to_go_on() {
     on_both(async |mut client| {

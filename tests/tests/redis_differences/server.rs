@@ -207,7 +207,7 @@ pub fn info_has_the_fields_that_mean_something_here() {
     let [redis, hyrax] = both.last_of(&["INFO"]);
     let (redis, hyrax) = (fields(&redis), fields(&hyrax));
     let own: Vec<&String> = hyrax.iter().filter(|field| !redis.contains(field)).collect();
-    assert_eq!(own, ["hyrax_version", "hyrax_node"]);
+    assert_eq!(own, ["hyrax_version", "hyrax_node", "hyrax_values"]);
     assert!(
         redis.iter().any(|field| field == "rdb_last_cow_size")
             && !hyrax.contains(&"rdb_last_cow_size".into())

@@ -168,6 +168,13 @@ impl Watching {
         };
         let position = stream.created_revision();
         created(position);
+        if start != Revision::ZERO && start <= position {
+            // What it is to hear of was written while it was begun: only the history has it.
+            let feed = Feed::of_one(request, member.clone(), Revision(start.0 - 1), start);
+            member.is_in(&feed);
+            feed.start(etcd.clone(), None);
+            return Ok(());
+        }
         let feed = Feed::of_one(request, member.clone(), position, start.max(position.next()));
         member.is_in(&feed);
         feed.share(etcd);
