@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyrax_coordination::{
     Compare, CompareOperator, CompareTarget, DeleteRangeRequest, LeaseId, Op, PutRequest, RangeRequest,
-    TxnRequest,
+    SortTarget, TxnRequest,
 };
 
 /// The words of one request.
@@ -59,7 +59,9 @@ impl Words {
         self.bytes(&request.range.range_end);
         self.number(request.revision);
         self.number(request.keys_read_max().unwrap_or(0));
-        self.flags([request.keys_only, request.count_only]);
+        // Their values may say their order.
+        let without_values = request.keys_only && request.sort_target != SortTarget::Value;
+        self.flags([without_values, request.count_only]);
     }
 
     fn put(&mut self, request: &PutRequest) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyrax_types::Revision;
 use thiserror::Error;
 
-use crate::{KeyRange, KeyValue, Unavailable};
+use crate::{KeyRange, KeyValue, Unavailable, Value};
 
 /// What to order a range by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +112,12 @@ impl RangeRequest {
         if self.limit != 0 && kvs.len() > self.limit {
             kvs.truncate(self.limit);
             more = true;
+        }
+        if self.keys_only {
+            // What was read with its value, to be put in order by it.
+            for kv in kvs.iter_mut().filter(|kv| !kv.value.is_empty()) {
+                *kv = Arc::new(KeyValue { value: Value::new(), ..KeyValue::clone(kv) });
+            }
         }
         RangeResponse { revision, kvs, more, count }
     }
